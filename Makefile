@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+# The only entry point of Guestlane: `make help` lists the targets.
+#
+# There is one make, no recursion. Each part adds a fragment, <folder>/<part>.mk, which this file includes; paths in a
+# fragment are relative to the top folder and outputs lie below $(BUILD). A fragment may append to
+#
+#   ALL          files that `make all` builds
+#   TESTS_CHECK  programs or scripts (with a path) that print TAP, fast: under 10 s each      (`make check`)
+#   TESTS_FULL   the same, slower                                                            (`make test`)
+#   TESTS_NEED   further files that must be built before tests run (what test scripts call)
+#   LINT_RTL     phony targets, each runs $(VERILATOR_LINT) once                             (`make lint`)
+#   FORMAT_SRC   C, C++ and header files kept in shape by clang-format                       (`make format`)
+#   BENCHES      targets that `make bench` makes, each after the one before it
+#   DEMOS        the same for `make demo`
+#
+# and use the macros below, each in one line, with no blank after a comma:
+#
+#   $(eval $(call verilator_test,NAME,TOP,RTL,BENCH,FLAGS))
+#     Builds $(TB_DIR)/NAME, a unit bench: module TOP of the SystemVerilog files RTL (packages first; write
+#     $(REGS_PKG) where the register package is used) under BENCH (C/C++ sources; headers listed there are
+#     dependencies only). The model's class is always Vdut (header "Vdut.h"); the bench includes "tb.h" from tests/unit,
+#     whose head explains the rest, and tests/unit/demo is a whole example. FLAGS are further Verilator options, such as
+#     -GWIDTH=8 or "--top-module x". Adds the program to TESTS_CHECK; `verilator_test_full` adds to TESTS_FULL instead,
+#     `verilator_program` adds it to no list. `make TRACE=1` builds benches that can write FST traces (see tb.h).
+#
+#   $(eval $(call verilator_lint,NAME,TOP,RTL,FLAGS))
+#     Adds the target lint-rtl-NAME, `verilator --lint-only -Wall` of TOP and below, and puts it on LINT_RTL.
+#
+#   $(eval $(call host_test,NAME,SOURCES,FLAGS,LIBS))
+#     Builds $(BUILD)/tests/NAME from C sources with cmocka, under the address and undefined-behaviour sanitizers, and
+#     adds it to TESTS_CHECK. Headers in SOURCES are dependencies only.
+
+MAKEFLAGS += -r --no-print-directory
+ifeq (,$(filter -j%,$(MAKEFLAGS)))
+MAKEFLAGS += -j2
+endif
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BUILD := build
+
+# --- What other targets need is installed first (a quick check when nothing is missing). `NO_DEPS=1` leaves that out. ---
+GOALS := $(or $(MAKECMDGOALS),help)
+ifneq (,$(filter-out help clean deps,$(GOALS)))
+ifeq (,$(NO_DEPS)$(findstring n,$(firstword -$(MAKEFLAGS))))
+ifneq (ok,$(shell .ci/deps >&2 && echo ok))
+$(error the packages above are missing; `make deps NO_DEPS=` installs them, NO_DEPS=1 goes on without)
+endif
+endif
+endif
+
+# --- Tools ---
+# Verilator runs a make of its own, which must not share this one's job slots.
+VERILATOR      := env -u MAKEFLAGS -u MFLAGS verilator
+VERILATOR_LINT := verilator --lint-only -Wall
+RISCV_CC       := riscv64-unknown-elf-gcc
+RISCV_OBJCOPY  := riscv64-unknown-elf-objcopy
+RISCV_OBJDUMP  := riscv64-unknown-elf-objdump
+CCACHE         := $(shell command -v ccache)
+CC             := $(CCACHE) gcc
+CXX            := $(CCACHE) g++
+AR             := ar
+AWK            := awk
+CFLAGS         := -std=c11 -O2 -g -Wall -Wextra -Werror
+CXXFLAGS       := -std=c++17 -O2 -g -Wall -Wextra
+SAN            := -fsanitize=address,undefined -fno-omit-frame-pointer
+CLANG_FORMAT   := clang-format
+
+# Verilator's own makefiles take the compiler cache from here.
+export OBJCACHE := $(CCACHE)
+
+# Options of every Verilated model: one thread (two are slower), no X emulation, assertions on.
+VERILATOR_FLAGS := --cc -O3 --x-assign fast --x-initial fast --assert -Wno-fatal --build-jobs 2
+
+# --- Registers: one description makes the package, the C header and the reference ---
+REGS_DEF := rtl/regs.def
+REGS_AWK := rtl/regs.awk
+REGS_PKG := $(BUILD)/gen/glregs_pkg.sv
+REGS_H   := $(BUILD)/gen/guestlane_regs.h
+REGS_MD  := $(BUILD)/gen/registers.md
+REGS_GEN := $(REGS_PKG) $(REGS_H)
+GEN      := $(BUILD)/gen
+HAVE_REGS := $(and $(wildcard $(REGS_DEF)),$(wildcard $(REGS_AWK)))
+
+$(REGS_PKG): OUT := sv
+$(REGS_H):   OUT := c
+$(REGS_MD):  OUT := md
+$(REGS_PKG) $(REGS_H) $(REGS_MD): $(REGS_DEF) $(REGS_AWK)
+	@mkdir -p $(@D)
+	@$(AWK) -v out=$(OUT) -f $(REGS_AWK) $(REGS_DEF) >$@.new && mv $@.new $@
+
+# --- Unit benches ---
+TB_DIR   := $(BUILD)/tests$(if $(TRACE),-trace)
+TB_HEADS := tests/unit/tb.h
+TB_FLAGS := $(VERILATOR_FLAGS) --exe --build --prefix Vdut $(if $(TRACE),--trace-fst -CFLAGS -DTB_TRACE) \
+	-CFLAGS -std=c++17 -CFLAGS -Wall -CFLAGS -I$(CURDIR)/tests/unit -CFLAGS -I$(CURDIR)/$(GEN) -LDFLAGS -lcmocka \
+	-MAKEFLAGS OPT_FAST=-O1 -MAKEFLAGS OPT_SLOW=-O0 -MAKEFLAGS OPT_GLOBAL=-O2
+TB_C     := %.c %.cc %.cpp %.o %.a
+
+# $(call quietly,LABEL,LOG FILE,COMMAND): one line of progress, and the whole output only if the command fails.
+quietly = @printf '  %-8s %s\n' $(1) $@; mkdir -p $(dir $(2)) && $(3) >$(2) 2>&1 || { cat $(2); exit 1; }
+
+define verilator_program
+$(TB_DIR)/$(1): $(3) $(4) $(TB_HEADS) $(if $(HAVE_REGS),| $(REGS_GEN))
+	@mkdir -p $$(@D)
+	$$(call quietly,VERILATE,$(TB_DIR).v/$(1)/build.log,$(VERILATOR) $(TB_FLAGS) $(5) --top-module $(2) \
+		--Mdir $(TB_DIR).v/$(1) -o $(CURDIR)/$(TB_DIR)/$(1) $(3) $(abspath $(filter $(TB_C),$(4))))
+	@touch $$@
+endef
+
+define verilator_test
+$(call verilator_program,$(1),$(2),$(3),$(4),$(5))
+TESTS_CHECK += $(TB_DIR)/$(1)
+endef
+
+define verilator_test_full
+$(call verilator_program,$(1),$(2),$(3),$(4),$(5))
+TESTS_FULL += $(TB_DIR)/$(1)
+endef
+
+define verilator_lint
+.PHONY: lint-rtl-$(1)
+lint-rtl-$(1): $(filter $(BUILD)/%,$(3))
+	@echo "  LINT     $(1)"
+	@$$(VERILATOR_LINT) $(4) --top-module $(2) $(3)
+LINT_RTL += lint-rtl-$(1)
+endef
+
+define host_test
+$(BUILD)/tests/$(1): $(2) $(if $(HAVE_REGS),| $(REGS_GEN))
+	@mkdir -p $$(@D)
+	@echo "  CC       $$@"
+	@$(CC) $(CFLAGS) $(SAN) -I$(GEN) $(3) -o $$@ $(filter $(TB_C),$(2)) $(4) -lcmocka
+TESTS_CHECK += $(BUILD)/tests/$(1)
+endef
+
+# --- The parts. `FRAGMENTS=rtl/core/core.mk` builds with some of them only. ---
+ALL         :=
+TESTS_CHECK :=
+TESTS_FULL  :=
+TESTS_NEED  :=
+LINT_RTL    :=
+FORMAT_SRC  :=
+BENCHES     :=
+DEMOS       :=
+
+FRAGMENTS := $(wildcard rtl/lib/lib.mk rtl/core/core.mk rtl/mac/mac.mk rtl/pcie/pcie.mk rtl/nic/nic.mk) \
+	$(wildcard firmware/firmware.mk sim/sim.mk host-driver/host-driver.mk) \
+	$(sort $(wildcard tests/*.mk tests/*/*.mk tests/*/*/*.mk))
+-include $(FRAGMENTS)
+
+# --- Targets ---
+.PHONY: help deps all demo test check lint lint-trixie lint-regs lint-format format bench timing toolroot clean
+
+help: ## list the targets
+	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+deps: ## install the Debian packages that are missing (Debian 12 and 13)
+	@.ci/deps
+
+all: $(ALL) ## build everything
+
+demo: $(DEMOS) ## eight guests on one simulated NIC move real traffic; PCAP=file takes your capture
+
+RUN_TESTS = tests/run -j 2 --logs $(BUILD)/logs
+
+check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
+	@$(RUN_TESTS) $(TESTS_CHECK)
+
+test: $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests
+	@LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" $(RUN_TESTS) tests/lint $(TESTS_CHECK) $(TESTS_FULL)
+
+LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
+lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generated pages are fresh
+
+format: ## bring C and C++ sources into shape with clang-format
+	@$(CLANG_FORMAT) -i $(FORMAT_SRC)
+
+bench: $(BENCHES) ## measure throughput and cycles per frame into build/bench/bench.json
+
+clean: ## remove what was built, but not the tool root
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' -exec rm -rf {} + 2>/dev/null || true
+
+lint-regs: $(REGS_MD)
+	@echo "  LINT     registers"
+	@cmp -s $(REGS_MD) docs/registers.md || \
+		{ echo "docs/registers.md is stale: cp $(REGS_MD) docs/registers.md"; exit 1; }
+
+lint-format:
+	@echo "  LINT     format"
+	@[ -z "$(FORMAT_SRC)" ] || $(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SRC)
