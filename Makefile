@@ -12,6 +12,8 @@
 #   FORMAT_SRC   C, C++ and header files kept in shape by clang-format                       (`make format`)
 #   BENCHES      targets that `make bench` makes, each after the one before it
 #   DEMOS        the same for `make demo`
+#   CORE_TIMING_TOP, CORE_TIMING_RTL    module and sources that `make timing` takes for the core alone
+#   NIC_TIMING_TOP, NIC_TIMING_RTL      the same for the whole NIC
 #
 # and use the macros below, each in one line, with no blank after a comma:
 #
@@ -179,8 +181,19 @@ format: ## bring C and C++ sources into shape with clang-format
 
 bench: $(BENCHES) ## measure throughput and cycles per frame into build/bench/bench.json
 
+# Limits in MHz: the soft core shall run at 125 in the end, the whole NIC at 100 now.
+timing: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL)) ## place and route the core and the NIC on ECP5: Fmax, size, critical path
+	@rtl/timing/timing-table $(if $(CORE_TIMING_RTL),"core 125 $(CORE_TIMING_TOP) $(CORE_TIMING_RTL)") \
+		$(if $(NIC_TIMING_RTL),"nic 100 $(NIC_TIMING_TOP) $(NIC_TIMING_RTL)")
+
+toolroot: ## make the Debian 13 root with the FPGA tools (build/toolroot)
+	@rtl/timing/make-toolroot $(BUILD)/toolroot
+
 clean: ## remove what was built, but not the tool root
 	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' -exec rm -rf {} + 2>/dev/null || true
+
+lint-trixie: toolroot ## RTL lint with Debian 13's verilator (part of `make test`)
+	@$(MAKE) NO_DEPS=1 $(LINT_RTL) VERILATOR_LINT="rtl/timing/in-toolroot verilator --lint-only -Wall"
 
 lint-regs: $(REGS_MD)
 	@echo "  LINT     registers"

@@ -159,35 +159,55 @@ for seed in $seeds; do
 	fi
 done
 
-# --- The critical path: hops of the clock-to-clock path of the slowest clock ---
+# --- The critical path of the slowest clock, from nextpnr's log: one JSON object for each hop ---
+clock=$(jq -r '.fmax | to_entries | min_by(.value.achieved).key // ""' "$out/report.$best.json")
+awk -v clock="$clock" '
+	function flush() {
+		if (net != "")
+			printf "{\"ns\":%s,\"at_ns\":%s,\"source\":\"%s\",\"net\":\"%s\",\"sink\":\"%s\",\"rtl\":\"%s\"}\n",
+				cell_ns + net_ns, at, source, net, sink, rtl
+		net = sink = rtl = ""
+	}
+	index($0, "Critical path report for clock") { on = index($0, "\047" clock "\047 (posedge -> posedge)") > 0; hops = "" }
+	index($0, "Critical path report for") && !index($0, "for clock") { on = 0 }
+	!on { next }
+	$2 ~ /^[0-9.]+$/ && $4 == "Source" { flush(); cell_ns = $2; source = $5 }
+	$2 ~ /^[0-9.]+$/ && $4 == "Net" { net_ns = $2; at = $3; net = $5 }
+	$2 ~ /^[0-9.]+$/ && $4 == "Setup" { flush(); on = 0 }
+	$2 == "Sink" { sink = $3 }
+	$2 ~ /:[0-9]+\.[0-9]+-/ && $2 !~ /^\/usr\// && rtl == "" { rtl = $2; sub(/\.[0-9]+-[0-9.]+$/, "", rtl) }
+' "$out/nextpnr.$best.log" >"$out/path.jsonl"
+
 jq --arg label "$label" --arg top "$top" --argjson limit "$mhz" --argjson seed "$best" --argjson tried "$tried" \
 	--argjson lut4 "$lut4" --argjson ff "$ff" --argjson bram "$bram" --argjson mult "$mult" --argjson dpr "$dpr" \
-	--argjson synth "$synth_seconds" --argjson wrapped "$([ $build_top = "$top" ] && echo false || echo true)" '
+	--argjson synth "$synth_seconds" --argjson wrapped "$([ $build_top = "$top" ] && echo false || echo true)" \
+	--arg clock "$clock" --slurpfile hops "$out/path.jsonl" '
 	def r: . * 1000 | round / 1000;
-	(.fmax | to_entries | min_by(.value.achieved)) as $clock |
-	([.critical_paths[] | select((.from | endswith($clock.key)) and (.to | endswith($clock.key)))][0].path // []) as $p |
+	(.fmax[$clock].achieved // 0) as $fmax |
+	([.critical_paths[] | select((.from | endswith($clock)) and (.to | endswith($clock)))][0].path // []) as $p |
 	{
 		label: $label, top: $top, wrapped: $wrapped,
-		fmax_mhz: ($clock.value.achieved | r), limit_mhz: $limit, reached: ($clock.value.achieved >= $limit),
+		fmax_mhz: ($fmax | r), limit_mhz: $limit, reached: ($fmax >= $limit),
 		seed: $seed, seeds_tried: $tried, synthesis_seconds: $synth,
 		lut4: $lut4, trellis_comb: .utilization.TRELLIS_COMB.used, trellis_comb_available: .utilization.TRELLIS_COMB.available,
 		ff: $ff, dp16kd: $bram, dp16kd_available: .utilization.DP16KD.available, mult18: $mult, distributed_ram: $dpr,
 		critical_path: {
-			from: ($p[0].from.cell // null), from_port: ($p[0].from.port // null),
-			to: ($p[-1].to.cell // null), to_port: ($p[-1].to.port // null),
-			levels: ([$p[] | select(.type == "logic")] | length),
+			from: ($hops[0].source // null), to: ($hops[-1].sink // null),
+			levels: ([$hops[] | select(.source | test("\\.(F[0-9]?|OFX[0-9]?|FCO)$")) | select(.ns > 0)] | length),
 			logic_ns: ([$p[] | select(.type != "routing") | .delay] | add // 0 | r),
 			routing_ns: ([$p[] | select(.type == "routing") | .delay] | add // 0 | r),
-			nets: [$p[] | select(.type == "routing") | {net, ns: (.delay | r), to: .to.cell, port: .to.port}]
+			hops: $hops
 		}
 	}' "$out/report.$best.json" >"$out/result.json"
 
+# In words: yosys names a cell after the signal it drives and where it drives it; the signal is what a reader knows.
 jq -r '
-	def plain: (. // "?") | sub("^dut\\."; "") | gsub("_TRELLIS_FF_[A-Z0-9]+(_[0-9]+)?$"; "") | sub("\\$glbnet\\$"; "");
-	def short: plain | gsub("_(LUT4|PFUMX|L6MUX21|CCU2C|TRELLIS_FF)_[A-Z0-9]+(_[0-9]+)?"; "~") | gsub("~+"; "~");
+	def signal: (. // "?") | sub("^dut\\."; "") | sub("\\.[A-Z0-9_]+$"; "") | gsub("_TRELLIS_FF_[A-Z0-9]+(_[0-9]+)?$"; "") |
+		sub("_?(LUT4|PFUMX|L6MUX21|CCU2C|MULT18X18D|DP16KD|TRELLIS_DPR16X4|TRELLIS_FF)_.*$"; "");
+	def net: (. // "?") | sub("^dut\\."; "") | sub("_?(LUT4|PFUMX|L6MUX21|CCU2C|MULT18X18D|DP16KD|TRELLIS_DPR16X4|TRELLIS_FF)_.*$"; " ~");
 	"\(.label): \(.fmax_mhz) MHz (limit \(.limit_mhz)), \(if .reached then "OK" else "NOT REACHED" end)",
 	"  LUT4 \(.lut4), TRELLIS_COMB \(.trellis_comb) of \(.trellis_comb_available), FF \(.ff), DP16KD \(.dp16kd) of \(.dp16kd_available), MULT18 \(.mult18), distributed RAM \(.distributed_ram)",
-	"  critical path: from \(.critical_path.from | plain) (\(.critical_path.from_port)) to \(.critical_path.to | plain) (\(.critical_path.to_port)),",
-	"    \(.critical_path.levels) levels, \(.critical_path.logic_ns) ns logic + \(.critical_path.routing_ns) ns routing; through",
-	(.critical_path.nets[] | "    \(.ns) ns  \(.net | short)")' "$out/result.json"
+	"  critical path: from \(.critical_path.from | signal) to \(.critical_path.to | signal),",
+	"    \(.critical_path.logic_ns) ns logic + \(.critical_path.routing_ns) ns routing, \(.critical_path.levels) levels of logic (at ns, net, where it is declared; ~ is logic before it):",
+	(.critical_path.hops[] | select(.ns > 0) | "    \(.at_ns)  \(.net | net)  \(.rtl)")' "$out/result.json"
 jq -e .reached "$out/result.json" >/dev/null
