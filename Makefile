@@ -170,7 +170,7 @@ RUN_TESTS = tests/run -j 2 --logs $(BUILD)/logs
 check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 	@$(RUN_TESTS) $(TESTS_CHECK)
 
-test: $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests
+test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests
 	@LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" $(RUN_TESTS) tests/lint $(TESTS_CHECK) $(TESTS_FULL)
 
 LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
@@ -194,6 +194,11 @@ clean: ## remove what was built, but not the tool root
 
 lint-trixie: toolroot ## RTL lint with Debian 13's verilator (part of `make test`)
 	@$(MAKE) NO_DEPS=1 $(LINT_RTL) VERILATOR_LINT="rtl/timing/in-toolroot verilator --lint-only -Wall"
+
+# Without it (no root, no mirror) the tests skip what needs it and say so.
+.PHONY: toolroot-if-possible
+toolroot-if-possible:
+	@rtl/timing/make-toolroot $(BUILD)/toolroot || true
 
 lint-regs: $(REGS_MD)
 	@echo "  LINT     registers"
