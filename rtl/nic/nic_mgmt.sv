@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+// BAR0: the management registers of dom0 (space BAR0 of rtl/regs.def), the reset of the NIC and its cycle counters.
+//
+// One access at a time: a request is registered, its register answers from a registered multiplexer, tables, counters and
+// memories through their own ports. A reset (BAR0.RESET, or function level reset from the PCIe layer) first stops the core and
+// all contexts, waits until no DMA is in flight (the completion time-out bounds that), then pulses nic_rst_o. Meanwhile no
+// access is taken, so the first read after it sees the NIC reset.
+module nic_mgmt #(
+    parameter int unsigned NCTX     = 32,
+    parameter int unsigned CLOCK_HZ = 125_000_000,
+    parameter bit          AUTORUN  = 1'b0  // the core's memories are initialised: let it run after reset
+) (
+    input  logic        clk_i,
+    input  logic        rst_i,
+    output logic        nic_rst_o,  // resets every block but this one and the PCIe layer
+    output logic        halt_o,     // stop issuing: a reset is near
+    input  logic        flr_i,
+
+    // target bus, BAR0
+    input  logic        tgt_valid_i,
+    output logic        tgt_ready_o,
+    input  logic        tgt_we_i,
+    input  logic [15:0] tgt_addr_i,
+    input  logic [ 3:0] tgt_be_i,
+    input  logic [31:0] tgt_wdata_i,
+    output logic        tgt_rvalid_o,
+    output logic [31:0] tgt_rdata_o,
+
+    // configuration
+    output logic        core_run_o,
+    output logic        mac_tx_en_o,
+    output logic        mac_rx_en_o,
+    output logic        pause_en_o,
+    output logic [23:0] moderation_o,
+    output logic [13:0] max_frame_o,
+    output logic [23:0] cpl_timeout_o,
+
+    // state
+    input  logic        core_sleep_i,
+    input  logic        nic_idle_i,
+    input  logic [ 4:0] dma_flight_i,
+    input  logic        dma_idle_i,
+    input  logic [31:0] time_skip_i,
+    input  logic [63:0] time_i,
+    input  logic [63:0] residence_tx_i,
+    input  logic [63:0] residence_rx_i,
+    input  logic [31:0] fw_state_i,
+    input  logic [31:0] fw_heartbeat_i,
+    input  logic [31:0] fw_info_i,
+    input  logic [31:0] log_head_i,
+
+    // mailbox
+    output logic        mbox_busy_o,
+    input  logic        mbox_done_i,
+
+    // switch table
+    output logic        sw_we_o,
+    output logic        sw_re_o,
+    output logic [ 7:0] sw_index_o,
+    output logic [47:0] sw_mac_o,
+    output logic [31:0] sw_ctl_o,
+    input  logic [47:0] sw_mac_i,
+    input  logic [31:0] sw_ctl_i,
+
+    // guard windows
+    output logic        gd_we_o,
+    output logic        gd_re_o,
+    output logic [ 7:0] gd_ctx_o,
+    output logic [ 3:0] gd_win_o,
+    output logic [51:0] gd_gpage_o,
+    output logic [23:0] gd_pages_o,
+    output logic [51:0] gd_hpage_o,
+    output logic [ 2:0] gd_ctl_o,
+    input  logic [51:0] gd_gpage_i,
+    input  logic [23:0] gd_pages_i,
+    input  logic [51:0] gd_hpage_i,
+    input  logic [ 2:0] gd_ctl_i,
+
+    // contexts
+    output logic        en_we_o,
+    output logic [ 7:0] en_ctx_o,
+    output logic        en_value_o,
+    output logic        st_re_o,
+    input  logic [31:0] st_data_i,
+
+    // counters
+    output logic        rd_valid_o,
+    output logic        rd_ctx_sel_o,
+    output logic [11:0] rd_index_o,
+    output logic        rd_high_o,
+    input  logic        rd_rvalid_i,
+    input  logic [31:0] rd_data_i,
+
+    // memories of the core
+    output logic        hm_valid_o,
+    input  logic        hm_ready_i,
+    output logic        hm_we_o,
+    output logic [ 3:0] hm_be_o,
+    output logic [31:0] hm_addr_o,
+    output logic [31:0] hm_wdata_o,
+    input  logic        hm_rvalid_i,
+    input  logic [31:0] hm_rdata_i
+);
+  localparam logic [31:0] CAPS = 32'(NCTX) | (32'd4 << glregs_pkg::BAR0_CAPS_WINDOWS_LSB)
+      | ((glregs_pkg::IMEM_SIZE >> 10) << glregs_pkg::BAR0_CAPS_IMEM_KIB_LSB)
+      | ((glregs_pkg::DMEM_SIZE >> 12) << glregs_pkg::BAR0_CAPS_DMEM_KIB_LSB);
+
+  typedef enum logic [3:0] {
+    IDLE,       // waits for an access
+    DECODE,     // the registered access is decoded
+    TABLE1,     // tables and context state answer after four cycles
+    TABLE2,
+    TABLE3,
+    TABLE4,
+    ANSWER,     // the registered multiplexer has the value
+    MEM,        // memory window, request
+    MEM_WAIT,   // memory window, read data
+    STAT_WAIT,  // counter read
+    QUIESCE,    // reset: wait until no DMA is in flight
+    RESETTING   // reset: pulse
+  } state_e;
+
+  state_e state_q;
+  logic        we_q;
+  logic [15:0] addr_q;
+  logic [ 3:0] be_q;
+  logic [31:0] wdata_q, rdata_q;
+  logic [ 4:0] reset_count_q;
+  logic        flr_q;
+
+  logic [31:0] scratch_q, window_q, hold_q;
+  logic [ 7:0] sw_index_q, gd_ctx_q, ctx_index_q;
+  logic [ 3:0] gd_win_q;
+  logic [47:0] sw_mac_q;
+  logic [51:0] gd_gpage_q, gd_hpage_q;
+  logic [23:0] gd_pages_q;
+  logic [63:0] cyc_firmware_q, cyc_dmawait_q, cyc_idle_q;
+  logic [ 3:0] control_q;
+
+  logic is_mbox, is_window, is_stat, is_ctx_stat, is_reg, full;
+  assign is_mbox     = addr_q[15:9] == glregs_pkg::BAR0_MBOX[15:9];
+  assign is_window   = addr_q[15:14] == glregs_pkg::BAR0_WINDOW_DATA[15:14];
+  assign is_stat     = addr_q[15:10] == glregs_pkg::BAR0_STAT[15:10];
+  assign is_ctx_stat = addr_q[15] && {1'b0, addr_q[14:7]} < 9'(NCTX);
+  assign is_reg      = addr_q[15:8] == 8'h0;
+  assign full        = be_q == 4'hf;
+
+  assign tgt_ready_o = state_q == IDLE && !flr_q;
+
+  assign core_run_o   = control_q[glregs_pkg::BAR0_CONTROL_CORE_RUN_LSB] && !halt_o;
+  assign mac_tx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_TX_LSB];
+  assign mac_rx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_RX_LSB];
+  assign pause_en_o   = control_q[glregs_pkg::BAR0_CONTROL_PAUSE_LSB];
+  assign halt_o       = state_q == QUIESCE || state_q == RESETTING;
+  assign sw_index_o   = sw_index_q;
+  assign sw_mac_o     = sw_mac_q;
+  assign sw_ctl_o     = wdata_q;
+  assign gd_ctx_o     = gd_ctx_q;
+  assign gd_win_o     = gd_win_q;
+  assign gd_gpage_o   = gd_gpage_q;
+  assign gd_pages_o   = gd_pages_q;
+  assign gd_hpage_o   = gd_hpage_q;
+  assign gd_ctl_o     = wdata_q[2:0];
+  assign en_ctx_o     = ctx_index_q;
+  assign en_value_o   = wdata_q[0];
+  assign rd_index_o   = is_ctx_stat ? addr_q[14:3] : {5'h0, addr_q[9:3]};
+  assign rd_ctx_sel_o = is_ctx_stat;
+  assign rd_high_o    = addr_q[2];
+  assign rd_valid_o   = state_q == DECODE && !we_q && (is_stat || is_ctx_stat);
+  assign hm_valid_o   = state_q == MEM;
+  assign hm_we_o      = we_q;
+  assign hm_be_o      = be_q;
+  assign hm_addr_o    = is_mbox ? glregs_pkg::DMEM_BASE + glregs_pkg::MBOX_OFF + {23'h0, addr_q[8:0]}
+                                : {window_q[31:14], addr_q[13:0]};
+  assign hm_wdata_o   = wdata_q;
+
+  // Writes act in DECODE, tables' reads start there.
+  logic reg_write, table_index_ok, gd_index_ok, ctx_index_ok;
+  assign reg_write      = state_q == DECODE && we_q && is_reg && full;
+  assign table_index_ok = 9'(sw_index_q) < 9'(NCTX);
+  assign gd_index_ok    = 9'(gd_ctx_q) < 9'(NCTX) && gd_win_q < 4'd4;
+  assign ctx_index_ok   = 9'(ctx_index_q) < 9'(NCTX);
+  assign sw_we_o = reg_write && addr_q == glregs_pkg::BAR0_SW_CONTROL[15:0] && table_index_ok;
+  assign gd_we_o = reg_write && addr_q == glregs_pkg::BAR0_GUARD_CONTROL[15:0] && gd_index_ok;
+  assign en_we_o = reg_write && addr_q == glregs_pkg::BAR0_CTX_CONTROL[15:0] && ctx_index_ok;
+  assign sw_re_o = state_q == DECODE && !we_q;
+  assign gd_re_o = state_q == DECODE && !we_q;
+  assign st_re_o = state_q == DECODE && !we_q;
+
+  logic reset_write, doorbell_write;
+  assign reset_write    = reg_write && addr_q == glregs_pkg::BAR0_RESET[15:0] && wdata_q[0];
+  assign doorbell_write = reg_write && addr_q == glregs_pkg::BAR0_MBOX_DOORBELL[15:0] && wdata_q[0];
+
+  logic [31:0] status;
+  assign status = {19'h0, dma_flight_i, 5'h0, nic_idle_i, mbox_busy_o, core_sleep_i};
+
+  always_ff @(posedge clk_i) begin
+    tgt_rvalid_o <= 1'b0;
+    nic_rst_o    <= rst_i;
+    if (flr_i) flr_q <= 1'b1;
+    unique case (state_q)
+      IDLE: begin
+        if (flr_q) begin
+          state_q <= QUIESCE;
+          flr_q   <= 1'b0;
+        end else if (tgt_valid_i) begin
+          state_q <= DECODE;
+        end
+        we_q    <= tgt_we_i;
+        addr_q  <= {tgt_addr_i[15:2], 2'b00};
+        be_q    <= tgt_be_i;
+        wdata_q <= tgt_wdata_i;
+      end
+      DECODE: begin
+        if (is_mbox || is_window) state_q <= MEM;
+        else if (we_q) state_q <= reset_write ? QUIESCE : IDLE;
+        else if (is_stat || is_ctx_stat) state_q <= STAT_WAIT;
+        else state_q <= TABLE1;
+      end
+      TABLE1:    state_q <= TABLE2;
+      TABLE2:    state_q <= TABLE3;
+      TABLE3:    state_q <= TABLE4;
+      TABLE4:    state_q <= ANSWER;
+      ANSWER: begin
+        state_q      <= IDLE;
+        tgt_rvalid_o <= 1'b1;
+        tgt_rdata_o  <= rdata_q;
+      end
+      MEM: if (hm_ready_i) state_q <= we_q ? IDLE : MEM_WAIT;
+      MEM_WAIT: begin
+        if (hm_rvalid_i) begin
+          state_q      <= IDLE;
+          tgt_rvalid_o <= 1'b1;
+          tgt_rdata_o  <= hm_rdata_i;
+        end
+      end
+      STAT_WAIT: begin
+        if (rd_rvalid_i) begin
+          state_q      <= IDLE;
+          tgt_rvalid_o <= 1'b1;
+          tgt_rdata_o  <= rd_data_i;
+        end
+      end
+      // DMA is idle for 32 cycles in a row: whatever was on its way inside has arrived
+      QUIESCE: begin
+        reset_count_q <= dma_idle_i && dma_flight_i == '0 ? reset_count_q + 5'd1 : 5'd0;
+        if (&reset_count_q) state_q <= RESETTING;
+      end
+      RESETTING: begin
+        nic_rst_o     <= 1'b1;
+        reset_count_q <= reset_count_q + 5'd1;
+        if (&reset_count_q) state_q <= IDLE;
+      end
+      default:   state_q <= IDLE;
+    endcase
+    if (rst_i) begin
+      state_q       <= IDLE;
+      flr_q         <= 1'b0;
+      reset_count_q <= 5'd0;
+      tgt_rvalid_o  <= 1'b0;
+    end
+  end
+
+  // The multiplexer of registers, valid in ANSWER. Tables and context state have answered by then.
+  logic [31:0] mux_q;
+  assign rdata_q = mux_q;
+  always_ff @(posedge clk_i) begin
+    unique case (addr_q[7:0])
+      glregs_pkg::BAR0_ID[7:0]:              mux_q <= glregs_pkg::ID_VALUE;
+      glregs_pkg::BAR0_VERSION[7:0]:         mux_q <= glregs_pkg::VERSION_VALUE;
+      glregs_pkg::BAR0_CAPS[7:0]:            mux_q <= CAPS;
+      glregs_pkg::BAR0_CLOCK_HZ[7:0]:        mux_q <= CLOCK_HZ;
+      glregs_pkg::BAR0_CONTROL[7:0]:         mux_q <= {28'h0, control_q};
+      glregs_pkg::BAR0_STATUS[7:0]:          mux_q <= status;
+      glregs_pkg::BAR0_SCRATCH[7:0]:         mux_q <= scratch_q;
+      glregs_pkg::BAR0_IRQ_MODERATION[7:0]:  mux_q <= {8'h0, moderation_o};
+      glregs_pkg::BAR0_MAX_FRAME[7:0]:       mux_q <= {18'h0, max_frame_o};
+      glregs_pkg::BAR0_CPL_TIMEOUT[7:0]:     mux_q <= {8'h0, cpl_timeout_o};
+      glregs_pkg::BAR0_FW_STATE[7:0]:        mux_q <= fw_state_i;
+      glregs_pkg::BAR0_FW_HEARTBEAT[7:0]:    mux_q <= fw_heartbeat_i;
+      glregs_pkg::BAR0_FW_INFO[7:0]:         mux_q <= fw_info_i;
+      glregs_pkg::BAR0_LOG_HEAD[7:0]:        mux_q <= log_head_i;
+      glregs_pkg::BAR0_WINDOW[7:0]:          mux_q <= window_q;
+      glregs_pkg::BAR0_CYCLES_LO[7:0]:       mux_q <= time_i[31:0];
+      glregs_pkg::BAR0_CYC_FIRMWARE_LO[7:0]: mux_q <= cyc_firmware_q[31:0];
+      glregs_pkg::BAR0_CYC_DMAWAIT_LO[7:0]:  mux_q <= cyc_dmawait_q[31:0];
+      glregs_pkg::BAR0_CYC_IDLE_LO[7:0]:     mux_q <= cyc_idle_q[31:0];
+      glregs_pkg::BAR0_TX_RESIDENCE_LO[7:0]: mux_q <= residence_tx_i[31:0];
+      glregs_pkg::BAR0_RX_RESIDENCE_LO[7:0]: mux_q <= residence_rx_i[31:0];
+      glregs_pkg::BAR0_CYCLES_HI[7:0], glregs_pkg::BAR0_CYC_FIRMWARE_HI[7:0], glregs_pkg::BAR0_CYC_DMAWAIT_HI[7:0],
+      glregs_pkg::BAR0_CYC_IDLE_HI[7:0], glregs_pkg::BAR0_TX_RESIDENCE_HI[7:0],
+      glregs_pkg::BAR0_RX_RESIDENCE_HI[7:0]: mux_q <= hold_q;
+      glregs_pkg::BAR0_SW_INDEX[7:0]:        mux_q <= {24'h0, sw_index_q};
+      glregs_pkg::BAR0_SW_MAC_LO[7:0]:       mux_q <= sw_mac_i[31:0];
+      glregs_pkg::BAR0_SW_MAC_HI[7:0]:       mux_q <= {16'h0, sw_mac_i[47:32]};
+      glregs_pkg::BAR0_SW_CONTROL[7:0]:      mux_q <= sw_ctl_i;
+      glregs_pkg::BAR0_GUARD_INDEX[7:0]:     mux_q <= {16'h0, gd_ctx_q, 4'h0, gd_win_q};
+      glregs_pkg::BAR0_GUARD_GPAGE_LO[7:0]:  mux_q <= gd_gpage_i[31:0];
+      glregs_pkg::BAR0_GUARD_GPAGE_HI[7:0]:  mux_q <= {12'h0, gd_gpage_i[51:32]};
+      glregs_pkg::BAR0_GUARD_PAGES[7:0]:     mux_q <= {8'h0, gd_pages_i};
+      glregs_pkg::BAR0_GUARD_HPAGE_LO[7:0]:  mux_q <= gd_hpage_i[31:0];
+      glregs_pkg::BAR0_GUARD_HPAGE_HI[7:0]:  mux_q <= {12'h0, gd_hpage_i[51:32]};
+      glregs_pkg::BAR0_GUARD_CONTROL[7:0]:   mux_q <= {29'h0, gd_ctl_i};
+      glregs_pkg::BAR0_CTX_INDEX[7:0]:       mux_q <= {24'h0, ctx_index_q};
+      glregs_pkg::BAR0_CTX_CONTROL[7:0]:     mux_q <= {31'h0, st_data_i[9]};
+      glregs_pkg::BAR0_CTX_STATUS[7:0]:      mux_q <= {8'h0, st_data_i[23:16], 7'h0, st_data_i[8], st_data_i[7:0]};
+      default:                               mux_q <= 32'h0;
+    endcase
+    if (!is_reg) mux_q <= 32'h0;
+
+    // Reading a low half holds its high half.
+    if (state_q == TABLE4) begin
+      case (addr_q[7:0])
+        glregs_pkg::BAR0_CYCLES_LO[7:0]:       hold_q <= time_i[63:32];
+        glregs_pkg::BAR0_CYC_FIRMWARE_LO[7:0]: hold_q <= cyc_firmware_q[63:32];
+        glregs_pkg::BAR0_CYC_DMAWAIT_LO[7:0]:  hold_q <= cyc_dmawait_q[63:32];
+        glregs_pkg::BAR0_CYC_IDLE_LO[7:0]:     hold_q <= cyc_idle_q[63:32];
+        glregs_pkg::BAR0_TX_RESIDENCE_LO[7:0]: hold_q <= residence_tx_i[63:32];
+        glregs_pkg::BAR0_RX_RESIDENCE_LO[7:0]: hold_q <= residence_rx_i[63:32];
+        default:                               ;
+      endcase
+    end
+  end
+
+  // Registers that are written.
+  always_ff @(posedge clk_i) begin
+    if (reg_write) begin
+      case (addr_q[7:0])
+        glregs_pkg::BAR0_CONTROL[7:0]:        control_q <= wdata_q[3:0];
+        glregs_pkg::BAR0_SCRATCH[7:0]:        scratch_q <= wdata_q;
+        glregs_pkg::BAR0_IRQ_MODERATION[7:0]: moderation_o <= wdata_q[23:0];
+        glregs_pkg::BAR0_MAX_FRAME[7:0]:
+        if (wdata_q >= 32'd60 && wdata_q <= glregs_pkg::FRAME_MAX) max_frame_o <= wdata_q[13:0];
+        glregs_pkg::BAR0_CPL_TIMEOUT[7:0]:    if (wdata_q[23:0] != '0) cpl_timeout_o <= wdata_q[23:0];
+        glregs_pkg::BAR0_WINDOW[7:0]:         window_q <= {wdata_q[31:14], 14'h0};
+        glregs_pkg::BAR0_SW_INDEX[7:0]:       sw_index_q <= wdata_q[7:0];
+        glregs_pkg::BAR0_SW_MAC_LO[7:0]:      sw_mac_q[31:0] <= wdata_q;
+        glregs_pkg::BAR0_SW_MAC_HI[7:0]:      sw_mac_q[47:32] <= wdata_q[15:0];
+        glregs_pkg::BAR0_GUARD_INDEX[7:0]: begin
+          gd_win_q <= wdata_q[3:0];
+          gd_ctx_q <= wdata_q[15:8];
+        end
+        glregs_pkg::BAR0_GUARD_GPAGE_LO[7:0]: gd_gpage_q[31:0] <= wdata_q;
+        glregs_pkg::BAR0_GUARD_GPAGE_HI[7:0]: gd_gpage_q[51:32] <= wdata_q[19:0];
+        glregs_pkg::BAR0_GUARD_PAGES[7:0]:    gd_pages_q <= wdata_q[23:0];
+        glregs_pkg::BAR0_GUARD_HPAGE_LO[7:0]: gd_hpage_q[31:0] <= wdata_q;
+        glregs_pkg::BAR0_GUARD_HPAGE_HI[7:0]: gd_hpage_q[51:32] <= wdata_q[19:0];
+        glregs_pkg::BAR0_CTX_INDEX[7:0]:      ctx_index_q <= wdata_q[7:0];
+        default:                              ;
+      endcase
+    end
+    if (doorbell_write) mbox_busy_o <= 1'b1;
+    else if (mbox_done_i) mbox_busy_o <= 1'b0;
+    if (rst_i || nic_rst_o) begin
+      control_q     <= {3'b000, AUTORUN};
+      moderation_o  <= 24'd0;
+      max_frame_o   <= glregs_pkg::FRAME_MAX[13:0] - 14'd4;
+      cpl_timeout_o <= 24'd6_250_000;  // 50 ms, the default range of PCI Express
+      window_q      <= 32'h0;
+      scratch_q     <= 32'h0;
+      sw_index_q    <= 8'h0;
+      gd_ctx_q      <= 8'h0;
+      gd_win_q      <= 4'h0;
+      ctx_index_q   <= 8'h0;
+      mbox_busy_o   <= 1'b0;
+    end
+  end
+
+  // Where the cycles go. The core's state is registered; a skipped stretch of time is idle by definition.
+  logic sleep_q, flight_q;
+  always_ff @(posedge clk_i) begin
+    sleep_q  <= core_sleep_i;
+    flight_q <= !dma_idle_i;
+    if (nic_rst_o) begin
+      cyc_firmware_q <= 64'h0;
+      cyc_dmawait_q  <= 64'h0;
+      cyc_idle_q     <= 64'h0;
+    end else begin
+      if (!sleep_q) cyc_firmware_q <= cyc_firmware_q + 64'd1;
+      if (sleep_q && flight_q) cyc_dmawait_q <= cyc_dmawait_q + 64'd1;
+      if (sleep_q && !flight_q) cyc_idle_q <= cyc_idle_q + 64'd1 + {32'h0, time_skip_i};
+    end
+  end
+endmodule
