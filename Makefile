@@ -147,7 +147,7 @@ FORMAT_SRC  :=
 BENCHES     :=
 DEMOS       :=
 
-FRAGMENTS := $(wildcard rtl/lib/lib.mk rtl/core/core.mk rtl/mac/mac.mk rtl/pcie/pcie.mk rtl/nic/nic.mk) \
+FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 	$(wildcard firmware/firmware.mk sim/sim.mk host-driver/host-driver.mk) \
 	$(sort $(wildcard tests/*.mk tests/*/*.mk tests/*/*/*.mk))
 -include $(FRAGMENTS)
