@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libguestlane-sim: the NIC - its RTL, compiled by Verilator, and its firmware - as a C library, with a root complex,
+ * a wire and guests around it. Deterministic: the same configuration and calls give the same cycles.
+ *
+ * Everything runs in virtual time, counted in clock cycles of the NIC (8 ns each at 125 MHz). Time passes only inside
+ * gls_run(), gls_run_until() and the functions that say "runs". Nothing here is thread-safe.
+ *
+ * Functions that can fail return 0 or a negative errno; gls_error() then has a sentence about it.
+ */
+#ifndef GUESTLANE_SIM_H
+#define GUESTLANE_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- The simulation ------------------------------------------------------------------------------------------------ */
+
+struct gls;
+
+/* How host and link behave. A zero field means the default in parentheses. */
+struct gls_config {
+	uint64_t seed;		   /* of all random choices (1) */
+	uint32_t latency;	   /* cycles from a memory read of the NIC to its completion (100, i.e. 800 ns) */
+	uint32_t latency_jitter;   /* up to so many cycles more, at random (0) */
+	bool out_of_order;	   /* completions of different requests may overtake each other */
+	bool split;		   /* completions are split at random multiples of 64 bytes */
+	uint32_t link_bytes;	   /* bytes per 16 cycles and direction that the link carries (128: 64 bit per cycle) */
+	uint32_t tx_stall_percent; /* upstream beats that the link refuses at random, 0 to 90 (0) */
+	uint32_t max_payload;	   /* MPS programmed into the NIC: 128 or 256 (256) */
+	uint32_t max_read_request; /* MRRS: 128, 256, 512, 1024, 2048 or 4096 (512) */
+	uint32_t irq_latency;	   /* cycles from an MSI-X message to the guest's interrupt handler (250, i.e. 2 us) */
+	const char *firmware;	   /* ELF file; NULL: build/firmware/guestlane.elf */
+	const char *trace;	   /* FST file to write; NULL: none */
+	uint64_t trace_from;	   /* first cycle to trace */
+	uint64_t trace_cycles;	   /* number of cycles to trace (0: to the end) */
+	bool no_boot;		   /* leave the NIC as reset left it: no enumeration, no firmware */
+};
+
+/*
+ * Creates a NIC, enumerates it (BARs, MPS, MSI-X with one vector per context and one for management), loads the firmware and waits until it
+ * answers. NULL on failure; then gls_error(NULL) says why. The caller frees it with gls_close().
+ */
+struct gls *gls_open(const struct gls_config *config);
+void gls_close(struct gls *s);
+const char *gls_error(const struct gls *s);
+
+uint32_t gls_contexts(const struct gls *s);   /* number of contexts of this NIC */
+uint64_t gls_now(const struct gls *s);	      /* virtual time in cycles */
+uint64_t gls_simulated(const struct gls *s);  /* cycles really simulated (not skipped) */
+uint32_t gls_clock_hz(const struct gls *s);
+uint64_t gls_rand(struct gls *s);	      /* the simulation's generator */
+
+/* Runs for that many cycles. When the NIC and everything around it sleeps, time is skipped. */
+void gls_run(struct gls *s, uint64_t cycles);
+
+/* Runs until done(arg) holds (checked once per cycle at most) or the limit passes; tells whether it holds. */
+bool gls_run_until(struct gls *s, bool (*done)(void *arg), void *arg, uint64_t limit);
+
+/* Runs until nothing is pending anywhere (no frame, no interrupt, no timer of a model) or the limit passes. */
+bool gls_settle(struct gls *s, uint64_t limit);
+
+/* Calls fn(arg) at that cycle (or the next one simulated). Bounded by memory only. */
+void gls_at(struct gls *s, uint64_t cycle, void (*fn)(void *arg), void *arg);
+
+/* --- Host: registers, memory, configuration space -------------------------------------------------------------------- */
+
+enum gls_bar { GLS_BAR0 = 0, GLS_BAR2 = 2, GLS_BAR4 = 4 };
+
+/* Reads run the simulation until the completion is there; a failed read gives all ones. Offsets are byte offsets, size 1, 2, 4. */
+uint32_t gls_read(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned size);
+uint64_t gls_read64(struct gls *s, enum gls_bar bar, uint32_t offset); /* low half first */
+/* Writes are posted: they run nothing. */
+void gls_write(struct gls *s, enum gls_bar bar, uint32_t offset, uint32_t value, unsigned size);
+/* The same without waiting: done(arg, value) is called when the completion arrives. */
+void gls_read_async(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned size, void (*done)(void *arg, uint32_t value),
+		    void *arg);
+uint32_t gls_config_read(struct gls *s, uint32_t offset, unsigned size);
+void gls_config_write(struct gls *s, uint32_t offset, uint32_t value, unsigned size);
+
+/* Host memory: a range of physical addresses. All that the NIC may reach; anything else is answered as unsupported request. */
+int gls_memory_add(struct gls *s, uint64_t address, size_t bytes);
+/* The bytes behind [address, address+bytes), or NULL if they are not all in one range. */
+void *gls_memory(struct gls *s, uint64_t address, size_t bytes);
+
+/* Interrupt of an MSI-X vector (0 management, 1 + c context c), irq_latency cycles after the message. */
+void gls_on_irq(struct gls *s, unsigned vector, void (*fn)(void *arg), void *arg);
+uint64_t gls_irq_count(const struct gls *s, unsigned vector);
+
+/* A raw TLP to the NIC: header as in the PCIe specification, then payload; for tests of the transaction layer. */
+void gls_tlp_send(struct gls *s, const uint32_t *dw, size_t count);
+
+/* What the root complex does to memory reads of the NIC, for tests. */
+enum gls_fault { GLS_FAULT_NONE, GLS_FAULT_UR, GLS_FAULT_CA, GLS_FAULT_POISON, GLS_FAULT_DROP };
+/* The next `count` reads that touch [address, address+bytes) get this fault. */
+void gls_fault(struct gls *s, enum gls_fault fault, uint64_t address, size_t bytes, unsigned count);
+
+/* Called for every TLP that the NIC sends upstream (dw: header and payload). One monitor at a time. */
+void gls_on_tlp(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t count), void *arg);
+
+/* --- Management, as dom0's driver does it ---------------------------------------------------------------------------- */
+
+struct gls_switch_entry {
+	uint8_t mac[6];
+	uint32_t control; /* BAR0.SW_CONTROL bits of guestlane_regs.h */
+};
+void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_entry *entry);
+/* Guard window of a context: pages guest_address.. map to host_address..; pages 0 clears it. Addresses are multiples of 4096. */
+void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address, uint64_t host_address,
+		    uint32_t pages, bool read, bool write);
+void gls_enable_context(struct gls *s, unsigned context, bool enable);
+/* Sends a mailbox request (firmware/include/gl_mbox.h), runs until it is answered. Returns bytes of the response or -errno. */
+int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response, size_t room);
+uint64_t gls_stat(struct gls *s, unsigned stat);			   /* enum STAT */
+uint64_t gls_context_stat(struct gls *s, unsigned context, unsigned stat); /* enum CSTAT */
+/* The firmware's log as text, at most room-1 bytes; the number of bytes. */
+size_t gls_log(struct gls *s, char *text, size_t room);
+
+/* --- Wire ------------------------------------------------------------------------------------------------------------- */
+
+/* Frames are without preamble and FCS. The wire keeps a copy. */
+enum gls_wire_fault { GLS_WIRE_OK, GLS_WIRE_BAD_FCS, GLS_WIRE_RX_ER, GLS_WIRE_CUT };
+/* Queues a frame for the NIC's receiver; frames leave in order, at line rate with `gap` cycles of inter-frame gap (12 is the least that IEEE 802.3 allows). */
+void gls_wire_send(struct gls *s, const void *frame, size_t bytes, enum gls_wire_fault fault);
+void gls_wire_gap(struct gls *s, unsigned gap);
+size_t gls_wire_pending(const struct gls *s); /* frames not yet wholly on the wire */
+/* Called with each frame that the NIC sends (padded, FCS checked and cut; fcs_ok tells). */
+void gls_on_wire(struct gls *s, void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg);
+/* Records both directions into a pcapng file. */
+int gls_wire_record(struct gls *s, const char *file);
+
+/* --- Guests ------------------------------------------------------------------------------------------------------------ */
+
+struct gls_guest;
+
+struct gls_guest_config {
+	unsigned context;
+	uint8_t mac[6];
+	uint32_t switch_control; /* BAR0.SW_CONTROL bits (ENABLE | BROADCAST | MULTICAST | TO_WIRE) */
+	uint16_t mtu;		 /* (1500) */
+	uint64_t memory;	 /* bytes of guest memory (4 MiB); all of it is mapped by guard windows */
+	uint64_t memory_at;	 /* guest address of it (0x100000) */
+	bool split;		 /* split rings; else packed */
+	bool no_mergeable;	 /* refuse VIRTIO_NET_F_MRG_RXBUF */
+	bool event_idx;		 /* accept VIRTIO_F_EVENT_IDX */
+	bool indirect;		 /* accept VIRTIO_F_INDIRECT_DESC and use it for some chains */
+	bool in_order;		 /* accept VIRTIO_F_IN_ORDER if offered */
+	bool tx_interrupts;	 /* want an interrupt for used transmit buffers */
+	unsigned queue_size;	 /* a power of two for split rings, 2 to 256 (256) */
+	unsigned rx_buffer;	 /* bytes of a receive buffer (1536; 9 KiB more without mergeable and a large MTU) */
+	unsigned chain;		 /* data descriptors per transmitted frame, 1 to 8 (1: header and frame in one buffer) */
+	bool random_layout;	 /* random chain lengths, buffer alignments and header placement */
+};
+
+/* Creates the guest, its memory, its switch entry and windows, enables the context and brings the driver up to DRIVER_OK (runs). */
+struct gls_guest *gls_guest_new(struct gls *s, const struct gls_guest_config *config);
+void gls_guest_free(struct gls_guest *g);
+
+/* Sends a frame: -ENOSPC if the ring is full. `kick` false holds the doorbell back (a later frame or gls_guest_kick() rings). */
+int gls_guest_send(struct gls_guest *g, const void *frame, size_t bytes, bool kick);
+void gls_guest_kick(struct gls_guest *g);
+/* Called with each frame received, and when a sent frame was used (its buffer came back). */
+void gls_guest_on_receive(struct gls_guest *g, void (*fn)(void *arg, const uint8_t *frame, size_t bytes), void *arg);
+void gls_guest_on_sent(struct gls_guest *g, void (*fn)(void *arg), void *arg);
+unsigned gls_guest_tx_free(const struct gls_guest *g); /* frames that can be sent now */
+/* Resets the device and brings it up again, as a driver reload does (runs). */
+int gls_guest_restart(struct gls_guest *g);
+/* Polls rings instead of waiting for interrupts while on (as NAPI under load). */
+void gls_guest_poll(struct gls_guest *g, bool on);
+/* The last Status the guest read on a configuration interrupt. */
+uint32_t gls_guest_status(const struct gls_guest *g);
+unsigned gls_guest_context(const struct gls_guest *g);
+/* Guest memory, for hostile tests: bytes behind a guest address, or NULL. */
+void *gls_guest_memory(struct gls_guest *g, uint64_t guest_address, size_t bytes);
+/* Register of the guest's device page, as its driver would access it. */
+uint32_t gls_guest_read(struct gls_guest *g, uint32_t offset, unsigned size);
+void gls_guest_write(struct gls_guest *g, uint32_t offset, uint32_t value, unsigned size);
+
+/* Addresses and sizes of a queue's areas, for tests that write rings by hand. */
+struct gls_ring_info {
+	uint64_t desc, driver, device; /* guest addresses */
+	unsigned size;
+	bool packed;
+};
+void gls_guest_ring(const struct gls_guest *g, unsigned queue, struct gls_ring_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
