@@ -2,11 +2,11 @@
 // Shallow synchronous FIFO (flops or distributed RAM) with ready/valid on both sides.
 
 // Holds exactly 2**DEPTH_LOG2 words, the output register included. All outputs come straight from
-// flip-flops. A word written into an empty FIFO is offered one cycle later; one word per cycle passes at
-// any fill level, but a full FIFO takes a word only in the cycle after one has left.
+// flip-flops. A word written into an empty FIFO is offered one cycle later; one word per cycle
+// passes at any fill level, but a full FIFO takes a word only in the cycle after one has left.
 //
 //   WIDTH        word width in bits
-//   DEPTH_LOG2   log2 of the number of words, 1 or more (above 5, lib_fifo_bram is the better choice)
+//   DEPTH_LOG2   log2 of the number of words, 1 or more (above 5, take lib_fifo_bram)
 //   level_o      number of words inside, 0 .. 2**DEPTH_LOG2
 module lib_fifo #(
     parameter int unsigned WIDTH      = 32,
@@ -56,7 +56,7 @@ module lib_fifo #(
     end else begin
       wptr_q <= wptr_d;
       rptr_q <= rptr_d;
-      // The memory never fills up (one word at least is in the output register), so equal means empty.
+      // The memory never fills up (one word at least is in the output register): equal means empty.
       mem_empty_q <= wptr_d == rptr_d;
       if (load) out_valid_q <= !mem_empty_q || wr;
       if (wr && !rd) level_q <= level_q + LevelOne;
@@ -75,7 +75,8 @@ module lib_fifo #(
   assign level_o    = level_q;
 
 `ifndef SYNTHESIS
-  initial if (WIDTH < 1 || DEPTH_LOG2 < 1) $fatal(1, "lib_fifo: WIDTH and DEPTH_LOG2 must be at least 1");
+  initial if (WIDTH < 1 || DEPTH_LOG2 < 1)
+    $fatal(1, "lib_fifo: WIDTH and DEPTH_LOG2 must be at least 1");
 
   lib_ready_valid_props #(.WIDTH(WIDTH)) u_rd_props (
     .clk_i, .rst_i, .valid_i(rd_valid_o), .ready_i(rd_ready_i), .data_i(rd_data_o)

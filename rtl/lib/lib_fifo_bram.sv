@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deep synchronous FIFO in block RAM with ready/valid on both sides.
 
-// Same ports as lib_fifo. Holds exactly 2**DEPTH_LOG2 words, the two read stages (block RAM output, then
-// output register) included. First word falls through: a word written into an empty FIFO is offered three
-// cycles later; after that one word per cycle passes.
+// Same ports as lib_fifo. Holds exactly 2**DEPTH_LOG2 words, the two read stages (block RAM output,
+// then output register) included. First word falls through: a word written into an empty FIFO is
+// offered three cycles later; after that one word per cycle passes.
 //
 //   WIDTH        word width in bits
 //   DEPTH_LOG2   log2 of the number of words, 2 or more
@@ -95,6 +95,7 @@ module lib_fifo_bram #(
     if (rst_i) ready_for_checks_q <= 1'b1;
     if (ready_for_checks_q && !rst_i) begin
       assert (level_q <= {1'b1, {DEPTH_LOG2{1'b0}}});
+      assert (wptr_q - rptr_q <= level_q);
       assert (mem_empty_q == (wptr_q == rptr_q));
       assert (level_q == (wptr_q - rptr_q) + {{DEPTH_LOG2{1'b0}}, ram_valid_q}
                                            + {{DEPTH_LOG2{1'b0}}, out_valid_q});

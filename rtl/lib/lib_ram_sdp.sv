@@ -45,7 +45,7 @@ module lib_ram_sdp #(
 
 `ifndef SYNTHESIS
   initial begin
-    if (WIDTH < 1 || DEPTH < 2) $fatal(1, "lib_ram_sdp: WIDTH must be at least 1 and DEPTH at least 2");
+    if (WIDTH < 1 || DEPTH < 2) $fatal(1, "lib_ram_sdp: WIDTH below 1 or DEPTH below 2");
     if (BYTES_WE != 0 && WIDTH % 8 != 0) $fatal(1, "lib_ram_sdp: byte enables need whole bytes");
   end
 `endif

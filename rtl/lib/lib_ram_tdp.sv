@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // True dual port block RAM: two ports that both read and write, byte enables, one clock.
 
-// Each port: with x_en_i high, the bytes selected by x_we_i are written and x_rdata_o takes, for the
-// next cycle on, the word as it was before; with x_en_i low, x_rdata_o is held. When both ports use one
-// address in one cycle and at least one of them writes, what the other one reads (or, with two
-// writers, what is stored) is undefined on the FPGA: callers must not do it or not look.
+// Each port: with x_en_i high, the bytes selected by x_we_i are written and x_rdata_o takes, for
+// the next cycle on, the word as it was before; with x_en_i low, x_rdata_o is held. When both ports
+// use one address in one cycle and at least one of them writes, what the other one reads (or, with
+// two writers, what is stored) is undefined on the FPGA: callers must not do it or not look.
 //
 //   WIDTH       word width in bits, a multiple of 8
 //   DEPTH       number of words, from 2 up

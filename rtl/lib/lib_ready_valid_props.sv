@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ready/valid rules of this project as a monitor that any block can place on any of its streams.
+// The ready/valid rules of this project as a monitor that any block can place on any of its
+// streams.
 
-// A transfer happens in a cycle with valid_i and ready_i. Once valid_i is high it stays high until the
-// transfer, and data_i does not change until then. (The other rule, that valid never waits for ready,
-// follows for a monitored stream when a proof makes ready_i a free input.)
+// A transfer happens in a cycle with valid_i and ready_i. Once valid_i is high it stays high until
+// the transfer, and data_i does not change until then. (The other rule, that valid never waits for
+// ready, follows for a monitored stream when a proof makes ready_i a free input.)
 //
 // In simulation the rules are asserted (Verilator: with --assert). In a proof (FORMAL) they are
-// asserted too, or with ASSUME = 1 assumed: the block under proof asserts on its outputs and assumes on
-// its inputs.
+// asserted too, or with ASSUME = 1 assumed: the block under proof asserts on its outputs and
+// assumes on its inputs.
 module lib_ready_valid_props #(
     parameter int unsigned WIDTH  = 1,
     parameter int unsigned ASSUME = 0

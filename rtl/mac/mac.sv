@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ethernet MAC, 1 Gb/s full duplex, GMII: transmitter, receiver, and the pause frames between them.
 
-// One clock of 125 MHz for everything; the GMII signals belong to it (a board top crosses clocks where its PHY
-// needs that). One byte per cycle on the wire, 64-bit words inside. No FCS and no preamble inside; transmitted
-// frames are padded, the padding of received frames stays. The heads of mac_tx.sv and mac_rx.sv say what the ports
-// promise, word by word.
+// One clock of 125 MHz for everything; the GMII signals belong to it (a board top crosses clocks
+// where its PHY needs that). One byte per cycle on the wire, 64-bit words inside. No FCS and no
+// preamble inside; transmitted frames are padded, the padding of received frames stays. The heads
+// of mac_tx.sv and mac_rx.sv say what the ports promise, word by word.
 //
 //   cfg_tx_en_i, cfg_rx_en_i   0: stop at the next frame boundary
-//   cfg_pause_en_i             received pause frames hold the transmitter (they are counted and dropped in any case)
-//   cfg_max_frame_i            greatest received frame without FCS, header included, 60 or more; a VLAN tag may add 4.
-//                              9014 lets frames of up to 9,018 bytes (tagged 9,022) with FCS in
+//   cfg_pause_en_i             received pause frames hold the transmitter (they are counted and
+//                              dropped in any case)
+//   cfg_max_frame_i            greatest received frame without FCS, header included, 60 or more; a
+//                              VLAN tag may add 4. 9014 lets frames of up to 9,018 bytes (tagged
+//                              9,022) with FCS in
 //   ev_*_o                     one-cycle pulses, exactly one per frame and direction
-//   tx_busy_o, rx_busy_o       the direction has something to do by itself; with both low, no signal of the MAC changes until
-//                              a word, a byte or a configuration change comes
+//   tx_busy_o, rx_busy_o       the direction has something to do by itself; with both low, nothing
+//                              in the MAC changes until a word, a byte or a new setting comes
 module mac (
     input  logic        clk_i,
     input  logic        rst_i,

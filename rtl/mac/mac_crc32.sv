@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One byte step of the Ethernet CRC-32 (IEEE 802.3, 3.2.9), combinational.
 
-// The register is kept bit-reversed (the first bit on the wire in bit 0), so it starts as all ones, the
-// FCS is its complement sent low byte first, and after a whole good frame with its FCS it holds
+// The register is kept bit-reversed (the first bit on the wire in bit 0), so it starts as all ones,
+// the FCS is its complement sent low byte first, and after a whole good frame with its FCS it holds
 // 32'hdebb20e3. The step is linear: each of the eight bits that leave adds its own remainder.
 //
 //   crc_i, data_i   register before the step, byte from the wire

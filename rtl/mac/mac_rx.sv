@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ethernet receiver: GMII in, 64-bit words of a frame out (IEEE 802.3 clause 4 full duplex, clause 35).
+// Ethernet receiver: GMII in, 64-bit words of a frame out (IEEE 802.3 clause 4 full duplex, clause
+// 35).
 
-// Finds the SFD, checks length and FCS, strips the FCS (padding stays) and recognises pause frames. It needs no
-// gap between frames beyond the one cycle without rx_dv that ends a frame, and no more preamble than the SFD.
+// Finds the SFD, checks length and FCS, strips the FCS (padding stays) and recognises pause frames.
+// It needs no gap between frames beyond the one cycle without rx_dv that ends a frame, and no more
+// preamble than the SFD.
 //
-// Output: no back-pressure. rx_sof_o marks the first word, rx_last_o the last; a frame has at least two words,
-// all but the last are full, byte 0 is in bits 7:0, bytes behind the last valid one are zero. Words come at
-// most every 8 cycles, but the last one may come in the cycle after the one before it. With the last word
-// rx_err_o says whether to drop the frame. A frame of 12 bytes or less (FCS included) is not delivered at all; one
-// longer than allowed ends, with rx_err_o, after the greatest allowed number of bytes.
+// Output: no back-pressure. rx_sof_o marks the first word, rx_last_o the last; a frame has at least
+// two words, all but the last are full, byte 0 is in bits 7:0, bytes behind the last valid one are
+// zero. Words come at most every 8 cycles, but the last one may come in the cycle after the one
+// before it. With the last word rx_err_o says whether to drop the frame. A frame of 12 bytes or
+// less (FCS included) is not delivered at all; one longer than allowed ends, with rx_err_o, after
+// the greatest allowed number of bytes.
 //
-// What counts as a frame starts with an SFD. Every frame makes exactly one of the events, in the cycle of its last
-// word if it has words; if several apply, the first in this order:
-//   ev_giant_o    more than cfg_max_frame_i bytes without FCS, 4 more if it has a VLAN tag (TPID 8100 or 88a8)
+// What counts as a frame starts with an SFD. Every frame makes exactly one of the events, in the
+// cycle of its last word if it has words; if several apply, the first in this order:
+//   ev_giant_o    more than cfg_max_frame_i bytes without FCS, 4 more if it has a VLAN tag (TPID
+//                 8100 or 88a8)
 //   ev_er_o       rx_er within the frame (also within the preamble; then nothing is delivered)
 //   ev_runt_o     less than 64 bytes with FCS
 //   ev_bad_fcs_o
@@ -20,7 +24,8 @@
 //   ev_frame_o    good
 //
 //   cfg_rx_en_i               0: further frames are ignored
-//   cfg_max_frame_i           greatest frame in bytes without FCS and VLAN tag, header included, 60 or more
+//   cfg_max_frame_i           greatest frame in bytes without FCS and VLAN tag, header included, 60
+//                             or more
 //   pause_o, pause_quanta_o   together with ev_pause_o: the pause time, in units of 512 bit times
 //   busy_o                    a frame is coming in or going out
 module mac_rx (
@@ -160,7 +165,7 @@ module mac_rx (
   end
 
   // The four bytes from 14 on stand for the tag: they use no room if there is one.
-  assign uses_room = !(tagged_q && (index_q == 6'd14 || index_q == 6'd15 || index_q == 6'd16 || index_q == 6'd17));
+  assign uses_room = !tagged_q || index_q < 6'd14 || index_q > 6'd17;
   assign room_d    = uses_room ? room_q - 14'd1 : room_q;
   assign refuse    = in && delay_valid_q[0] && full_q && uses_room;
 

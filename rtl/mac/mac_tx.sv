@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ethernet transmitter: 64-bit words of a frame in, GMII out (IEEE 802.3 clause 4 full duplex, clause 35).
+// Ethernet transmitter: 64-bit words of a frame in, GMII out (IEEE 802.3 clause 4 full duplex,
+// clause 35).
 
-// Adds preamble, SFD, padding to 60 bytes and the FCS, and leaves 12 byte times between frames: a frame of
-// L bytes (60 or more, without FCS) takes exactly 8 + L + 4 + 12 cycles when the next one is waiting.
+// Adds preamble, SFD, padding to 60 bytes and the FCS, and leaves 12 byte times between frames: a
+// frame of L bytes (60 or more, without FCS) takes exactly 8 + L + 4 + 12 cycles when the next one
+// is waiting.
 //
-// Input: the words of a frame in order, byte 0 in bits 7:0 first on the wire; all words but the last are
-// full, the last one has tx_last_bytes_i = 1..8 valid bytes. One word is held ahead of the one being sent, so
-// a source may take 6 cycles from tx_ready_o to tx_valid_i at line rate. If the next word is still missing when it is needed, the frame ends
-// there with the complement of its FCS and tx_er, and what remains of it is taken and dropped (ev_underrun_o).
+// Input: the words of a frame in order, byte 0 in bits 7:0 first on the wire; all words but the
+// last are full, the last one has tx_last_bytes_i = 1..8 valid bytes. One word is held ahead of the
+// one being sent, so a source may take 6 cycles from tx_ready_o to tx_valid_i at line rate. If the
+// next word is still missing when it is needed, the frame ends there with the complement of its FCS
+// and tx_er, and what remains of it is taken and dropped (ev_underrun_o).
 //
 //   cfg_tx_en_i            0: no further frame is started (the words wait)
-//   pause_i, pause_quanta_i  one cycle: stop at the frame boundary for so many times 512 bit times, counted from now;
-//                          replaces what was left of an earlier pause, 0 ends it (802.3 annex 31B)
+//   pause_i, pause_quanta_i  one cycle: stop at the frame boundary for so many times 512 bit times,
+//                          counted from now; replaces what was left of an earlier pause, 0 ends it
+//                          (802.3 annex 31B)
 //   ev_frame_o, ev_underrun_o  one pulse per frame, at its end
 //   busy_o                 something changes even if nothing comes in: a frame, a gap, a pause
 module mac_tx (

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unit test of rtl/lib: both FIFOs under random back-pressure, exact capacity and latency, and the block RAMs
-// against a model. The bench drives inputs before the rising edge and samples outputs just before the next.
+// Unit test of rtl/lib: both FIFOs under random back-pressure, exact capacity and latency, and the
+// block RAMs against a model. The bench drives inputs before the rising edge and samples outputs
+// just before the next.
 
 #include "tb.h"
 
@@ -13,8 +14,8 @@
 			fail_msg(__VA_ARGS__); \
 	} while (0)
 
-static const char *const fifo_name[FIFOS] = { "lib_fifo 2", "lib_fifo 4", "lib_fifo 16", "lib_fifo_bram 4",
-					      "lib_fifo_bram 16" };
+static const char *const fifo_name[FIFOS] = { "lib_fifo 2", "lib_fifo 4", "lib_fifo 16",
+					      "lib_fifo_bram 4", "lib_fifo_bram 16" };
 static const unsigned int fifo_depth[FIFOS] = { 2, 4, 16, 4, 16 };
 static const unsigned int fifo_latency[FIFOS] = { 1, 1, 1, 3, 3 };
 
@@ -28,7 +29,7 @@ static bool bit(unsigned int vector, unsigned int n)
 	return (vector >> n) & 1;
 }
 
-/* Takes exactly its capacity, offers the first word after its latency, gives all words back in order. */
+/* Takes exactly its capacity, offers the first word after its latency, keeps the order. */
 static void capacity_latency_order(unsigned int n)
 {
 	unsigned int taken = 0;
@@ -40,7 +41,7 @@ static void capacity_latency_order(unsigned int n)
 		tb_eval();
 		CHECK(level(n) == taken, "level %u after %u words", level(n), taken);
 		CHECK(bit(dut->rd_valid_o, n) == (c >= fifo_latency[n]), "valid %d in cycle %u",
-			 bit(dut->rd_valid_o, n), c);
+		      bit(dut->rd_valid_o, n), c);
 		if (bit(dut->wr_ready_o, n))
 			taken++;
 		tb_tick();
@@ -57,7 +58,7 @@ static void capacity_latency_order(unsigned int n)
 	CHECK(!bit(dut->rd_valid_o, n) && level(n) == 0, "not empty at the end");
 }
 
-/* With both sides always willing, one word per cycle flows after the latency (depths above the latency). */
+/* With both sides always willing, one word per cycle flows after the latency. */
 static void one_word_per_cycle(unsigned int n)
 {
 	unsigned int in = 0, out = 0;
@@ -99,16 +100,19 @@ static void fifos_under_random_back_pressure_and_resets(void **state)
 		for (unsigned int n = 0; n < FIFOS; n++) {
 			unsigned int held = written[n] - read[n];
 
-			CHECK(level(n) == held, "%s: level %u, expected %u", fifo_name[n], level(n), held);
-			CHECK(bit(dut->wr_ready_o, n) == (held < fifo_depth[n]), "%s: ready with %u words",
-				 fifo_name[n], held);
+			CHECK(level(n) == held, "%s: level %u, expected %u", fifo_name[n], level(n),
+			      held);
+			CHECK(bit(dut->wr_ready_o, n) == (held < fifo_depth[n]),
+			      "%s: ready with %u words", fifo_name[n], held);
 			if (bit(offered, n)) {
 				CHECK(bit(dut->rd_valid_o, n), "%s: valid fell", fifo_name[n]);
-				CHECK(dut->rd_data_o[n] == data[n], "%s: payload changed", fifo_name[n]);
+				CHECK(dut->rd_data_o[n] == data[n], "%s: payload changed",
+				      fifo_name[n]);
 			}
 			if (bit(dut->rd_valid_o, n)) {
 				CHECK(held > 0, "%s: a word out of nothing", fifo_name[n]);
-				CHECK(dut->rd_data_o[n] == queue[n][read[n] & 15], "%s: wrong word", fifo_name[n]);
+				CHECK(dut->rd_data_o[n] == queue[n][read[n] & 15], "%s: wrong word",
+				      fifo_name[n]);
 			}
 			data[n] = dut->rd_data_o[n];
 			offered &= ~(1u << n);
@@ -130,7 +134,8 @@ static void fifos_under_random_back_pressure_and_resets(void **state)
 		}
 	}
 	for (unsigned int n = 0; n < FIFOS; n++)
-		CHECK(before[n] + read[n] > 5000, "%s: only %u words passed", fifo_name[n], before[n] + read[n]);
+		CHECK(before[n] + read[n] > 5000, "%s: only %u words passed", fifo_name[n],
+		      before[n] + read[n]);
 }
 
 static uint32_t merge(uint32_t old, uint32_t data, unsigned int enables)
@@ -154,7 +159,9 @@ static void simple_dual_port_ram(void **state)
 		tb_tick();
 	}
 	for (unsigned int c = 0; c < 20000; c++) {
-		unsigned int enables = (uint32_t)(tb_rand() >> 32) & (uint32_t)(tb_rand() >> 32) & 15, wa = tb_below(24), ra = tb_below(24);
+		unsigned int enables =
+				     (uint32_t)(tb_rand() >> 32) & (uint32_t)(tb_rand() >> 32) & 15,
+			     wa = tb_below(24), ra = tb_below(24);
 		bool re = tb_below(2);
 		uint32_t d = (uint32_t)(tb_rand() >> 32);
 
@@ -176,10 +183,11 @@ static void simple_dual_port_ram(void **state)
 		}
 		tb_tick();
 		if (known) {
-			CHECK(dut->sdp_word_rdata_o == word_out, "word RAM read %08x, expected %08x",
-				 dut->sdp_word_rdata_o, word_out);
-			CHECK(dut->sdp_byte_rdata_o == bytes_out, "byte RAM read %08x, expected %08x",
-				 dut->sdp_byte_rdata_o, bytes_out);
+			CHECK(dut->sdp_word_rdata_o == word_out,
+			      "word RAM read %08x, expected %08x", dut->sdp_word_rdata_o, word_out);
+			CHECK(dut->sdp_byte_rdata_o == bytes_out,
+			      "byte RAM read %08x, expected %08x", dut->sdp_byte_rdata_o,
+			      bytes_out);
 		}
 	}
 }
@@ -199,7 +207,8 @@ static void true_dual_port_ram_and_image(void **state)
 		CHECK(dut->a_rdata_o == mem[i], "image word %u is %08x", i, dut->a_rdata_o);
 	}
 	for (unsigned int c = 0; c < 20000; c++) {
-		unsigned int aw = (uint32_t)(tb_rand() >> 32) & (uint32_t)(tb_rand() >> 32) & 15, bw = (uint32_t)(tb_rand() >> 32) & (uint32_t)(tb_rand() >> 32) & 15;
+		unsigned int aw = (uint32_t)(tb_rand() >> 32) & (uint32_t)(tb_rand() >> 32) & 15,
+			     bw = (uint32_t)(tb_rand() >> 32) & (uint32_t)(tb_rand() >> 32) & 15;
 		unsigned int aa = tb_below(16), ba = tb_below(16);
 		bool ae = tb_below(2), be = tb_below(2);
 		uint32_t ad = (uint32_t)(tb_rand() >> 32), bd = (uint32_t)(tb_rand() >> 32);
@@ -228,9 +237,11 @@ static void true_dual_port_ram_and_image(void **state)
 			mem[ba] = merge(mem[ba], bd, bw);
 		tb_tick();
 		if (a_known)
-			CHECK(dut->a_rdata_o == a_out, "port a read %08x, expected %08x", dut->a_rdata_o, a_out);
+			CHECK(dut->a_rdata_o == a_out, "port a read %08x, expected %08x",
+			      dut->a_rdata_o, a_out);
 		if (b_known)
-			CHECK(dut->b_rdata_o == b_out, "port b read %08x, expected %08x", dut->b_rdata_o, b_out);
+			CHECK(dut->b_rdata_o == b_out, "port b read %08x, expected %08x",
+			      dut->b_rdata_o, b_out);
 	}
 }
 

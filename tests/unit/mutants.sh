@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# Does a unit bench notice bugs? Each mutant is the RTL with one seeded bug, and the bench must fail on it; a mutant
+# that survives shows a behaviour that nobody tests. Source it from the top folder, after tests/lib/tap.sh:
+#
+#   mutants_of NAME TOP BENCH RTL...        what build/tests/NAME is made of
+#   mutant "the gap is one byte short" rtl/mac/mac_tx.sv "s/4'd11/4'd10/"      a bug, as a sed script for one file
+#   tap_end
+#
+# A mutant may be caught by the bench's checks, by an assertion in the RTL, or by taking more than 60 s.
+
+mutants_of() {
+	mutants_name=$1 mutants_top=$2 mutants_bench=$3
+	shift 3
+	mutants_rtl=$*
+}
+
+mutant() {
+	mutant_dir=build/mutants/$mutants_name
+	rm -rf "$mutant_dir"
+	mkdir -p "$mutant_dir/rtl"
+	for mutant_file in $mutants_rtl; do
+		cp "$mutant_file" "$mutant_dir/rtl/"
+	done
+	mutant_file=$mutant_dir/rtl/$(basename "$2")
+	sed -i -e "$3" "$mutant_file"
+	if cmp -s "$2" "$mutant_file"; then
+		tap_is "$1" "the bug fits nowhere in $2" "seeded"
+		return
+	fi
+	mutant_rtl=
+	for mutant_file in $mutants_rtl; do
+		mutant_rtl="$mutant_rtl $mutant_dir/rtl/$(basename "$mutant_file")"
+	done
+	if ! env -u MAKEFLAGS -u MFLAGS OBJCACHE="$(command -v ccache)" verilator --cc -O3 --x-assign fast \
+		--x-initial fast --assert -Wno-fatal --exe --build --prefix Vdut -CFLAGS "-std=c++17 -I$PWD/tests/unit" \
+		-LDFLAGS -lcmocka -MAKEFLAGS OPT_FAST=-O1 -MAKEFLAGS OPT_SLOW=-O0 --top-module "$mutants_top" \
+		--Mdir "$mutant_dir/obj" -o "$PWD/$mutant_dir/bench" $mutant_rtl "$PWD/$mutants_bench" \
+		>"$mutant_dir/build.log" 2>&1; then
+		tail -n 5 "$mutant_dir/build.log" | sed 's/^/# /'
+		tap_is "$1" "does not build" "built"
+		return
+	fi
+	mutant_status=0
+	timeout 60 "$mutant_dir/bench" >"$mutant_dir/bench.log" 2>&1 || mutant_status=$?
+	if [ $mutant_status -ne 0 ]; then
+		tap_check "caught: $1" true
+	else
+		tap_check "caught: $1" false
+	fi
+}
