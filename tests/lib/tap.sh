@@ -4,6 +4,7 @@
 #   . tests/lib/tap.sh
 #   tap_check "help names every target" grep -q demo "$tap_tmp/help"   # passes if the command succeeds
 #   tap_fails "no such file is refused" build/core-sim /nonexistent    # passes if it exits 1 to 125: refused, not crashed
+#   tap_refuses "and says why" "no such file" build/core-sim /nonexistent      # the same, and the words are in its output
 #   tap_is "frames are counted" "$frames" 1200                         # passes if both words are equal
 #   tap_skip "ping between namespaces" "not root"                      # not run here, and why
 #   tap_end                                                            # the plan; the script's exit status
@@ -51,6 +52,22 @@ tap_fails() {
 	else
 		tap_not_ok_ "$tap_name"
 		echo "# exit status $tap_status of: $*"
+		sed 's/^/# /' "$tap_tmp/.out" | tail -n 40
+	fi
+}
+
+tap_refuses() {
+	tap_name=$1
+	tap_words=$2
+	shift 2
+	tap_status=0
+	"$@" >"$tap_tmp/.out" 2>&1 || tap_status=$?
+	if [ $tap_status -ge 1 ] && [ $tap_status -le 125 ] && grep -qF -e "$tap_words" "$tap_tmp/.out"; then
+		tap_ok_ "$tap_name"
+	else
+		tap_not_ok_ "$tap_name"
+		echo "# exit status $tap_status of: $*"
+		echo "# '$tap_words' should be in:"
 		sed 's/^/# /' "$tap_tmp/.out" | tail -n 40
 	fi
 }
