@@ -205,6 +205,10 @@ lint-regs: $(REGS_MD)
 	@cmp -s $(REGS_MD) docs/registers.md || \
 		{ echo "docs/registers.md is stale: cp $(REGS_MD) docs/registers.md"; exit 1; }
 
+# The versions of clang-format differ in details; 14 (Debian 12) decides.
 lint-format:
 	@echo "  LINT     format"
-	@[ -z "$(FORMAT_SRC)" ] || $(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SRC)
+	@case "$$($(CLANG_FORMAT) --version)" in \
+	*'version 14.'*) [ -z "$(FORMAT_SRC)" ] || $(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SRC) ;; \
+	*) echo "  (not checked: this is not clang-format 14)" ;; \
+	esac
