@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# DMA engine and guard. Other parts that instantiate nic_dma list DMA_RTL among their sources (packages and rtl/lib apart).
+
+GUARD_RTL := rtl/nic/nic_guard.sv
+DMA_RTL   := rtl/nic/nic_dma_pkg.sv $(GUARD_RTL) rtl/nic/nic_dma_split.sv rtl/nic/nic_dma_issue.sv rtl/nic/nic_dma_fetch.sv \
+	rtl/nic/nic_dma_land.sv rtl/nic/nic_dma_retire.sv rtl/nic/nic_dma.sv
+
+$(eval $(call verilator_lint,nic_guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),))
+$(eval $(call verilator_lint,nic_dma,nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),))

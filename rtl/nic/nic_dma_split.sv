@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// First half of the DMA engine: takes commands in order, checks them and cuts them into translated pieces.
+
+// Per command: lengths and ranges are checked (REFUSED), the slot's owner is asked for (OWNER), and for each guest page it
+// touches the guard is asked (REFUSED). The first failure ends the command: its last piece carries the status and
+// nothing is issued for it.
+//
+// Two things that the packet buffer cannot know yet are refused or held here, because this half runs ahead of the other:
+//   - a READ into a slot for which a READ with LAST is already on its way (until that one has been submitted): OWNER;
+//   - a WRITE from a slot whose reference nic_dma_issue is about to release waits, so that the owner check sees the release.
+//
+//   cmd_*        commands, from the queue
+//   chk_*, gq_*, gr_*   owner check of nic_pktbuf, guard
+//   piece_*      to nic_dma_issue
+//   rel_busy_i, rel_slot_i   nic_dma_issue holds a piece that releases this slot
+//   sub_valid_i, sub_slot_i  this slot of the transmit ring has been submitted
+module nic_dma_split (
+    input  logic                clk_i,
+    input  logic                rst_i,
+
+    input  logic                cmd_valid_i,
+    output logic                cmd_ready_o,
+    input  nic_pkg::dma_cmd_t   cmd_i,
+
+    output logic                chk_valid_o,
+    input  logic                chk_ready_i,
+    output logic [6:0]          chk_slot_o,
+    output logic [7:0]          chk_ctx_o,
+    output logic                chk_write_o,
+    output logic [15:0]         chk_off_o,
+    output logic [15:0]         chk_len_o,
+    input  logic                chk_done_i,
+    input  logic                chk_ok_i,
+
+    output logic                gq_valid_o,
+    input  logic                gq_ready_i,
+    output logic [7:0]          gq_ctx_o,
+    output logic [51:0]         gq_gpage_o,
+    output logic                gq_write_o,
+    input  logic                gr_valid_i,
+    input  logic [2:0]          gr_status_i,
+    input  logic [51:0]         gr_hpage_i,
+
+    output logic                piece_valid_o,
+    input  logic                piece_ready_i,
+    output nic_dma_pkg::piece_t piece_o,
+
+    input  logic                rel_busy_i,
+    input  logic [6:0]          rel_slot_i,
+    input  logic                sub_valid_i,
+    input  logic [5:0]          sub_slot_i,
+
+    output logic                idle_o
+);
+
+  localparam logic [1:0] OpRead  = glregs_pkg::DMA_OP_READ[1:0];
+  localparam logic [1:0] OpWrite = glregs_pkg::DMA_OP_WRITE[1:0];
+  localparam logic [1:0] OpIrq   = glregs_pkg::DMA_OP_IRQ[1:0];
+  localparam logic [2:0] StOk      = glregs_pkg::DMA_STATUS_OK[2:0];
+  localparam logic [2:0] StRefused = glregs_pkg::DMA_STATUS_REFUSED[2:0];
+  localparam logic [2:0] StOwner   = glregs_pkg::DMA_STATUS_OWNER[2:0];
+
+  typedef enum logic [2:0] {
+    IDLE,   // waiting for a command
+    PREP,   // sums over the command
+    ASK,    // decide what to ask
+    NEXT,   // the same for the pages after the first
+    WAIT,   // for the owner check and the guard
+    EMIT    // the piece is offered
+  } state_e;
+  state_e state_q;
+
+  nic_pkg::dma_cmd_t c_q;        // the command; addr, len and off move on with the pieces
+  logic              c_mem;      // READ or WRITE
+
+  assign c_mem = c_q.op == OpRead || c_q.op == OpWrite;
+
+  // PREP: sums. The end of a range may be the last byte of the address space but not beyond.
+  logic        len_bad_q, high_q, no_slot_q;
+  logic [14:0] low_end_q;        // end of the range, counted from addr[63:14]
+  logic [16:0] local_end_q;
+  logic [12:0] room_q;           // bytes to the end of the guest page
+  logic [63:0] closing_q;        // per slot of the transmit ring: its READ with LAST has passed here and is not yet submitted
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == PREP) begin
+      len_bad_q   <= c_q.len == '0 || c_q.len > 16'(nic_dma_pkg::LEN_MAX);
+      high_q      <= &c_q.addr[63:14];
+      low_end_q   <= {1'b0, c_q.addr[13:0]} + {1'b0, c_q.len[13:0]};
+      local_end_q <= {1'b0, c_q.off} + {1'b0, c_q.len};
+      no_slot_q   <= c_q.op == OpRead && (!c_q.slot[6] || closing_q[c_q.slot[5:0]]);
+      room_q      <= 13'd4096 - {1'b0, c_q.addr[11:0]};
+    end else if (state_q == EMIT) begin
+      room_q      <= 13'd4096;
+    end
+  end
+
+  logic bad, hold;
+  assign bad  = len_bad_q || (high_q && low_end_q > 15'h4000) || (!c_q.in_slot && local_end_q > 17'h10000);
+  assign hold = c_q.op == OpWrite && c_q.in_slot && rel_busy_i && rel_slot_i == c_q.slot;
+
+  logic        gq_q, gwait_q;    // query offered; answer awaited
+  logic        chk_q, cwait_q;
+  logic        bad_q, owner_q;   // refused before any question; the owner check has passed (or is not needed)
+  logic [2:0]  gstatus_q;
+  logic [51:0] hpage_q;
+  logic [12:0] plen_q;           // length of this piece
+
+  logic [2:0]  status_q;
+  logic        end_q;            // last piece of the command
+
+  logic rest;                    // bytes of the command remain after this piece
+  logic [2:0] status;
+  assign rest   = c_q.len[15:13] != '0 || c_q.len[12:0] != plen_q;
+  assign status = bad_q ? StRefused : !owner_q ? StOwner : gstatus_q;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      state_q <= IDLE;
+      gq_q    <= 1'b0;
+      gwait_q <= 1'b0;
+      chk_q   <= 1'b0;
+      cwait_q <= 1'b0;
+    end else begin
+      if (gq_q && gq_ready_i) gq_q <= 1'b0;
+      if (gr_valid_i) gwait_q <= 1'b0;
+      if (chk_q && chk_ready_i) chk_q <= 1'b0;
+      if (chk_done_i) cwait_q <= 1'b0;
+      unique case (state_q)
+        IDLE: if (cmd_valid_i) state_q <= PREP;
+        PREP: state_q <= ASK;
+        ASK: if (!hold) begin
+          state_q <= WAIT;
+          gq_q    <= c_mem && !bad;
+          gwait_q <= c_mem && !bad;
+          chk_q   <= c_mem && c_q.in_slot && !no_slot_q;
+          cwait_q <= c_mem && c_q.in_slot && !no_slot_q;
+        end
+        NEXT: begin
+          state_q <= WAIT;
+          gq_q    <= 1'b1;
+          gwait_q <= 1'b1;
+        end
+        WAIT: if (!gwait_q && !cwait_q) state_q <= EMIT;
+        EMIT: if (piece_ready_i) state_q <= end_q ? IDLE : NEXT;
+        default: state_q <= IDLE;
+      endcase
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == IDLE) c_q <= cmd_i;
+    if (state_q == ASK) begin
+      bad_q     <= c_mem ? bad : c_q.op != OpIrq;
+      owner_q   <= !(c_mem && c_q.in_slot && no_slot_q);
+      gstatus_q <= StOk;
+    end
+    if (chk_done_i) owner_q <= chk_ok_i;
+    if (gr_valid_i) begin
+      gstatus_q <= gr_status_i;
+      hpage_q   <= gr_hpage_i;
+    end
+    if (state_q == ASK || state_q == NEXT) plen_q <= (c_q.len > {3'd0, room_q}) ? room_q : c_q.len[12:0];
+    if (state_q == WAIT) begin
+      status_q <= status;
+      end_q    <= status != StOk || !c_mem || !rest;
+    end
+    if (state_q == EMIT && piece_ready_i) begin
+      c_q.addr <= {c_q.addr[63:12] + 52'd1, 12'd0};
+      c_q.len  <= c_q.len - {3'd0, plen_q};
+      c_q.off  <= c_q.off + {3'd0, plen_q};
+    end
+  end
+
+  // Slots whose last READ is on its way. Cleared some cycles after the submit, when an owner check sees it.
+  logic [3:0]      sub_q;
+  logic [3:0][5:0] sub_slot_q;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      closing_q <= '0;
+      sub_q     <= '0;
+    end else begin
+      sub_q <= {sub_q[2:0], sub_valid_i};
+      if (state_q == EMIT && piece_ready_i && piece_o.sub) closing_q[c_q.slot[5:0]] <= 1'b1;
+      if (sub_q[3]) closing_q[sub_slot_q[3]] <= 1'b0;
+    end
+    sub_slot_q <= {sub_slot_q[2:0], sub_slot_i};
+  end
+
+  assign cmd_ready_o = state_q == IDLE;
+  assign idle_o      = state_q == IDLE;
+
+  assign chk_valid_o = chk_q;
+  assign chk_slot_o  = c_q.slot;
+  assign chk_ctx_o   = c_q.ctx;
+  assign chk_write_o = c_q.op == OpWrite;
+  assign chk_off_o   = c_q.off;
+  assign chk_len_o   = bad_q ? '0 : c_q.len;
+
+  assign gq_valid_o  = gq_q;
+  assign gq_ctx_o    = c_q.ctx;
+  assign gq_gpage_o  = c_q.addr[63:12];
+  assign gq_write_o  = c_q.op == OpWrite;
+
+  assign piece_valid_o = state_q == EMIT;
+  always_comb begin
+    piece_o.op      = c_q.op;
+    piece_o.ctx     = c_q.ctx;
+    piece_o.addr    = {hpage_q, c_q.addr[11:0]};
+    piece_o.len     = plen_q;
+    piece_o.in_slot = c_q.in_slot;
+    piece_o.slot    = c_q.slot;
+    piece_o.off     = c_q.off;
+    piece_o.end_cmd = end_q;
+    piece_o.status  = status_q;
+    piece_o.sub     = c_q.op == OpRead && c_q.in_slot && c_q.last && owner_q && end_q;
+    piece_o.rel     = c_q.op == OpWrite && c_q.in_slot && c_q.last && end_q;
+    piece_o.notify  = c_q.notify;
+    piece_o.cookie  = c_q.cookie;
+    if (c_q.op == OpIrq) piece_o.addr[1:0] = c_q.len[1:0];
+  end
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (!rst_i && state_q == EMIT && status_q == StOk && c_mem) begin
+      assert (plen_q != '0 && {1'b0, c_q.addr[11:0]} + plen_q <= 13'd4096);
+    end
+  end
+`endif
+
+endmodule
