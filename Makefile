@@ -209,6 +209,9 @@ lint-regs: $(REGS_MD)
 lint-format:
 	@echo "  LINT     format"
 	@case "$$($(CLANG_FORMAT) --version)" in \
-	*'version 14.'*) [ -z "$(FORMAT_SRC)" ] || $(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SRC) ;; \
+	*'version 14.'*) \
+		bad=$$(for f in $(sort $(FORMAT_SRC)); do \
+			$(CLANG_FORMAT) --dry-run -Werror $$f >/dev/null 2>&1 || printf ' %s' $$f; done); \
+		[ -z "$$bad" ] || { echo "not in shape, run make format:$$bad"; exit 1; } ;; \
 	*) echo "  (not checked: this is not clang-format 14)" ;; \
 	esac
