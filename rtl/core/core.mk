@@ -10,26 +10,22 @@ $(eval $(call verilator_lint,core-full,core_cpu,$(CORE_RTL),"-GZB=1'b1" "-GRVFI=
 # --- core-sim: the core is Verilated once, everything around it is C ---
 CORE_SIM_C := $(addprefix sim/core-sim/,core-sim.c elf32.c memory.c)
 CORE_SIM_H := $(addprefix sim/core-sim/,elf32.h memory.h model.h)
-CORE_SIM_V := $(BUILD)/core/verilated
 CORE_SIM_O := $(CORE_SIM_C:sim/core-sim/%.c=$(BUILD)/core/%.o)
-
-$(CORE_SIM_V)/Vcore_cpu__ALL.a: $(CORE_RTL) sim/core-sim/core.vlt
-	$(call quietly,VERILATE,$(CORE_SIM_V)/build.log,$(VERILATOR) $(VERILATOR_FLAGS) --build --trace-fst \
-		"-GRVFI=1'b1" $(CORE_SIM_DEFINES) -MAKEFLAGS OPT_FAST=-O2 --top-module core_cpu --Mdir $(CORE_SIM_V) sim/core-sim/core.vlt $(CORE_RTL))
-	@touch $@
-
-VERILATOR_INC = $(shell verilator -getenv VERILATOR_ROOT)/include
 
 $(BUILD)/core/%.o: sim/core-sim/%.c $(CORE_SIM_H)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/core/model.o: sim/core-sim/model.cpp $(CORE_SIM_H) $(CORE_SIM_V)/Vcore_cpu__ALL.a
-	@$(CXX) $(CXXFLAGS) -I$(CORE_SIM_V) -isystem $(VERILATOR_INC) -isystem $(VERILATOR_INC)/vltstd -c -o $@ $<
+# $(call core_sim,PROGRAM,DIRECTORY,FLAGS): one core-sim; the tests build variants of it with a seeded bug in the core.
+define core_sim
+$(1): $(CORE_RTL) $(CORE_SIM_O) sim/core-sim/core.vlt sim/core-sim/model.cpp sim/core-sim/model.h
+	$$(call quietly,VERILATE,$(2)/build.log,$(VERILATOR) $(VERILATOR_FLAGS) --exe --build --trace-fst "-GRVFI=1'b1" $(3) \
+		-CFLAGS -I$(CURDIR)/sim/core-sim -CFLAGS -std=c++17 -MAKEFLAGS OPT_FAST=-O2 --top-module core_cpu --Mdir $(2) \
+		-o $(CURDIR)/$(1) sim/core-sim/core.vlt $(CORE_RTL) $(CURDIR)/sim/core-sim/model.cpp $(abspath $(CORE_SIM_O)))
+	@touch $$@
+endef
 
-$(BUILD)/core-sim: $(CORE_SIM_O) $(BUILD)/core/model.o $(CORE_SIM_V)/Vcore_cpu__ALL.a
-	@echo "  LINK     $@"
-	@$(CXX) -o $@ $^ $(CORE_SIM_V)/libverilated.a -lz -lpthread
+$(eval $(call core_sim,$(BUILD)/core-sim,$(BUILD)/core/core-sim.v,))
 
 ALL += $(BUILD)/core-sim
 FORMAT_SRC += $(CORE_SIM_C) $(CORE_SIM_H) sim/core-sim/model.cpp
