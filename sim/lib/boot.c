@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a host does with the NIC before and beside traffic: enumeration, MSI-X, firmware load, mailbox, tables, counters.
+#include "internal.h"
+#include "gl_mbox.h"
+#include "guestlane_regs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BAR0_ADDRESS 0xf0000000ull
+#define BAR2_ADDRESS 0xc000000000ull
+#define BAR4_ADDRESS 0xf0100000ull
+#define MSI_ADDRESS  0xfee00000u
+
+/* PCI configuration space (PCI Express base specification, chapter 7). */
+#define CFG_ID		 0x00
+#define CFG_COMMAND	 0x04
+#define CFG_BAR0	 0x10
+#define CFG_CAPABILITIES 0x34
+#define CAP_PCIE	 0x10
+#define CAP_MSIX	 0x11
+#define PCIE_DEVCTL	 0x08
+#define MSIX_CONTROL	 0x02
+
+#define WINDOW_BYTES 0x4000u
+/* Firmware answers within this time after its start or after a mailbox doorbell. */
+#define FIRMWARE_LIMIT 10000000u
+
+static uint32_t bar0(struct gls *s, uint32_t offset)
+{
+	return gls_read(s, GLS_BAR0, offset, 4);
+}
+
+static void bar0_write(struct gls *s, uint32_t offset, uint32_t value)
+{
+	gls_write(s, GLS_BAR0, offset, value, 4);
+}
+
+static uint32_t capability(struct gls *s, uint32_t id)
+{
+	uint32_t at = gls_config_read(s, CFG_CAPABILITIES, 1);
+	for (int guard = 0; at && guard < 48; guard++) {
+		if (gls_config_read(s, at, 1) == id)
+			return at;
+		at = gls_config_read(s, at + 1, 1);
+	}
+	return 0;
+}
+
+static uint32_t log2_of(uint32_t v)
+{
+	uint32_t n = 0;
+	while (v >>= 1)
+		n++;
+	return n;
+}
+
+static int enumerate(struct gls *s)
+{
+	uint32_t id = gls_config_read(s, CFG_ID, 4);
+	if (id != (GL_PCI_DEVICE_ID << 16 | GL_PCI_VENDOR_ID))
+		return gls_fail(s, ENODEV, "the PCI function answers with ID %08x, not %04x:%04x", id, GL_PCI_VENDOR_ID,
+				GL_PCI_DEVICE_ID);
+	gls_config_write(s, CFG_BAR0, (uint32_t)BAR0_ADDRESS, 4);
+	gls_config_write(s, CFG_BAR0 + 8, (uint32_t)BAR2_ADDRESS, 4);
+	gls_config_write(s, CFG_BAR0 + 12, (uint32_t)(BAR2_ADDRESS >> 32), 4);
+	gls_config_write(s, CFG_BAR0 + 16, (uint32_t)BAR4_ADDRESS, 4);
+	root_set_bar(s, GLS_BAR0, BAR0_ADDRESS);
+	root_set_bar(s, GLS_BAR2, BAR2_ADDRESS);
+	root_set_bar(s, GLS_BAR4, BAR4_ADDRESS);
+
+	uint32_t pcie = capability(s, CAP_PCIE), msix = capability(s, CAP_MSIX);
+	if (!pcie || !msix)
+		return gls_fail(s, ENODEV, "the PCI function lacks the %s capability", pcie ? "MSI-X" : "PCI Express");
+	uint32_t control = gls_config_read(s, pcie + PCIE_DEVCTL, 2);
+	control = (control & ~0x70e0u) | (log2_of(s->config.max_payload) - 7) << 5 |
+		  (log2_of(s->config.max_read_request) - 7) << 12;
+	gls_config_write(s, pcie + PCIE_DEVCTL, control, 2);
+	gls_config_write(s, CFG_COMMAND, 0x0006, 2); /* memory space, bus master */
+
+	for (uint32_t v = 0; v <= gls_contexts(s); v++) {
+		gls_write(s, GLS_BAR4, v * 16, MSI_ADDRESS, 4);
+		gls_write(s, GLS_BAR4, v * 16 + 4, 0, 4);
+		gls_write(s, GLS_BAR4, v * 16 + 8, v, 4);
+		gls_write(s, GLS_BAR4, v * 16 + 12, 0, 4);
+	}
+	gls_config_write(s, msix + MSIX_CONTROL, 0x8000, 2);
+	return 0;
+}
+
+static int load_segment(struct gls *s, uint32_t address, const uint8_t *data, size_t bytes)
+{
+	bool imem = address - GL_IMEM_BASE < GL_IMEM_SIZE && bytes <= GL_IMEM_SIZE - (address - GL_IMEM_BASE);
+	bool dmem = address - GL_DMEM_BASE < GL_DMEM_SIZE && bytes <= GL_DMEM_SIZE - (address - GL_DMEM_BASE);
+	if (!imem && !dmem)
+		return gls_fail(s, EINVAL, "a segment of %s at 0x%08x (%zu bytes) lies in no memory of the core",
+				s->config.firmware, address, bytes);
+	for (size_t done = 0; done < bytes;) {
+		uint32_t at = address + (uint32_t)done, inside = at % WINDOW_BYTES;
+		uint8_t block[WINDOW_BYTES] = { 0 };
+		size_t chunk = WINDOW_BYTES - inside;
+		if (chunk > bytes - done)
+			chunk = bytes - done;
+		memcpy(block, data + done, chunk);
+		bar0_write(s, GL_BAR0_WINDOW, at - inside);
+		root_write_block(s, GLS_BAR0, GL_BAR0_WINDOW_DATA + inside, block, (chunk + 3) & ~3ul);
+		done += chunk;
+	}
+	return 0;
+}
+
+static int load_firmware(struct gls *s)
+{
+	const char *name = s->config.firmware;
+	int error = 0;
+	size_t count = 0, size = 0;
+	Elf *elf = NULL;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return gls_fail(s, errno, "cannot read the firmware %s: %s; `make all` builds it", name, strerror(errno));
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	Elf32_Ehdr *header = elf && elf_kind(elf) == ELF_K_ELF ? elf32_getehdr(elf) : NULL;
+	const char *raw = elf ? elf_rawfile(elf, &size) : NULL;
+	Elf32_Phdr *segment = header ? elf32_getphdr(elf) : NULL;
+	if (!segment || !raw || elf_getphdrnum(elf, &count) || header->e_machine != EM_RISCV) {
+		error = gls_fail(s, ENOEXEC, "%s is not a 32-bit RISC-V ELF file", name);
+		goto out;
+	}
+	for (size_t i = 0; i < count && !error; i++) {
+		if (segment[i].p_type != PT_LOAD || !segment[i].p_filesz)
+			continue;
+		if (segment[i].p_offset > size || segment[i].p_filesz > size - segment[i].p_offset)
+			error = gls_fail(s, ENOEXEC, "%s is cut short", name);
+		else
+			error = load_segment(s, segment[i].p_paddr, (const uint8_t *)raw + segment[i].p_offset,
+					     segment[i].p_filesz);
+	}
+out:
+	elf_end(elf);
+	close(fd);
+	return error;
+}
+
+int boot(struct gls *s)
+{
+	int error = enumerate(s);
+	if (error)
+		return error;
+	uint32_t id = bar0(s, GL_BAR0_ID);
+	if (id != GL_ID_VALUE)
+		return gls_fail(s, ENODEV, "BAR0.ID is %08x, not %08x", id, GL_ID_VALUE);
+	error = load_firmware(s);
+	if (error)
+		return error;
+	bar0_write(s, GL_BAR0_CONTROL,
+		   GL_BAR0_CONTROL_CORE_RUN_MASK | GL_BAR0_CONTROL_MAC_TX_MASK | GL_BAR0_CONTROL_MAC_RX_MASK |
+			   GL_BAR0_CONTROL_PAUSE_MASK);
+	uint64_t limit = s->now + FIRMWARE_LIMIT;
+	uint32_t state;
+	do {
+		state = bar0(s, GL_BAR0_FW_STATE);
+		if (state == GL_FW_RUN)
+			return 0;
+		gls_run(s, 100);
+	} while (s->now < limit && state < GL_FW_PANIC);
+	return gls_fail(s, ETIMEDOUT, "the firmware did not start: BAR0.FW_STATE is 0x%x", state);
+}
+
+int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response, size_t room)
+{
+	struct gl_mbox_req req = { 0 };
+	struct gl_mbox_resp resp;
+	if (bytes > sizeof(req))
+		return gls_fail(s, EMSGSIZE, "the mailbox request has %zu bytes; at most %zu fit", bytes, sizeof(req));
+	memcpy(&req, request, bytes);
+	root_write_block(s, GLS_BAR0, GL_BAR0_MBOX + GL_MBOX_OFF, &req, (bytes + 3) & ~3ul);
+	bar0_write(s, GL_BAR0_MBOX_DOORBELL, 1);
+	uint64_t limit = s->now + FIRMWARE_LIMIT;
+	while (bar0(s, GL_BAR0_STATUS) & GL_BAR0_STATUS_MBOX_BUSY_MASK) {
+		if (s->now > limit)
+			return gls_fail(s, ETIMEDOUT, "the firmware does not answer the mailbox");
+		gls_run(s, 50);
+	}
+	size_t want = room < sizeof(resp) ? room : sizeof(resp);
+	for (size_t at = 0; at < want; at += 4) {
+		uint32_t v = bar0(s, GL_BAR0_MBOX + GL_MBOX_RESP_OFF + (uint32_t)at);
+		memcpy((uint8_t *)&resp + at, &v, 4);
+	}
+	memcpy(response, &resp, want);
+	return (int)want;
+}
+
+void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_entry *entry)
+{
+	const uint8_t *m = entry->mac;
+	bar0_write(s, GL_BAR0_SW_INDEX, context);
+	bar0_write(s, GL_BAR0_SW_MAC_LO, m[0] | m[1] << 8 | m[2] << 16 | (uint32_t)m[3] << 24);
+	bar0_write(s, GL_BAR0_SW_MAC_HI, m[4] | m[5] << 8);
+	bar0_write(s, GL_BAR0_SW_CONTROL, entry->control);
+}
+
+void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address, uint64_t host_address,
+		    uint32_t pages, bool read, bool write)
+{
+	bar0_write(s, GL_BAR0_GUARD_INDEX, window | context << GL_BAR0_GUARD_INDEX_CONTEXT_LSB);
+	bar0_write(s, GL_BAR0_GUARD_GPAGE_LO, (uint32_t)(guest_address >> 12));
+	bar0_write(s, GL_BAR0_GUARD_GPAGE_HI, (uint32_t)(guest_address >> 44));
+	bar0_write(s, GL_BAR0_GUARD_PAGES, pages);
+	bar0_write(s, GL_BAR0_GUARD_HPAGE_LO, (uint32_t)(host_address >> 12));
+	bar0_write(s, GL_BAR0_GUARD_HPAGE_HI, (uint32_t)(host_address >> 44));
+	bar0_write(s, GL_BAR0_GUARD_CONTROL,
+		   (pages ? GL_BAR0_GUARD_CONTROL_VALID_MASK : 0) | (read ? GL_BAR0_GUARD_CONTROL_READ_MASK : 0) |
+			   (write ? GL_BAR0_GUARD_CONTROL_WRITE_MASK : 0));
+}
+
+void gls_enable_context(struct gls *s, unsigned context, bool enable)
+{
+	bar0_write(s, GL_BAR0_CTX_INDEX, context);
+	bar0_write(s, GL_BAR0_CTX_CONTROL, enable ? GL_BAR0_CTX_CONTROL_ENABLE_MASK : 0);
+}
+
+uint64_t gls_stat(struct gls *s, unsigned stat)
+{
+	return gls_read64(s, GLS_BAR0, GL_BAR0_STAT + stat * GL_BAR0_STAT_STRIDE);
+}
+
+uint64_t gls_context_stat(struct gls *s, unsigned context, unsigned stat)
+{
+	return gls_read64(s, GLS_BAR0, GL_BAR0_CTX_STAT + context * 128 + stat * GL_BAR0_CTX_STAT_STRIDE);
+}
+
+/* A word of the core's data memory through the window. */
+static uint32_t dmem_word(struct gls *s, uint32_t offset)
+{
+	bar0_write(s, GL_BAR0_WINDOW, GL_DMEM_BASE + offset - offset % WINDOW_BYTES);
+	return bar0(s, GL_BAR0_WINDOW_DATA + (offset % WINDOW_BYTES & ~3u));
+}
+
+size_t gls_log(struct gls *s, char *text, size_t room)
+{
+	struct gl_fw_info info;
+	uint32_t at = bar0(s, GL_BAR0_FW_INFO), head = bar0(s, GL_BAR0_LOG_HEAD);
+	for (uint32_t i = 0; i < sizeof(info); i += 4) {
+		uint32_t v = dmem_word(s, at + i);
+		memcpy((uint8_t *)&info + i, &v, 4);
+	}
+	if (!room)
+		return 0;
+	text[0] = 0;
+	if (info.magic != GL_FW_INFO_MAGIC || !info.log_size || info.log_size > GL_DMEM_SIZE)
+		return 0;
+	uint32_t have = head < info.log_size ? head : info.log_size;
+	if (have > room - 1)
+		have = (uint32_t)room - 1;
+	for (uint32_t i = 0; i < have; i++) {
+		uint32_t byte = info.log_offset + (head - have + i) % info.log_size;
+		text[i] = (char)(dmem_word(s, byte) >> 8 * (byte % 4));
+	}
+	text[have] = 0;
+	return have;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulation loop: virtual time, timers, skipping of time in which nothing is pending.
+#include "internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The NIC's own clock rate, which BAR0.CLOCK_HZ shows. */
+#define CLOCK_HZ 125000000u
+/* The NIC must have been idle this long before time is skipped: longer than any path from a pin to a busy flag. */
+#define IDLE_BEFORE_SKIP 16
+/* Time is skipped to this many cycles before the next event, so that it finds the NIC awake in time. */
+#define SKIP_MARGIN 8
+
+static char open_error[256];
+
+int gls_fail(struct gls *s, int error, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(s ? s->error : open_error, sizeof(open_error), format, args);
+	va_end(args);
+	return -error;
+}
+
+const char *gls_error(const struct gls *s)
+{
+	return s ? s->error : open_error;
+}
+
+uint64_t gls_now(const struct gls *s)
+{
+	return s->now;
+}
+
+uint64_t gls_simulated(const struct gls *s)
+{
+	return s->simulated;
+}
+
+uint32_t gls_clock_hz(const struct gls *s)
+{
+	(void)s;
+	return CLOCK_HZ;
+}
+
+uint32_t gls_contexts(const struct gls *s)
+{
+	(void)s;
+	return model_contexts();
+}
+
+/* xorshift64* */
+uint64_t gls_rand(struct gls *s)
+{
+	uint64_t x = s->random;
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	s->random = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+uint32_t gls_below(struct gls *s, uint32_t limit)
+{
+	return limit ? (uint32_t)((gls_rand(s) >> 32) * limit >> 32) : 0;
+}
+
+/* --- Timers: a binary heap ------------------------------------------------------------------------------------------- */
+
+static bool earlier(const struct timer *a, const struct timer *b)
+{
+	return a->cycle != b->cycle ? a->cycle < b->cycle : a->order < b->order;
+}
+
+void gls_at(struct gls *s, uint64_t cycle, void (*fn)(void *arg), void *arg)
+{
+	if (s->timer_count == s->timer_room) {
+		s->timer_room = s->timer_room ? 2 * s->timer_room : 64;
+		s->timers = realloc(s->timers, s->timer_room * sizeof(*s->timers));
+		if (!s->timers)
+			abort();
+	}
+	struct timer t = { cycle, s->timer_order++, fn, arg };
+	size_t i = s->timer_count++;
+	for (; i && earlier(&t, &s->timers[(i - 1) / 2]); i = (i - 1) / 2)
+		s->timers[i] = s->timers[(i - 1) / 2];
+	s->timers[i] = t;
+}
+
+static struct timer timer_pop(struct gls *s)
+{
+	struct timer top = s->timers[0], last = s->timers[--s->timer_count];
+	size_t i = 0;
+	for (;;) {
+		size_t child = 2 * i + 1;
+		if (child >= s->timer_count)
+			break;
+		if (child + 1 < s->timer_count && earlier(&s->timers[child + 1], &s->timers[child]))
+			child++;
+		if (!earlier(&s->timers[child], &last))
+			break;
+		s->timers[i] = s->timers[child];
+		i = child;
+	}
+	s->timers[i] = last;
+	return top;
+}
+
+/* --- Cycles ------------------------------------------------------------------------------------------------------------ */
+
+/* One cycle, and if nothing is pending a stretch of skipped time that ends before `end`. */
+static void step(struct gls *s, uint64_t end)
+{
+	while (s->timer_count && s->timers[0].cycle <= s->now) {
+		struct timer t = timer_pop(s);
+		t.fn(t.arg);
+	}
+
+	uint64_t skip = 0;
+	if (s->idle_cycles >= IDLE_BEFORE_SKIP && !root_busy(s) && !wire_busy(s)) {
+		uint64_t until = end;
+		if (s->timer_count && s->timers[0].cycle < until)
+			until = s->timers[0].cycle;
+		if (s->now + s->pins.wake_cycles < until && s->pins.wake_cycles != UINT32_MAX)
+			until = s->now + s->pins.wake_cycles;
+		if (until > s->now + 2 * SKIP_MARGIN)
+			skip = until - s->now - SKIP_MARGIN;
+		if (skip > INT32_MAX)
+			skip = INT32_MAX;
+	}
+	s->pins.time_skip = (uint32_t)skip;
+	root_drive(s);
+	wire_drive(s);
+	model_settle(s->model, &s->pins);
+	root_sample(s);
+	wire_sample(s);
+	bool dump = s->config.trace && s->now >= s->config.trace_from &&
+		    (!s->config.trace_cycles || s->now < s->config.trace_from + s->config.trace_cycles);
+	model_edge(s->model, dump);
+	/* The skip reaches the NIC's clock one cycle later, so idleness is counted anew. */
+	s->idle_cycles = s->pins.idle && !skip ? s->idle_cycles + 1 : 0;
+	s->simulated++;
+	s->now += 1 + skip;
+}
+
+void gls_run(struct gls *s, uint64_t cycles)
+{
+	uint64_t end = s->now + cycles;
+	while (s->now < end)
+		step(s, end);
+}
+
+bool gls_run_until(struct gls *s, bool (*done)(void *arg), void *arg, uint64_t limit)
+{
+	uint64_t end = s->now + limit;
+	while (!done(arg)) {
+		if (s->now >= end)
+			return false;
+		step(s, end);
+	}
+	return true;
+}
+
+static bool settled(void *arg)
+{
+	struct gls *s = arg;
+	return s->idle_cycles >= IDLE_BEFORE_SKIP && !s->timer_count && !root_busy(s) && !wire_busy(s);
+}
+
+bool gls_settle(struct gls *s, uint64_t limit)
+{
+	s->idle_cycles = 0;
+	return gls_run_until(s, settled, s, limit);
+}
+
+/* --- Open, close --------------------------------------------------------------------------------------------------------- */
+
+static int check_config(struct gls_config *c)
+{
+	if (!c->seed)
+		c->seed = 1;
+	if (!c->latency)
+		c->latency = 100;
+	if (!c->link_bytes)
+		c->link_bytes = 128;
+	if (!c->max_payload)
+		c->max_payload = 256;
+	if (!c->max_read_request)
+		c->max_read_request = 512;
+	if (!c->irq_latency)
+		c->irq_latency = 250;
+	if (!c->firmware)
+		c->firmware = "build/firmware/guestlane.elf";
+	if (c->max_payload != 128 && c->max_payload != 256)
+		return gls_fail(NULL, EINVAL, "max_payload is %u; use 128 or 256", c->max_payload);
+	if (c->max_read_request < 128 || c->max_read_request > 4096 || (c->max_read_request & (c->max_read_request - 1)))
+		return gls_fail(NULL, EINVAL, "max_read_request is %u; use a power of two from 128 to 4096",
+				c->max_read_request);
+	if (c->link_bytes > 128)
+		return gls_fail(NULL, EINVAL, "link_bytes is %u; use 1 to 128", c->link_bytes);
+	if (c->tx_stall_percent > 90)
+		return gls_fail(NULL, EINVAL, "tx_stall_percent is %u; use 0 to 90", c->tx_stall_percent);
+	return 0;
+}
+
+struct gls *gls_open(const struct gls_config *config)
+{
+	struct gls *s = calloc(1, sizeof(*s));
+	if (!s) {
+		gls_fail(NULL, ENOMEM, "not enough memory for the simulation");
+		return NULL;
+	}
+	if (config)
+		s->config = *config;
+	if (check_config(&s->config))
+		goto fail;
+	s->random = s->config.seed * 0x9e3779b97f4a7c15ull | 1;
+	s->model = model_new(s->config.trace);
+	if (!s->model) {
+		gls_fail(NULL, EIO, "cannot write the trace %s: is the folder there, and is this a tracing build?",
+			 s->config.trace ? s->config.trace : "");
+		goto fail;
+	}
+	if (root_new(s) || wire_new(s)) {
+		gls_fail(NULL, ENOMEM, "not enough memory for the simulation");
+		goto fail;
+	}
+	s->pins.rst = true;
+	for (int i = 0; i < 16; i++)
+		step(s, UINT64_MAX);
+	s->pins.rst = false;
+	s->idle_cycles = 0;
+	if (!s->config.no_boot && boot(s)) {
+		memcpy(open_error, s->error, sizeof(open_error));
+		goto fail;
+	}
+	return s;
+fail:
+	gls_close(s);
+	return NULL;
+}
+
+void gls_close(struct gls *s)
+{
+	if (!s)
+		return;
+	if (s->root)
+		root_free(s);
+	if (s->wire)
+		wire_free(s);
+	if (s->model)
+		model_free(s->model);
+	free(s->timers);
+	free(s);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of libguestlane-sim share: the simulation loop (gls.c), root complex (root.c), bring-up (boot.c), wire (wire.c). */
+#ifndef GLS_INTERNAL_H
+#define GLS_INTERNAL_H
+
+#include "guestlane_sim.h"
+#include "model.h"
+
+#define GLS_VECTORS 257 /* management and at most 256 contexts */
+
+struct root;
+struct wire;
+
+struct timer {
+	uint64_t cycle, order;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct gls {
+	struct gls_config config;
+	struct model *model;
+	struct model_pins pins;
+	uint64_t now, simulated, random;
+	struct timer *timers; /* binary heap by cycle, then order of calls */
+	size_t timer_count, timer_room;
+	uint64_t timer_order;
+	unsigned idle_cycles; /* cycles in a row in which the NIC said idle */
+	uint32_t link_credit_down, link_credit_up;
+	struct root *root;
+	struct wire *wire;
+	char error[256];
+};
+
+/* gls.c */
+int gls_fail(struct gls *s, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+uint32_t gls_below(struct gls *s, uint32_t limit); /* random number in 0..limit-1 */
+
+/* root.c: before and after each cycle's settling */
+int root_new(struct gls *s);
+void root_free(struct gls *s);
+void root_drive(struct gls *s);
+void root_sample(struct gls *s);
+bool root_busy(const struct gls *s); /* something is on its way to the NIC or to a caller */
+void root_set_bar(struct gls *s, enum gls_bar bar, uint64_t address);
+void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data, size_t bytes);
+
+/* wire.c */
+int wire_new(struct gls *s);
+void wire_free(struct gls *s);
+void wire_drive(struct gls *s);
+void wire_sample(struct gls *s);
+bool wire_busy(const struct gls *s);
+
+/* boot.c */
+int boot(struct gls *s);
+
+#endif

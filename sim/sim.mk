@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# The co-simulation library, build/sim/libguestlane-sim.a: the Verilated NIC, root complex, wire and guests.
+#
+# `make TRACE=1` builds everything of this fragment once more below build/sim-trace, able to write FST traces; tracing support costs
+# speed even when it is off, so it is not in the ordinary build. SIM_CONTEXTS sets the number of contexts (32).
+
+SIM_CONTEXTS := 32
+SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))
+SIM_LIB      := $(SIM_DIR)/libguestlane-sim.a
+SIM_MODEL    := $(SIM_DIR)/model
+SIM_C        := $(wildcard sim/lib/*.c)
+SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h
+SIM_INC      := -Isim/include -Ifirmware/include -I$(GEN)
+# What a program that uses the library links with.
+SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread $(if $(TRACE),-llz4)
+VERILATOR_INC = $(shell verilator --getenv VERILATOR_ROOT)/include
+
+# -O3 for all of it: the model is most of the time of every simulation.
+SIM_VFLAGS := --cc -O3 --x-assign fast --x-initial fast --noassert -Wno-fatal --top-module guestlane \
+	--prefix Vguestlane -GNCTX=$(SIM_CONTEXTS) --output-split 20000 --output-split-cfuncs 2000 $(if $(TRACE),--trace-fst)
+SIM_CXXFLAGS := -O3 -march=native -std=c++17
+
+$(SIM_MODEL)/Vguestlane__ALL.a: $(NIC_RTL) sim/sim.mk
+	@mkdir -p $(@D)
+	$(call quietly,VERILATE,$(SIM_DIR)/model.log,$(VERILATOR) $(SIM_VFLAGS) --Mdir $(SIM_MODEL) $(NIC_RTL) && \
+		env -u MAKEFLAGS -u MFLAGS make -j2 -C $(SIM_MODEL) -f Vguestlane.mk Vguestlane__ALL.a verilated.o verilated_threads.o \
+		$(if $(TRACE),verilated_fst_c.o) OPT_FAST="$(SIM_CXXFLAGS)" OPT_SLOW=-O1 OPT_GLOBAL="-O3 -march=native")
+	@touch $@
+
+$(SIM_DIR)/model.o: sim/lib/model.cpp sim/lib/model.h $(SIM_MODEL)/Vguestlane__ALL.a
+	$(call quietly,CXX,$(SIM_DIR)/glue.log,$(CXX) $(SIM_CXXFLAGS) -I$(SIM_MODEL) -isystem $(VERILATOR_INC) -isystem $(VERILATOR_INC)/vltstd \
+		-DGLS_NCTX=$(SIM_CONTEXTS) $(if $(TRACE),-DGLS_TRACE) -c -o $@ $<)
+
+$(SIM_DIR)/%.o: sim/lib/%.c $(SIM_H) $(REGS_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -c -o $@ $<
+
+$(SIM_LIB): $(patsubst sim/lib/%.c,$(SIM_DIR)/%.o,$(SIM_C)) $(SIM_DIR)/model.o $(SIM_MODEL)/Vguestlane__ALL.a
+	@echo "  AR       $@"
+	@rm -f $@ && cp $(SIM_MODEL)/Vguestlane__ALL.a $@ && $(AR) rs $@ $(filter %.o,$^) $(SIM_MODEL)/verilated.o \
+		$(SIM_MODEL)/verilated_threads.o $(if $(TRACE),$(SIM_MODEL)/verilated_fst_c.o) 2>/dev/null
+
+ALL        += $(SIM_LIB)
+FORMAT_SRC += $(wildcard sim/lib/*.c sim/lib/*.h sim/lib/*.cpp sim/include/*.h)
