@@ -193,7 +193,7 @@ clean: ## remove what was built, but not the tool root
 	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' -exec rm -rf {} + 2>/dev/null || true
 
 lint-trixie: toolroot ## RTL lint with Debian 13's verilator (part of `make test`)
-	@$(MAKE) NO_DEPS=1 $(LINT_RTL) VERILATOR_LINT="rtl/timing/in-toolroot verilator --lint-only -Wall"
+	@$(MAKE) NO_DEPS=1 $(LINT_RTL) VERILATOR_LINT="rtl/timing/in-toolroot verilator --lint-only -Wall --quiet-stats"
 
 # Without it (no root, no mirror) the tests skip what needs it and say so.
 .PHONY: toolroot-if-possible
