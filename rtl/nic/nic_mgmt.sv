@@ -381,4 +381,8 @@ module nic_mgmt #(
       if (sleep_q && !flight_q) cyc_idle_q <= cyc_idle_q + 64'd1 + {32'h0, time_skip_i};
     end
   end
+
+  // Addresses are DW addresses; the context's state word has spare bits.
+  logic unused;
+  assign unused = ^{tgt_addr_i[1:0], st_data_i[31:24], st_data_i[15:10]};
 endmodule
