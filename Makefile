@@ -165,13 +165,13 @@ all: $(ALL) ## build everything
 
 demo: $(DEMOS) ## eight guests on one simulated NIC move real traffic; PCAP=file takes your capture
 
-RUN_TESTS = tests/run -j 2 --logs $(BUILD)/logs
+RUN_TESTS = env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --logs $(BUILD)/logs
 
 check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 	@$(RUN_TESTS) $(TESTS_CHECK)
 
 test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests
-	@LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" $(RUN_TESTS) tests/lint $(TESTS_CHECK) $(TESTS_FULL)
+	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)"; $(RUN_TESTS) tests/lint $(TESTS_CHECK) $(TESTS_FULL)
 
 LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
 lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generated pages are fresh
