@@ -13,9 +13,9 @@
 #
 # For example: rtl/timing/timing.sh -y lib_fifo rtl/lib/lib_fifo.sv
 #
-# TOP has one clock, clk_i. A module with more than 40 port bits is wrapped: every input comes from a register fed by a shift
-# register, every output ends in a register of a signature, so paths through the ports count in full and any module can
-# be measured alone. The flip-flops of the wrapper are not counted as the module's.
+# TOP has one clock, clk_i. A module with more than 40 port bits is wrapped: every input comes from a shift register,
+# every output ends in a register of a signature, so paths through the ports count in full and any module can be
+# measured alone. The flip-flops of the wrapper are not counted as the module's.
 #
 # Results: build/timing/LABEL/result.json, and beside it the logs of yosys and nextpnr. Needs `make toolroot` once.
 set -euo pipefail
@@ -70,7 +70,7 @@ bits=$(awk '{ n += $3 } END { print n }' "$out/ports.txt")
 files=("$@") build_top=$top wrapper_ff=0
 if [ "$bits" -gt 40 ]; then
 	build_top=timing_wrap
-	wrapper_ff=$(awk '$1 != "clk_i" { n += $3 * ($2 == "input" ? 2 : 1) } END { print n }' "$out/ports.txt")
+	wrapper_ff=$(awk '$1 != "clk_i" { n += $3 } END { print n }' "$out/ports.txt")
 	awk -v top="$top" -v params="$instance" '
 		$1 == "clk_i" { next }
 		{
@@ -82,11 +82,8 @@ if [ "$bits" -gt 40 ]; then
 			print "// Made by rtl/timing/timing.sh: " top " between registers, on three pins."
 			print "module timing_wrap (input logic clk_i, input logic s_i, output logic s_o);"
 			if (ins) {
-				print "    logic [" ins - 1 ":0] shift_q, in_q;"
-				print "    always_ff @(posedge clk_i) begin"
-				print "        shift_q <= {shift_q, s_i};"
-				print "        in_q <= shift_q;"
-				print "    end"
+				print "    logic [" ins - 1 ":0] in_q;"
+				print "    always_ff @(posedge clk_i) in_q <= {in_q, s_i};"
 			}
 			if (outs) {
 				print "    logic [" outs - 1 ":0] out, sum_q;"

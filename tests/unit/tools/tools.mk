@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of the scripts in .ci and rtl/timing.
+TESTS_CHECK += tests/unit/tools/test_deps.sh
+TESTS_FULL  += tests/unit/tools/test_timing_tools.sh
