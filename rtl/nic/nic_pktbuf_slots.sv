@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slot table of the packet buffers: who owns a slot, who may read it, when it is free again.
+
+// Everything that looks at or changes a slot is one operation of a sequencer, four cycles each
+// (PICK one, READ the tables, LATCH what came, EXEC; the write follows with the next PICK), so no
+// two of them ever see each other half done:
+//
+//   decision    the switch has named the contexts and the wire: bitmap and reference count
+//   done        the wire's reference is given up
+//   submit      a transmit slot is complete: closed for writing, on to the switch
+//   look-up     where and how long a slot is (header fetch, MAC transmitter)
+//   reclaim     the oldest slot of a ring: if it is free, its room is given back
+//   release     a context gives up its reference, or frees its slot that was never submitted
+//   check       the owner check of the DMA engine
+//
+// New slots are written between two operations. A READ may only be granted for the bytes that
+// follow the last ones granted, so each byte of a slot is granted once.
+//
+// Tables, in block RAM, by slot number: entry {word, length, owner}, state {live, submitted,
+// references, bytes granted}, bitmap (words of 32 contexts). The bitmap of a slot that is not live is
+// all zero; after reset a sweep makes it so, ready_o rises at its end.
+//
+//   rx_new_*, tx_new_*   a new slot at the head of a ring
+//   dec_*                decision of the switch; a pulse, at least 16 cycles after the one before
+//   rel_*, chk_*, sub_*  release, owner check, submit (docs/interfaces.md)
+//   count_*              asks nic_pktbuf_fill how many bytes of a slot were written
+//   item_*, get_*, done_*   requests of nic_pktbuf_item and nic_pktbuf_tx; found_* is the answer
+//   queue_*              a submitted slot that goes to the switch
+//   give_*               room that is free again (per ring: 0 receive, 1 transmit)
+//   freed_o              a slot of that ring is no longer live (residence sums)
+module nic_pktbuf_slots #(
+    parameter int unsigned NCTX = 32,
+    parameter int unsigned AW   = 12
+) (
+    input  logic            clk_i,
+    input  logic            rst_i,
+    output logic            ready_o,
+    output logic            idle_o,
+
+    input  logic            rx_new_valid_i,
+    output logic            rx_new_ready_o,
+    input  logic [5:0]      rx_new_slot_i,
+    input  logic [AW-1:0]   rx_new_word_i,
+    input  logic [13:0]     rx_new_len_i,
+    input  logic            tx_new_valid_i,
+    output logic            tx_new_ready_o,
+    input  logic [5:0]      tx_new_slot_i,
+    input  logic [AW-1:0]   tx_new_word_i,
+    input  logic [13:0]     tx_new_len_i,
+    input  logic [7:0]      tx_new_ctx_i,
+
+    input  logic            dec_valid_i,
+    input  logic [6:0]      dec_slot_i,
+    input  logic            dec_wire_i,
+    input  logic [NCTX-1:0] dec_map_i,
+    input  logic [8:0]      dec_refs_i,
+
+    input  logic            rel_valid_i,
+    output logic            rel_ready_o,
+    input  logic [6:0]      rel_slot_i,
+    input  logic [7:0]      rel_ctx_i,
+    output logic            ev_rel_bad_o,
+
+    input  logic            chk_valid_i,
+    output logic            chk_ready_o,
+    input  logic [6:0]      chk_slot_i,
+    input  logic [7:0]      chk_ctx_i,
+    input  logic            chk_write_i,
+    input  logic [15:0]     chk_off_i,
+    input  logic [15:0]     chk_len_i,
+    output logic            chk_done_o,
+    output logic            chk_ok_o,
+
+    input  logic            sub_valid_i,
+    input  logic [6:0]      sub_slot_i,
+    input  logic            sub_err_i,
+    output logic            count_valid_o,
+    output logic [5:0]      count_slot_o,
+    input  logic [13:0]     count_i,
+    output logic            queue_valid_o,
+    output logic [5:0]      queue_slot_o,
+    output logic            queue_err_o,
+
+    input  logic            item_valid_i,
+    input  logic [6:0]      item_slot_i,
+    output logic            item_done_o,
+    input  logic            get_valid_i,
+    input  logic [5:0]      get_slot_i,
+    output logic            get_done_o,
+    output logic [AW-1:0]   found_word_o,
+    output logic [13:0]     found_len_o,
+    output logic [7:0]      found_ctx_o,
+    input  logic            done_valid_i,
+    output logic            done_ready_o,
+    input  logic [5:0]      done_slot_i,
+
+    output logic [1:0]      give_valid_o,
+    output logic [11:0]     give_words_o,
+    output logic [1:0]      freed_o
+);
+
+  localparam int unsigned MapWords = (NCTX + 31) / 32;          // words of a bitmap
+  localparam int unsigned MapLog2  = $clog2(MapWords);
+  localparam int unsigned MapAw    = 7 + MapLog2;
+  localparam int unsigned MapBits  = 32 * MapWords;
+
+  typedef enum logic [3:0] {
+    OP_DECIDE,
+    OP_DONE,
+    OP_SUBMIT,
+    OP_ITEM,
+    OP_GET,
+    OP_RECLAIM,
+    OP_RELEASE,
+    OP_CHECK
+  } op_e;
+
+  typedef enum logic [2:0] {
+    SWEEP,
+    PICK,
+    READ,
+    LATCH,
+    EXEC
+  } phase_e;
+
+  typedef struct packed {
+    logic [AW-1:0] word;
+    logic [13:0]   len;
+    logic [7:0]    ctx;
+  } entry_t;
+
+  typedef struct packed {
+    logic        live;       // allocated or stored, not free yet
+    logic        submitted;  // complete (always, in the receive ring)
+    logic [8:0]  refs;       // contexts and wire that still need it, after the decision
+    logic [13:0] granted;    // bytes of the frame that READs may fill or have filled
+  } state_t;
+
+  phase_e phase_q;
+  op_e    op_q, op;
+
+  // --- What waits ---
+  logic               dec_pend_q;
+  logic [6:0]         dec_slot_q;
+  logic [8:0]         dec_refs_q;
+  logic [MapBits-1:0] dec_map_q;
+  logic               sub_valid, sub_ready, sub_err, sub_queue_ready;
+  logic [5:0]         sub_slot;
+  logic               rel_valid, rel_ready;
+  logic [6:0]         rel_slot;
+  logic [7:0]         rel_ctx;
+  logic [1:0]         reclaim_q;       // something of that ring was freed since the last failure
+  logic [1:0]         empty;
+  logic [5:0]         rx_tail_q, tx_tail_q;        // oldest slots
+
+  lib_fifo #(.WIDTH(7), .DEPTH_LOG2(2)) u_sub (
+    .clk_i, .rst_i,
+    .wr_valid_i(sub_valid_i && sub_slot_i[6]),
+    .wr_ready_o(sub_queue_ready),
+    .wr_data_i ({sub_slot_i[5:0], sub_err_i}),
+    .rd_valid_o(sub_valid),
+    .rd_ready_i(sub_ready),
+    .rd_data_o ({sub_slot, sub_err}),
+    /* verilator lint_off PINCONNECTEMPTY */  // the level does not matter
+    .level_o   ()
+    /* verilator lint_on PINCONNECTEMPTY */
+  );
+
+  lib_fifo #(.WIDTH(15), .DEPTH_LOG2(1)) u_rel (
+    .clk_i, .rst_i,
+    .wr_valid_i(rel_valid_i),
+    .wr_ready_o(rel_ready_o),
+    .wr_data_i ({rel_slot_i, rel_ctx_i}),
+    .rd_valid_o(rel_valid),
+    .rd_ready_i(rel_ready),
+    .rd_data_o ({rel_slot, rel_ctx}),
+    /* verilator lint_off PINCONNECTEMPTY */  // the level does not matter
+    .level_o   ()
+    /* verilator lint_on PINCONNECTEMPTY */
+  );
+
+  // --- PICK ---
+  logic       any;
+  logic [6:0] slot_q, slot;
+  logic [7:0] ctx_q;
+  logic       rx_reclaim, tx_reclaim;
+
+  logic [6:0] rx_count_q, tx_count_q;  // slots in the table and not given back
+  assign empty      = {tx_count_q == '0, rx_count_q == '0};
+  assign rx_reclaim = reclaim_q[0] && !empty[0];
+  assign tx_reclaim = reclaim_q[1] && !empty[1];
+
+  always_comb begin
+    any = 1'b1;
+    if (dec_pend_q) begin
+      op   = OP_DECIDE;
+      slot = dec_slot_q;
+    end else if (done_valid_i) begin
+      op   = OP_DONE;
+      slot = {1'b1, done_slot_i};
+    end else if (sub_valid) begin
+      op   = OP_SUBMIT;
+      slot = {1'b1, sub_slot};
+    end else if (get_valid_i) begin
+      op   = OP_GET;
+      slot = {1'b1, get_slot_i};
+    end else if (item_valid_i) begin
+      op   = OP_ITEM;
+      slot = item_slot_i;
+    end else if (rx_reclaim || tx_reclaim) begin
+      op   = OP_RECLAIM;
+      slot = rx_reclaim ? {1'b0, rx_tail_q} : {1'b1, tx_tail_q};
+    end else if (rel_valid) begin
+      op   = OP_RELEASE;
+      slot = rel_slot;
+    end else begin
+      op   = OP_CHECK;
+      slot = chk_slot_i;
+      any  = chk_valid_i;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (phase_q == PICK) begin
+      op_q   <= op;
+      slot_q <= slot;
+      ctx_q  <= op == OP_RELEASE ? rel_ctx : chk_ctx_i;
+    end
+  end
+
+  // --- READ and LATCH ---
+  logic          reading;
+  entry_t        entry_ram, entry_q;
+  state_t        state_ram, state_q;
+  logic [31:0]   map_ram, map_q, bit_q;
+  logic          ctx_ok_q;      // the context exists
+  logic          chk_write_q;
+  logic [16:0]   end_q;         // check: offset + length
+  logic [16:0]   off_rel_q;     // offset in the frame; bit 16: below it
+  logic [17:0]   end_rel_q;     // end in the frame; bit 17: below it
+
+  assign reading = phase_q == READ;
+
+  always_ff @(posedge clk_i) begin
+    if (reading) begin
+      bit_q       <= 32'd1 << ctx_q[4:0];
+      ctx_ok_q    <= 32'(ctx_q) < NCTX;
+      chk_write_q <= chk_write_i;
+      end_q       <= {1'b0, chk_off_i} + {1'b0, chk_len_i};
+      off_rel_q   <= {1'b0, chk_off_i} - 17'(glregs_pkg::SLOT_DATA);
+    end
+    if (phase_q == LATCH) begin
+      entry_q   <= entry_ram;
+      state_q   <= state_ram;
+      map_q     <= map_ram;
+      end_rel_q <= {1'b0, end_q} - 18'(glregs_pkg::SLOT_DATA);
+    end
+  end
+
+  // --- EXEC ---
+  logic        exec, last_word, hit, fits, own, open, drop_ref;
+  logic        rel_free, rel_bad, chk_ok, sub_ok, free;
+  logic [2:0]  word_q;          // decision: word of the bitmap
+  state_t      next;
+  logic [31:0] next_map;
+  logic        write_state, write_map;
+
+  assign exec      = phase_q == EXEC;
+  assign last_word = op_q != OP_DECIDE || word_q == 3'(MapWords - 1);
+
+  assign hit      = ctx_ok_q && (map_q & bit_q) != '0;           // the switch named this context
+  assign own      = entry_q.ctx == ctx_q && slot_q[6];
+  assign open     = state_q.live && !state_q.submitted && slot_q[6];  // still being filled
+  assign fits     = end_rel_q[17] || (end_rel_q[16:14] == '0 && end_rel_q[13:0] <= entry_q.len);
+  assign chk_ok   = chk_write_q ? hit && fits
+                                : open && own && fits && off_rel_q == {3'b000, state_q.granted} &&
+                                  !end_rel_q[17];
+  assign rel_free = !hit && open && own;
+  assign rel_bad  = !hit && !(open && own);
+  assign sub_ok   = open;
+  assign drop_ref = op_q == OP_DONE || (op_q == OP_RELEASE && hit);
+
+  // The slot ends: nobody took it, the last reference went, or its owner gave it up.
+  assign free = (op_q == OP_DECIDE && dec_refs_q == '0) ||
+                (drop_ref && state_q.refs == 9'd1) ||
+                (op_q == OP_RELEASE && rel_free);
+
+  always_comb begin
+    next = state_q;
+    if (op_q == OP_DECIDE) next.refs = dec_refs_q;
+    if (drop_ref) next.refs = state_q.refs - 9'd1;
+    if (op_q == OP_SUBMIT && sub_ok) next.submitted = 1'b1;
+    if (op_q == OP_CHECK && chk_ok && !chk_write_q) next.granted = end_rel_q[13:0];
+    if (free) next.live = 1'b0;
+    write_state = op_q == OP_DECIDE || op_q == OP_DONE || op_q == OP_SUBMIT ||
+                  op_q == OP_RELEASE || op_q == OP_CHECK;
+    next_map  = op_q == OP_DECIDE ? dec_map_q[31:0] : map_q & ~bit_q;
+    write_map = op_q == OP_DECIDE || (op_q == OP_RELEASE && hit);
+  end
+
+  // --- Writes: sweep, result of the operation in the cycle after EXEC, or a new slot ---
+  logic             sweep, new_ok;
+  logic [MapAw-1:0] sweep_q;
+  logic             wstate_q, wmap_q;
+  logic [6:0]       wslot_q;
+  state_t           wnext_q;
+  logic [31:0]      wnext_map_q;
+  logic             rx_new, tx_new;
+
+  assign sweep          = phase_q == SWEEP;
+  assign new_ok         = phase_q == LATCH || (phase_q == PICK && !wstate_q);
+  assign rx_new_ready_o = new_ok;
+  assign tx_new_ready_o = new_ok && !rx_new_valid_i;
+  assign rx_new         = rx_new_valid_i && rx_new_ready_o;
+  assign tx_new         = tx_new_valid_i && tx_new_ready_o;
+
+  logic       state_we;
+  logic [6:0] state_waddr;
+  state_t     state_wdata, new_state;
+  always_comb begin
+    new_state           = '0;
+    new_state.live      = 1'b1;
+    new_state.submitted = rx_new;
+    state_we    = sweep || wstate_q || rx_new || tx_new;
+    state_waddr = sweep ? sweep_q[MapAw-1-:7] : wstate_q ? wslot_q
+                        : rx_new ? {1'b0, rx_new_slot_i} : {1'b1, tx_new_slot_i};
+    state_wdata = sweep ? '0 : wstate_q ? wnext_q : new_state;
+  end
+
+  lib_ram_sdp #(.WIDTH(25), .DEPTH(128)) u_state (
+    .clk_i,
+    .we_i   (state_we),
+    .waddr_i(state_waddr),
+    .wdata_i(state_wdata),
+    .re_i   (reading),
+    .raddr_i(slot_q),
+    .rdata_o(state_ram)
+  );
+
+  lib_ram_sdp #(.WIDTH(AW + 22), .DEPTH(128)) u_entry (
+    .clk_i,
+    .we_i   (rx_new || tx_new),
+    .waddr_i(rx_new ? {1'b0, rx_new_slot_i} : {1'b1, tx_new_slot_i}),
+    .wdata_i(rx_new ? {rx_new_word_i, rx_new_len_i, 8'd0}
+                    : {tx_new_word_i, tx_new_len_i, tx_new_ctx_i}),
+    .re_i   (reading),
+    .raddr_i(slot_q),
+    .rdata_o(entry_ram)
+  );
+
+  logic [MapAw-1:0] map_waddr, map_raddr;
+  if (MapLog2 == 0) begin : g_map_one
+    assign map_waddr = wslot_q;
+    assign map_raddr = slot_q;
+  end else begin : g_map_more
+    logic [MapLog2-1:0] wword_q;
+    always_ff @(posedge clk_i) begin
+      if (exec) wword_q <= op_q == OP_DECIDE ? word_q[MapLog2-1:0] : ctx_q[5+:MapLog2];
+    end
+    assign map_waddr = {wslot_q, wword_q};
+    assign map_raddr = {slot_q, ctx_q[5+:MapLog2]};
+  end
+
+  lib_ram_sdp #(.WIDTH(32), .DEPTH(2 ** MapAw)) u_map (
+    .clk_i,
+    .we_i   (sweep || wmap_q),
+    .waddr_i(sweep ? sweep_q : map_waddr),
+    .wdata_i(sweep ? '0 : wnext_map_q),
+    .re_i   (reading),
+    .raddr_i(map_raddr),
+    .rdata_o(map_ram)
+  );
+
+  // --- Sequencer ---
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      phase_q <= SWEEP;
+      sweep_q <= '0;
+      word_q  <= '0;
+    end else begin
+      unique case (phase_q)
+        SWEEP: begin
+          sweep_q <= sweep_q + MapAw'(1);
+          if (&sweep_q) phase_q <= PICK;
+        end
+        PICK:  if (any) phase_q <= READ;
+        READ:  phase_q <= LATCH;
+        LATCH: begin
+          phase_q <= EXEC;
+          word_q  <= '0;
+        end
+        default: begin
+          word_q <= word_q + 3'd1;
+          if (last_word) phase_q <= PICK;
+        end
+      endcase
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      wstate_q     <= 1'b0;
+      wmap_q       <= 1'b0;
+      dec_pend_q   <= 1'b0;
+      reclaim_q    <= '0;
+      rx_tail_q    <= '0;
+      tx_tail_q    <= '0;
+      rx_count_q   <= '0;
+      tx_count_q   <= '0;
+      give_valid_o <= '0;
+      freed_o      <= '0;
+      chk_done_o   <= 1'b0;
+      ev_rel_bad_o <= 1'b0;
+    end else begin
+      wstate_q <= exec && write_state;
+      wmap_q   <= exec && write_map;
+
+      if (dec_valid_i) dec_pend_q <= 1'b1;
+      else if (exec && op_q == OP_DECIDE && last_word) dec_pend_q <= 1'b0;
+
+      give_valid_o <= '0;
+      freed_o      <= '0;
+      if (exec && last_word && free) begin
+        reclaim_q[slot_q[6]] <= 1'b1;
+        freed_o[slot_q[6]]   <= 1'b1;
+      end
+      if (exec && op_q == OP_RECLAIM) begin
+        if (state_q.live) reclaim_q[slot_q[6]] <= 1'b0;
+        else              give_valid_o[slot_q[6]] <= 1'b1;
+        if (!state_q.live && !slot_q[6]) rx_tail_q <= rx_tail_q + 6'd1;
+        if (!state_q.live && slot_q[6])  tx_tail_q <= tx_tail_q + 6'd1;
+      end
+      rx_count_q <= rx_count_q + 7'(rx_new) -
+                    7'(exec && op_q == OP_RECLAIM && !state_q.live && !slot_q[6]);
+      tx_count_q <= tx_count_q + 7'(tx_new) -
+                    7'(exec && op_q == OP_RECLAIM && !state_q.live && slot_q[6]);
+
+      chk_done_o   <= exec && op_q == OP_CHECK;
+      ev_rel_bad_o <= exec && op_q == OP_RELEASE && rel_bad;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (dec_valid_i) begin
+      dec_slot_q <= dec_slot_i;
+      dec_refs_q <= dec_refs_i;
+      dec_map_q  <= MapBits'(dec_map_i);
+    end else if (exec && op_q == OP_DECIDE) begin
+      dec_map_q <= dec_map_q >> 32;
+    end
+    if (exec) begin
+      wslot_q     <= slot_q;
+      wnext_q     <= next;
+      wnext_map_q <= next_map;
+      chk_ok_o    <= chk_ok;
+    end
+    give_words_o <= {1'b0, entry_q.len[13:3]} + 12'(|entry_q.len[2:0]);
+  end
+
+  // --- Answers. What was picked is consumed in READ or EXEC; requests are stable until then. ---
+  assign chk_ready_o   = reading && op_q == OP_CHECK;
+  assign rel_ready     = reading && op_q == OP_RELEASE;
+  assign sub_ready     = exec && op_q == OP_SUBMIT;
+  assign done_ready_o  = exec && op_q == OP_DONE;
+  assign count_valid_o = reading && op_q == OP_SUBMIT;
+  assign count_slot_o  = slot_q[5:0];
+  assign queue_valid_o = exec && op_q == OP_SUBMIT && sub_ok;
+  assign queue_slot_o  = slot_q[5:0];
+  assign queue_err_o   = sub_err || count_i != entry_q.len;
+  assign item_done_o   = exec && op_q == OP_ITEM;
+  assign get_done_o    = exec && op_q == OP_GET;
+  assign found_word_o  = entry_q.word;
+  assign found_len_o   = entry_q.len;
+  assign found_ctx_o   = entry_q.ctx;
+  assign ready_o       = !sweep;
+  assign idle_o        = phase_q == PICK && !any && !wstate_q && give_valid_o == '0;
+
+`ifndef SYNTHESIS
+  logic [8:0] dec_ones;
+  always_comb begin
+    dec_ones = 9'(dec_wire_i);
+    for (int i = 0; i < int'(NCTX); i++) dec_ones = dec_ones + 9'(dec_map_i[i]);
+  end
+
+  logic seen_reset_q = 1'b0;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) seen_reset_q <= 1'b1;
+    if (seen_reset_q && !rst_i) begin
+      assert (!(sub_valid_i && !sub_queue_ready));
+      assert (!(sub_valid_i && !sub_slot_i[6]));
+      // A decision counts every reference, comes once for a complete slot, and not too fast.
+      assert (!(dec_valid_i && (dec_ones != dec_refs_i || dec_pend_q)));
+      assert (!(exec && op_q == OP_DECIDE && word_q == '0 &&
+                !(state_q.live && state_q.submitted && state_q.refs == '0)));
+      // References do not underflow; a bit of the bitmap is a reference of a live slot.
+      assert (!(exec && drop_ref && (state_q.refs == '0 || !state_q.live)));
+      assert (!(exec && op_q == OP_RELEASE && map_q != '0 && state_q.refs == '0));
+      // Invariant 3: data of a slot go only to contexts the switch named, and stay in the frame;
+      // data enter a slot only from its owner, only before it is submitted.
+      assert (!(exec && op_q == OP_CHECK && chk_ok && chk_write_q &&
+                !(hit && state_q.live && state_q.submitted &&
+                  {1'b0, end_q} <= 18'(entry_q.len) + 18'(glregs_pkg::SLOT_DATA))));
+      assert (!(exec && op_q == OP_CHECK && chk_ok && !chk_write_q &&
+                !(slot_q[6] && state_q.live && !state_q.submitted && entry_q.ctx == ctx_q &&
+                  !off_rel_q[16] && {1'b0, end_q} <= 18'(entry_q.len) +
+                                                     18'(glregs_pkg::SLOT_DATA))));
+      assert (!(rx_new_valid_i && rx_count_q == 7'd64));
+      assert (!(tx_new_valid_i && tx_count_q == 7'd64));
+    end
+  end
+`endif
+
+endmodule
