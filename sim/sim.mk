@@ -43,3 +43,21 @@ $(SIM_LIB): $(patsubst sim/lib/%.c,$(SIM_DIR)/%.o,$(SIM_C)) $(SIM_DIR)/model.o $
 
 ALL        += $(SIM_LIB)
 FORMAT_SRC += $(wildcard sim/lib/*.c sim/lib/*.h sim/lib/*.cpp sim/include/*.h)
+
+# --- make demo: PCAP=file, DEMO_FLAGS="--guests 16" ---
+DEMO := $(BUILD)/demo/glane-demo
+PCAP := tests/data/guests.pcapng
+FIRMWARE_ELF := $(BUILD)/firmware/guestlane.elf
+
+$(DEMO): $(wildcard sim/demo/*.c sim/demo/*.h) $(SIM_LIB) $(SIM_H) $(REGS_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $(filter sim/demo/%.c,$^) $(SIM_LIBS) -lpcap -ljansson
+
+.PHONY: run-demo
+run-demo: $(DEMO) $(FIRMWARE_ELF)
+	@$(DEMO) --pcap "$(PCAP)" $(DEMO_FLAGS)
+
+DEMOS      += run-demo
+ALL        += $(DEMO)
+FORMAT_SRC += $(wildcard sim/demo/*.c sim/demo/*.h)
