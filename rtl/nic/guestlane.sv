@@ -107,11 +107,13 @@ module guestlane #(
       .rdat_last_o     (rdat_last),
       .rdat_status_o   (rdat_status),
       .cpl_timeout_i   (cpl_timeout),
+      /* verilator lint_off PINCONNECTEMPTY */  // nic_dma counts its requests itself
       .req_flight_o    (),
+      .cfg_bus_master_o(),
+      /* verilator lint_on PINCONNECTEMPTY */
       .msix_valid_i    (msix_valid),
       .msix_ready_o    (msix_ready),
       .msix_vector_i   (msix_vector),
-      .cfg_bus_master_o(),
       .cfg_flr_o       (flr),
       .ev_ur_o         (ev_ur),
       .ev_malformed_o  (ev_malformed),
@@ -162,6 +164,7 @@ module guestlane #(
       .nic_rst_o     (nic_rst),
       .halt_o        (halt),
       .flr_i         (flr),
+      .tables_ready_i(guard_ready),
       .tgt_valid_i   (tgt_valid && tgt_bar == 2'd0),
       .tgt_ready_o   (mg_ready),
       .tgt_we_i      (tgt_we),
@@ -487,6 +490,7 @@ module guestlane #(
   logic dma_rel_valid, dma_rel_ready;
   logic [6:0] dma_rel_slot;
   logic [7:0] dma_rel_ctx;
+  logic guard_ready;
   logic ev_dma_read, ev_dma_write, ev_dma_refused, ev_dma_owner, ev_dma_stopped;
   logic ev_dma_abort, ev_dma_poisoned, ev_dma_timeout;
 
@@ -560,6 +564,7 @@ module guestlane #(
       .irq_ready_i      (irq_ready),
       .irq_ctx_o        (irq_ctx),
       .irq_bits_o       (irq_bits),
+      .guard_ready_o    (guard_ready),
       .guard_tbl_we_i   (gd_we),
       .guard_tbl_re_i   (gd_re),
       .guard_tbl_ctx_i  (gd_ctx),
@@ -577,14 +582,14 @@ module guestlane #(
       .cst_ctx_o        (cst_ctx[1*8+:8]),
       .cst_idx_o        (cst_idx[1*4+:4]),
       .cst_add_o        (cst_add[1*16+:16]),
-      .ev_read_o        (ev_dma_read),
-      .ev_write_o       (ev_dma_write),
-      .ev_refused_o     (ev_dma_refused),
-      .ev_owner_o       (ev_dma_owner),
-      .ev_stopped_o     (ev_dma_stopped),
-      .ev_abort_o       (ev_dma_abort),
-      .ev_poisoned_o    (ev_dma_poisoned),
-      .ev_timeout_o     (ev_dma_timeout),
+      .ev_dma_reads_o    (ev_dma_read),
+      .ev_dma_writes_o   (ev_dma_write),
+      .ev_dma_refused_o  (ev_dma_refused),
+      .ev_dma_owner_o    (ev_dma_owner),
+      .ev_dma_stopped_o  (ev_dma_stopped),
+      .ev_dma_abort_o    (ev_dma_abort),
+      .ev_dma_poisoned_o (ev_dma_poisoned),
+      .ev_dma_timeout_o  (ev_dma_timeout),
       .flight_o         (dma_flight),
       .idle_o           (dma_idle)
   );

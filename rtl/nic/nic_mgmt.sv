@@ -15,6 +15,7 @@ module nic_mgmt #(
     output logic        nic_rst_o,  // resets every block but this one and the PCIe layer
     output logic        halt_o,     // stop issuing: a reset is near
     input  logic        flr_i,
+    input  logic        tables_ready_i,  // the tables have been cleared after a reset
 
     // target bus, BAR0
     input  logic        tgt_valid_i,
@@ -145,7 +146,7 @@ module nic_mgmt #(
   assign is_reg      = addr_q[15:8] == 8'h0;
   assign full        = be_q == 4'hf;
 
-  assign tgt_ready_o = state_q == IDLE && !flr_q;
+  assign tgt_ready_o = state_q == IDLE && !flr_q && tables_ready_i;
 
   assign core_run_o   = control_q[glregs_pkg::BAR0_CONTROL_CORE_RUN_LSB] && !halt_o;
   assign mac_tx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_TX_LSB];
@@ -203,7 +204,7 @@ module nic_mgmt #(
         if (flr_q) begin
           state_q <= QUIESCE;
           flr_q   <= 1'b0;
-        end else if (tgt_valid_i) begin
+        end else if (tgt_valid_i && tables_ready_i) begin
           state_q <= DECODE;
         end
         we_q    <= tgt_we_i;
