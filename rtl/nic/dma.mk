@@ -7,3 +7,6 @@ DMA_RTL   := rtl/nic/nic_dma_pkg.sv $(GUARD_RTL) rtl/nic/nic_dma_split.sv rtl/ni
 
 $(eval $(call verilator_lint,nic_guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),))
 $(eval $(call verilator_lint,nic_dma,nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),))
+
+$(eval $(call verilator_test,guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),tests/unit/nic/test_guard.cpp,))
+FORMAT_SRC += tests/unit/nic/test_guard.cpp
