@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# Device pages, doorbells, interrupts, counters: lint and unit tests of rtl/nic/nic_{devpage,doorbell,irq,stats}.sv.
+
+DEVPAGE_LIB := $(REGS_PKG) $(wildcard rtl/lib/*.sv)
+DEVPAGE_RTL := rtl/nic/nic_devpage.sv rtl/nic/nic_scan.sv
+
+$(foreach n,1 32 256,$(eval $(call verilator_lint,nic_devpage-$(n),nic_devpage,$(DEVPAGE_LIB) $(DEVPAGE_RTL),-GNCTX=$(n))))
+$(foreach n,1 32 256,$(eval $(call verilator_lint,nic_doorbell-$(n),nic_doorbell,$(DEVPAGE_LIB) rtl/nic/nic_doorbell.sv,-GNCTX=$(n))))
+$(foreach n,1 32 256,$(eval $(call verilator_lint,nic_irq-$(n),nic_irq,$(DEVPAGE_LIB) rtl/nic/nic_irq.sv,-GNCTX=$(n))))
+$(foreach n,1 32 256,$(eval $(call verilator_lint,nic_stats-$(n),nic_stats,$(DEVPAGE_LIB) rtl/nic/nic_stats.sv,-GNCTX=$(n))))
