@@ -167,16 +167,26 @@ void gls_guest_kick(struct gls_guest *g);
 /* Called with each frame received, and when a sent frame was used (its buffer came back). */
 void gls_guest_on_receive(struct gls_guest *g, void (*fn)(void *arg, const uint8_t *frame, size_t bytes), void *arg);
 void gls_guest_on_sent(struct gls_guest *g, void (*fn)(void *arg), void *arg);
-unsigned gls_guest_tx_free(const struct gls_guest *g); /* frames that can be sent now */
-/* Resets the device and brings it up again, as a driver reload does (runs). */
+unsigned gls_guest_tx_free(struct gls_guest *g); /* frames that can be sent now; takes back what was sent */
+/* Resets the device and brings it up again, as a driver reload does (runs). After a reset of the NIC also sets the context up anew. */
 int gls_guest_restart(struct gls_guest *g);
 /* Polls rings instead of waiting for interrupts while on (as NAPI under load). */
 void gls_guest_poll(struct gls_guest *g, bool on);
 /* The last Status the guest read on a configuration interrupt. */
 uint32_t gls_guest_status(const struct gls_guest *g);
 unsigned gls_guest_context(const struct gls_guest *g);
+/* Features that the driver accepted (virtio 1.2, 5.1.3 and 6). */
+uint64_t gls_guest_features(const struct gls_guest *g);
+/*
+ * What the device has done to this guest that the standard or this header does not allow since the guest was made: used entries of buffers
+ * that it did not have or with a length they do not have, writes outside receive buffers or beyond the used length, headers or merged frames
+ * that are wrong. Returns their number; `text` gets a line about each of the first ones.
+ */
+int gls_guest_faults(struct gls_guest *g, char *text, size_t room);
 /* Guest memory, for hostile tests: bytes behind a guest address, or NULL. */
 void *gls_guest_memory(struct gls_guest *g, uint64_t guest_address, size_t bytes);
+/* Host address of a byte of guest memory (guest memory lies in several pieces), or 0. */
+uint64_t gls_guest_host_address(const struct gls_guest *g, uint64_t guest_address);
 /* Register of the guest's device page, as its driver would access it. */
 uint32_t gls_guest_read(struct gls_guest *g, uint32_t offset, unsigned size);
 void gls_guest_write(struct gls_guest *g, uint32_t offset, uint32_t value, unsigned size);
