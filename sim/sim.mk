@@ -61,3 +61,19 @@ run-demo: $(DEMO) $(FIRMWARE_ELF)
 DEMOS      += run-demo
 ALL        += $(DEMO)
 FORMAT_SRC += $(wildcard sim/demo/*.c sim/demo/*.h)
+
+# --- make bench: BENCH_FLAGS="--frame 64 --contexts 1" ---
+BENCH := $(BUILD)/bench/glane-bench
+
+$(BENCH): sim/bench/bench.c $(SIM_LIB) $(SIM_H) $(REGS_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(SIM_LIBS) -ljansson
+
+.PHONY: run-bench
+run-bench: $(BENCH) $(FIRMWARE_ELF)
+	@$(BENCH) $(BENCH_FLAGS)
+
+BENCHES    += run-bench
+ALL        += $(BENCH)
+FORMAT_SRC += sim/bench/bench.c

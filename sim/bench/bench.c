@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+// glane-bench: what the NIC carries, in exact clock cycles. For each frame size, direction and number of contexts it is loaded
+// as hard as the wire allows, and cycles per frame, rate, distance from line rate and the core's time are read from the NIC's
+// own counters.
+//
+// Frame sizes up to 1024 count the FCS (RFC 2544: 64 is the shortest Ethernet frame); 1514 and 9014 do not (full
+// frames at an MTU of 1500 and 9000). A frame's slot on the wire is its octets with FCS plus 20 (preamble, inter-frame gap).
+#include "guestlane_regs.h"
+#include "guestlane_sim.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONTEXTS_MAX 32
+#define WIRE_EXTRA   24 /* preamble 8, FCS 4, inter-frame gap 12 */
+#define WARM_CYCLES  60000
+#define MEASURE_CYCLES 400000
+#define DRAIN_CYCLES 100000
+#define WIRE_QUEUE   8 /* frames kept waiting for the NIC's receiver */
+/* Goals of the project in cycles per frame and direction: a full-size frame slot, and the shortest frame now and in the end. */
+#define GOAL_FULL 1538
+#define GOAL_SHORT_NOW 250
+#define GOAL_SHORT 84
+
+enum direction { TX = 1, RX = 2, BOTH = 3 };
+
+struct bench_case {
+	unsigned frame;	  /* as named */
+	size_t octets;	  /* without FCS */
+	enum direction direction;
+	unsigned contexts;
+};
+
+struct counts {
+	uint64_t cycles, simulated, tx, rx, lost, firmware, dma_wait, idle;
+};
+
+struct bench {
+	struct gls *s;
+	struct gls_guest *guest[CONTEXTS_MAX];
+	const struct bench_case *now;
+	bool running;
+	uint64_t tx_frames, rx_frames; /* seen by the wire, by the guests */
+	unsigned next_rx;	       /* context of the next frame from the wire */
+	uint8_t frame[9100];
+};
+
+struct guest_ref {
+	struct bench *b;
+	unsigned index;
+};
+
+static const uint8_t wire_mac[6] = { 0x02, 0x47, 0x4c, 0xee, 0, 1 };
+
+static void guest_mac(uint8_t *mac, unsigned index)
+{
+	memcpy(mac, (uint8_t[]){ 0x02, 0x47, 0x4c, 0, 0, (uint8_t)index }, 6);
+}
+
+static void fill_transmit(struct bench *b, unsigned index)
+{
+	uint8_t frame[9100];
+	memcpy(frame, b->frame, b->now->octets);
+	memcpy(frame, wire_mac, 6);
+	guest_mac(frame + 6, index);
+	while (b->running && b->now->direction & TX && index < b->now->contexts && gls_guest_tx_free(b->guest[index]))
+		if (gls_guest_send(b->guest[index], frame, b->now->octets, true))
+			break;
+}
+
+static void on_sent(void *arg)
+{
+	struct guest_ref *r = arg;
+	fill_transmit(r->b, r->index);
+}
+
+static void on_receive(void *arg, const uint8_t *frame, size_t bytes)
+{
+	struct guest_ref *r = arg;
+	(void)frame;
+	(void)bytes;
+	r->b->rx_frames++;
+}
+
+static void on_wire(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok)
+{
+	struct bench *b = arg;
+	(void)frame;
+	(void)bytes;
+	if (fcs_ok)
+		b->tx_frames++;
+}
+
+/* Keeps the wire busy towards the NIC, one context after the other. */
+static void fill_wire(void *arg)
+{
+	struct bench *b = arg;
+	if (!b->running || !(b->now->direction & RX))
+		return;
+	while (gls_wire_pending(b->s) < WIRE_QUEUE) {
+		guest_mac(b->frame, b->next_rx);
+		memcpy(b->frame + 6, wire_mac, 6);
+		gls_wire_send(b->s, b->frame, b->now->octets, GLS_WIRE_OK);
+		b->next_rx = (b->next_rx + 1) % b->now->contexts;
+	}
+	gls_at(b->s, gls_now(b->s) + (b->now->octets + WIRE_EXTRA) * WIRE_QUEUE / 2, fill_wire, b);
+}
+
+static struct counts snapshot(struct bench *b)
+{
+	struct counts c = {
+		.lost = gls_stat(b->s, GL_STAT_RX_DROP_FULL),
+		.firmware = gls_read64(b->s, GLS_BAR0, GL_BAR0_CYC_FIRMWARE_LO),
+		.dma_wait = gls_read64(b->s, GLS_BAR0, GL_BAR0_CYC_DMAWAIT_LO),
+		.idle = gls_read64(b->s, GLS_BAR0, GL_BAR0_CYC_IDLE_LO),
+	};
+	for (unsigned i = 0; i < b->now->contexts; i++)
+		c.lost += gls_context_stat(b->s, i, GL_CSTAT_RX_DROP_NODESC) +
+			  gls_context_stat(b->s, i, GL_CSTAT_RX_DROP_NOTREADY) +
+			  gls_context_stat(b->s, i, GL_CSTAT_RX_DROP_ERROR) +
+			  gls_context_stat(b->s, i, GL_CSTAT_TX_DROP_ERROR);
+	c.tx = b->tx_frames;
+	c.rx = b->rx_frames;
+	c.cycles = gls_now(b->s);
+	c.simulated = gls_simulated(b->s);
+	return c;
+}
+
+static struct counts run(struct bench *b, const struct bench_case *c)
+{
+	b->now = c;
+	b->running = true;
+	b->next_rx = 0;
+	for (size_t i = 12; i < c->octets; i++)
+		b->frame[i] = (uint8_t)(i * 7);
+	b->frame[12] = 0x88; /* local experimental ethertype */
+	b->frame[13] = 0xb5;
+	for (unsigned i = 0; i < c->contexts; i++)
+		fill_transmit(b, i);
+	fill_wire(b);
+	uint64_t slot = c->octets + WIRE_EXTRA;
+	gls_run(b->s, WARM_CYCLES + 8 * slot);
+	struct counts before = snapshot(b);
+	gls_run(b->s, MEASURE_CYCLES > 60 * slot ? MEASURE_CYCLES : 60 * slot);
+	struct counts after = snapshot(b);
+	b->running = false;
+	gls_run(b->s, DRAIN_CYCLES + 256 * (c->direction & TX ? slot : 0));
+	return (struct counts){
+		after.cycles - before.cycles, after.simulated - before.simulated, after.tx - before.tx,
+		after.rx - before.rx,	      after.lost - before.lost,		 after.firmware - before.firmware,
+		after.dma_wait - before.dma_wait, after.idle - before.idle,
+	};
+}
+
+static double per(uint64_t cycles, uint64_t frames)
+{
+	return frames ? (double)cycles / (double)frames : 0;
+}
+
+static json_t *direction_json(const struct bench *b, const struct bench_case *c, const struct counts *n, uint64_t frames)
+{
+	double slot = (double)c->octets + WIRE_EXTRA;
+	double rate = per(n->cycles, frames);
+	return json_pack("{s:I, s:f, s:f, s:f}", "frames", (json_int_t)frames, "cycles_per_frame", rate, "gbit_per_second",
+			 rate ? 8e-9 * (double)c->octets * gls_clock_hz(b->s) / rate : 0, "line_rate_percent",
+			 rate ? 100 * slot / rate : 0);
+}
+
+static const char *direction_name(enum direction d)
+{
+	return d == TX ? "transmit" : d == RX ? "receive" : "both";
+}
+
+static json_t *case_json(const struct bench *b, const struct bench_case *c, const struct counts *n, double seconds)
+{
+	double core = (double)(n->firmware + n->dma_wait + n->idle);
+	json_t *j = json_pack("{s:i, s:i, s:s, s:i, s:I, s:i, s:I, s:{s:f, s:f, s:f}, s:f}", "frame", (int)c->frame,
+			      "octets_without_fcs", (int)c->octets, "direction", direction_name(c->direction), "contexts",
+			      (int)c->contexts, "cycles", (json_int_t)n->cycles, "line_rate_cycles_per_frame",
+			      (int)(c->octets + WIRE_EXTRA), "lost", (json_int_t)n->lost, "core_percent", "firmware",
+			      100 * (double)n->firmware / core, "dma_wait", 100 * (double)n->dma_wait / core, "idle",
+			      100 * (double)n->idle / core, "sim_cycles_per_second", (double)n->simulated / seconds);
+	if (c->direction & TX)
+		json_object_set_new(j, "transmit", direction_json(b, c, n, n->tx));
+	if (c->direction & RX)
+		json_object_set_new(j, "receive", direction_json(b, c, n, n->rx));
+	return j;
+}
+
+static void print_direction(const struct bench *b, const struct bench_case *c, const struct counts *n, uint64_t frames, bool shown)
+{
+	double rate = per(n->cycles, frames), slot = (double)c->octets + WIRE_EXTRA;
+	if (!shown)
+		printf(" %8s %6s %6s", "-", "-", "-");
+	else
+		printf(" %8.1f %6.3f %5.1f%%", rate, rate ? 8e-9 * (double)c->octets * gls_clock_hz(b->s) / rate : 0,
+		       rate ? 100 * slot / rate : 0);
+}
+
+static void print_case(const struct bench *b, const struct bench_case *c, const struct counts *n, double seconds)
+{
+	double core = (double)(n->firmware + n->dma_wait + n->idle);
+	printf("%6u %-9s %4u %6zu", c->frame, direction_name(c->direction), c->contexts, c->octets + WIRE_EXTRA);
+	print_direction(b, c, n, n->tx, c->direction & TX);
+	print_direction(b, c, n, n->rx, c->direction & RX);
+	printf(" %6llu %6.1f %6.1f %6.1f %7.2f\n", (unsigned long long)n->lost, 100 * (double)n->firmware / core,
+	       100 * (double)n->dma_wait / core, 100 * (double)n->idle / core, (double)n->simulated / seconds / 1e6);
+	fflush(stdout);
+}
+
+static int make_guests(struct bench *b, bool split)
+{
+	static struct guest_ref ref[CONTEXTS_MAX];
+	for (unsigned i = 0; i < CONTEXTS_MAX && i < gls_contexts(b->s); i++) {
+		struct gls_guest_config c = {
+			.context = i,
+			.switch_control = GL_BAR0_SW_CONTROL_ENABLE_MASK | GL_BAR0_SW_CONTROL_TO_WIRE_MASK,
+			.mtu = 9000,
+			.split = split,
+			.rx_buffer = 9216,
+			.memory = 8 << 20,
+		};
+		guest_mac(c.mac, i);
+		b->guest[i] = gls_guest_new(b->s, &c);
+		if (!b->guest[i]) {
+			fprintf(stderr, "glane-bench: guest %u does not come up: %s\n", i, gls_error(b->s));
+			return -1;
+		}
+		ref[i] = (struct guest_ref){ b, i };
+		gls_guest_on_receive(b->guest[i], on_receive, &ref[i]);
+		gls_guest_on_sent(b->guest[i], on_sent, &ref[i]);
+		/* The guest's processor is not what is measured: it looks at its rings all the time. */
+		gls_guest_poll(b->guest[i], true);
+	}
+	gls_on_wire(b->s, on_wire, b);
+	return 0;
+}
+
+static void usage(FILE *out)
+{
+	fputs("usage: glane-bench [--json FILE] [--frame N]... [--contexts N]... [--direction transmit|receive|both]... [--split]\n"
+	      "                   [--latency CYCLES] [--firmware ELF]\n"
+	      "\n"
+	      "Loads the simulated NIC with frames as fast as the wire goes and counts clock cycles.\n"
+	      "\n"
+	      "  --json FILE       the figures for machines (build/bench/bench.json)\n"
+	      "  --frame N         only this frame size: 64, 128, 256, 512, 1024 (with FCS), 1514, 9014 (without); may be repeated\n"
+	      "  --contexts N      only this many contexts, 1 to 32 (1, 8 and 32); may be repeated\n"
+	      "  --direction D     only this direction; may be repeated\n"
+	      "  --split           split instead of packed rings\n"
+	      "  --latency CYCLES  of the host's memory (100, i.e. 800 ns)\n"
+	      "  --firmware ELF    firmware (build/firmware/guestlane.elf)\n"
+	      "  --help            this text\n",
+	      out);
+}
+
+/* A whole number in [low, high], or exit with a sentence. */
+static unsigned number(const char *option, const char *text, unsigned low, unsigned high)
+{
+	char *end;
+	errno = 0;
+	unsigned long v = strtoul(text, &end, 0);
+	if (errno || *end || end == text || text[0] == '-' || v < low || v > high) {
+		fprintf(stderr, "glane-bench: --%s is '%s'; give a whole number from %u to %u\n", option, text, low, high);
+		exit(2);
+	}
+	return (unsigned)v;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", required_argument, NULL, 'j' },     { "frame", required_argument, NULL, 'f' },
+		{ "contexts", required_argument, NULL, 'c' }, { "direction", required_argument, NULL, 'd' },
+		{ "split", no_argument, NULL, 's' },	      { "latency", required_argument, NULL, 'l' },
+		{ "firmware", required_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	unsigned frames[16], frame_count = 0, contexts[16], context_count = 0, direction_count = 0;
+	enum direction directions[16];
+	const char *json = "build/bench/bench.json";
+	struct gls_config config = { 0 };
+	bool split = false;
+	int option;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			json = optarg;
+			break;
+		case 'f':
+			if (frame_count < 16)
+				frames[frame_count++] = number("frame", optarg, 64, 9014);
+			break;
+		case 'c':
+			if (context_count < 16)
+				contexts[context_count++] = number("contexts", optarg, 1, CONTEXTS_MAX);
+			break;
+		case 'd':
+			if (strcmp(optarg, "transmit") && strcmp(optarg, "receive") && strcmp(optarg, "both")) {
+				fprintf(stderr, "glane-bench: --direction is '%s'; give transmit, receive or both\n", optarg);
+				return 2;
+			}
+			if (direction_count < 16)
+				directions[direction_count++] = *optarg == 't' ? TX : *optarg == 'r' ? RX : BOTH;
+			break;
+		case 's':
+			split = true;
+			break;
+		case 'l':
+			config.latency = number("latency", optarg, 1, 100000);
+			break;
+		case 'w':
+			config.firmware = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			fprintf(stderr, "glane-bench: try --help\n");
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "glane-bench: '%s' is not an option (try --help)\n", argv[optind]);
+		return 2;
+	}
+	if (!frame_count)
+		for (unsigned i = 0; i < 7; i++)
+			frames[frame_count++] = (unsigned[]){ 64, 128, 256, 512, 1024, 1514, 9014 }[i];
+	if (!context_count)
+		for (unsigned i = 0; i < 3; i++)
+			contexts[context_count++] = (unsigned[]){ 1, 8, 32 }[i];
+	if (!direction_count)
+		for (unsigned i = 0; i < 3; i++)
+			directions[direction_count++] = (enum direction[]){ TX, RX, BOTH }[i];
+
+	struct bench b = { 0 };
+	b.s = gls_open(&config);
+	if (!b.s) {
+		fprintf(stderr, "glane-bench: %s\n", gls_error(NULL));
+		return 2;
+	}
+	int status = 2;
+	json_t *cases = json_array();
+	if (make_guests(&b, split))
+		goto out;
+	printf("%s rings, host memory answers after %.0f ns, clock %.0f MHz. Goals in cycles per frame and direction: %u at 1514, "
+	       "%u at 64 now, %u at 64 in the end.\n\n",
+	       split ? "Split" : "Packed", 1e9 * (config.latency ? config.latency : 100) / gls_clock_hz(b.s),
+	       gls_clock_hz(b.s) / 1e6, GOAL_FULL, GOAL_SHORT_NOW, GOAL_SHORT);
+	printf("                           ------- transmit ------ ------- receive -------        ----- core, %% ----     sim\n");
+	printf("%6s %-9s %4s %6s %8s %6s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "frame", "direction", "ctx", "limit",
+	       "cyc/frm", "Gb/s", "line", "cyc/frm", "Gb/s", "line", "lost", "firmw", "dma", "idle", "Mcyc/s");
+	for (unsigned f = 0; f < frame_count; f++)
+		for (unsigned d = 0; d < direction_count; d++)
+			for (unsigned n = 0; n < context_count; n++) {
+				if (contexts[n] > gls_contexts(b.s))
+					continue;
+				struct bench_case c = { frames[f], frames[f] <= 1024 ? frames[f] - 4 : frames[f],
+							directions[d], contexts[n] };
+				struct timespec t0, t1;
+				clock_gettime(CLOCK_MONOTONIC, &t0);
+				struct counts r = run(&b, &c);
+				clock_gettime(CLOCK_MONOTONIC, &t1);
+				double seconds = (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+				/* The whole case took that long, the measured part its share. */
+				seconds *= (double)r.cycles / (double)(r.cycles + WARM_CYCLES + DRAIN_CYCLES);
+				print_case(&b, &c, &r, seconds);
+				json_array_append_new(cases, case_json(&b, &c, &r, seconds));
+			}
+	json_t *root = json_pack("{s:i, s:s, s:i, s:{s:i, s:i, s:i}, s:O}", "clock_hz", (int)gls_clock_hz(b.s), "rings",
+				 split ? "split" : "packed", "memory_latency_cycles",
+				 (int)(config.latency ? config.latency : 100), "goal_cycles_per_frame", "1514", GOAL_FULL,
+				 "64_now", GOAL_SHORT_NOW, "64", GOAL_SHORT, "cases", cases);
+	if (json_dump_file(root, json, JSON_INDENT(2)))
+		fprintf(stderr, "glane-bench: cannot write %s: %s\n", json, strerror(errno));
+	else
+		status = 0;
+	json_decref(root);
+	printf("\nlimit: cycles of a frame slot on the wire; line: share of line rate. core: running firmware, asleep with DMA "
+	       "outstanding, asleep otherwise.\n%s is written.\n",
+	       json);
+out:
+	json_decref(cases);
+	for (unsigned i = 0; i < CONTEXTS_MAX; i++)
+		if (b.guest[i])
+			gls_guest_free(b.guest[i]);
+	gls_close(b.s);
+	return status;
+}
