@@ -13,8 +13,11 @@
 #ifndef GL_MBOX_H
 #define GL_MBOX_H
 
-#include <assert.h>
 #include <stdint.h>
+
+#if !defined(__cplusplus) && !defined(static_assert)
+#define static_assert _Static_assert
+#endif
 
 /* Version of everything in this file; the firmware refuses another with GL_MBOX_STATUS_VERSION. */
 #define GL_MBOX_VERSION 1u
@@ -176,7 +179,7 @@ struct gl_fw_info {
 	uint32_t loops; /* turns of the main loop */
 	uint32_t sleeps; /* wfi executed */
 	uint32_t rounds; /* queue rounds (fetch, flush) ended */
-	uint32_t tx_frames;
+	uint32_t tx_frames; /* used entries written back: transmit, receive */
 	uint32_t rx_frames;
 	uint32_t slow_chains; /* chains and indirect tables followed */
 	uint32_t interrupts; /* raised */

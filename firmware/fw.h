@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The firmware's own state: contexts, their queues, and what the DMA engine reaches in data memory.
+ *
+ * How a queue works. Each has a *window* of 16 descriptors in data memory, counted by free-running indexes (entry i is
+ * window[i % 16]):
+ *
+ *     used ........ head ........ scan ........ fetched
+ *      | in use, or   | simple and   | read, not a
+ *      | done and not | available    | simple one
+ *      | written back |              |
+ *
+ * A *round* is one group of DMA commands of a queue of which the last one reports its completion: write used entries back,
+ * read the driver's wish for interrupts, read frames (transmit), read the next descriptors. Completions come in command
+ * order, so the one report says that all of the round is done. A queue has at most one round under way.
+ *
+ * A used entry of a packed ring is made in place in the window and written to the same ring position, so a burst of used
+ * entries is one WRITE.
+ */
+#ifndef FW_H
+#define FW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fwio.h"
+#include "gl_mbox.h"
+
+/* Contexts served. Every array below follows from it; 32 fit the 64 KiB data memory. */
+#ifndef GL_MAX_CTX
+#define GL_MAX_CTX 32u
+#endif
+#define GL_MAX_VQ (2u * GL_MAX_CTX)
+
+#define WINDOW	    16u /* descriptors kept for a queue */
+#define BURST	    8u	/* descriptors read at once */
+#define FLUSH_AT    8u	/* used entries of a receive queue that are written back at once */
+#define HEADS	    32u /* available ring entries kept for a split queue */
+#define PENDING	    8u	/* frames that may wait for a context's descriptor fetch */
+#define RX_BATCH    8u	/* frames taken per turn of the main loop */
+#define COMP_BATCH  4u	/* completions taken per turn */
+#define CHAIN_SMALL 36u /* descriptors of a chain that the small walkers hold */
+#define SMALL_WALKERS 6u
+#define LOG_SIZE      2048u
+#define BACKLOG	      256u /* completions taken while waiting for room in the command queue */
+
+#define FLUSH_AGE	 16384u	  /* cycles after which used receive entries are written back even under load */
+#define HEARTBEAT_CYCLES 1048576u /* 8.4 ms at 125 MHz */
+
+/* Octets of a frame without FCS: shortest header, and longest with a VLAN tag. */
+#define FRAME_MIN 14u
+#define FRAME_MAX ((uint32_t)GL_FRAME_MAX)
+
+/* Virtqueue descriptor flags (virtio 1.2, 2.7.5 and 2.8.1). */
+#define DESC_NEXT     0x0001u
+#define DESC_WRITE    0x0002u
+#define DESC_INDIRECT 0x0004u
+#define DESC_AVAIL    0x0080u
+#define DESC_USED     0x8000u
+
+/* Device status bits (virtio 1.2, 2.1). */
+#define STATUS_DRIVER_OK   0x04u
+#define STATUS_NEEDS_RESET 0x40u
+
+/* A descriptor as it lies in guest memory. tail: packed: id | flags << 16; split: flags | next << 16. */
+struct desc {
+	uint32_t addr_lo;
+	uint32_t addr_hi;
+	uint32_t len;
+	uint32_t tail;
+};
+
+struct used_elem {
+	uint32_t id;
+	uint32_t len;
+};
+
+/* What DMA reads and writes for one queue. */
+struct queue_dma {
+	struct desc window[WINDOW];
+	struct used_elem used[WINDOW]; /* split: elements on their way to the used ring */
+	uint16_t heads[HEADS];	       /* split: available ring entries */
+	uint32_t event;		       /* driver's event suppression, as last read */
+	uint16_t avail_idx;	       /* split: as last read */
+	uint16_t used_idx;	       /* split: value on its way to the used ring */
+	uint32_t avail_event;	       /* split with EVENT_IDX: value on its way to the used ring */
+	uint32_t reserved;
+};
+
+/* All that DMA and the host reach, in one object: its address is offset 0 of data memory. */
+struct shared {
+	struct gl_mbox_req request;
+	struct gl_mbox_resp response;
+	struct gl_fw_info info;
+	char log[LOG_SIZE];
+	struct queue_dma queue[GL_MAX_VQ];
+	struct desc small_chain[SMALL_WALKERS][CHAIN_SMALL];
+	struct desc big_chain[GL_QUEUE_SIZE_MAX];
+	uint32_t notify_on;  /* device event suppression values: 0, */
+	uint32_t notify_off; /* packed: flags = DISABLE */
+	uint32_t no_notify;  /* split: flags = NO_NOTIFY */
+	uint32_t scratch[2];
+	/* headers of frames that take n receive buffers: num_buffers = n in the last two bytes */
+	uint32_t header[WINDOW + 1][3];
+};
+static_assert(offsetof(struct shared, response) == GL_MBOX_RESP_OFF, "mailbox response offset");
+static_assert(sizeof(struct shared) < GL_DMEM_SIZE, "DMA reaches 64 KiB of data memory");
+
+extern struct shared shm;
+
+static inline uint32_t dma_off(const void *p)
+{
+	return (uint32_t)((uintptr_t)p - (uintptr_t)&shm);
+}
+
+struct vq {
+	/* receive fast path */
+	uint32_t head;
+	uint32_t fast_end; /* entries before it are simple; equals head while frames are pending or the queue is dead */
+	struct desc *window;
+	uint32_t used;
+	uint32_t data_cookie;
+	uint8_t split;
+	uint8_t in_dirty; /* is in the list of queues with used entries to write */
+	uint8_t busy;	  /* a round is under way */
+	uint8_t live;
+	/* rounds */
+	uint32_t scan;
+	uint32_t fetched;
+	uint32_t done;	/* transmit: entries whose frame was read */
+	uint32_t fence; /* transmit: becomes done when the round ends */
+	uint32_t ctx_cmd; /* context number as in DMA_CMD */
+	uint32_t round_cookie;
+	uint32_t expect; /* packed: tail flags of an available simple descriptor of the last burst */
+	struct queue_dma *dma;
+	uint64_t desc; /* ring addresses (guest DMA addresses) */
+	uint64_t driver;
+	uint64_t device;
+	uint16_t size;
+	uint16_t fetch_pos; /* packed: ring position of window entry `fetched` */
+	uint16_t used_pos;  /* packed: ring position of window entry `used` */
+	uint16_t flushed;   /* ring positions passed by the flush of this round */
+	uint8_t fetch_wrap;
+	uint8_t used_wrap;
+	uint8_t is_tx;
+	uint8_t event_idx; /* VIRTIO_F_EVENT_IDX */
+	uint8_t indirect;  /* VIRTIO_F_INDIRECT_DESC */
+	uint8_t mergeable; /* VIRTIO_NET_F_MRG_RXBUF */
+	uint8_t fetch_n;   /* descriptors that this round reads */
+	uint8_t heads_n;   /* split: available ring entries that this round reads */
+	uint8_t index_read; /* split: this round reads the available index */
+	uint8_t event_read; /* this round reads the driver's event suppression */
+	uint8_t more;	    /* the ring may hold more descriptors */
+	uint8_t kick;	    /* the driver rang */
+	uint8_t quiet;	    /* we told the driver not to ring */
+	uint8_t in_blocked; /* is in the list of queues that wait for packet buffer space or a walker */
+	uint8_t walker;	    /* number + 1 of the walker that follows the chain at head; 0: none */
+	uint8_t long_chain; /* the chain at head needs the big walker */
+	uint8_t pending_n;
+	uint8_t pending_at;
+	uint16_t chains;   /* packed: bit i: window entry i is the head of a chain; its step and skip are in addr_lo, addr_hi */
+	uint32_t heads_end; /* split: entries of the available ring read, free-running */
+	uint32_t avail_end; /* split: available index, free-running */
+	uint32_t stamp;	    /* time of the oldest used entry not written back */
+	uint32_t buffers;   /* used since DRIVER_OK */
+	uint32_t pending[PENDING]; /* RX_RECORD values that wait for descriptors */
+};
+
+struct context {
+	uint8_t state; /* enum gl_ctx_state */
+	uint8_t fenced; /* a fence command is under way */
+	uint8_t created;
+	uint8_t enabled;
+	uint8_t reason;
+	uint8_t link_up;
+	uint16_t resets;
+	uint16_t mtu;
+	uint16_t queue_size;
+	uint32_t features_lo;
+	uint32_t features_hi;
+	uint32_t accepted_lo;
+	uint32_t accepted_hi;
+	uint8_t mac[6];
+};
+
+extern struct vq vqs[GL_MAX_VQ];
+extern struct context ctxs[GL_MAX_CTX];
+extern uint32_t n_ctx; /* contexts served */
+
+/* Kinds of DMA cookies (bits 27:24). Bits 8:0: queue (context * 2 + queue), context, or walker. */
+enum cookie {
+	COOKIE_ROUND = 1, /* last command of a queue's round */
+	COOKIE_RING = 2,  /* other access to the rings: reported only if it failed */
+	COOKIE_DATA = 3,  /* frame data: reported only if it failed */
+	COOKIE_WALK = 4,  /* a walker's read */
+	COOKIE_FENCE = 5, /* the context's last command before a reset is acknowledged */
+};
+#define COOKIE(kind, index) ((uint32_t)(kind) << 24 | (uint32_t)(index))
+
+#define DMA_READ   ((uint32_t)GL_DMA_OP_READ << GL_FWIO_DMA_CMD_OP_LSB)
+#define DMA_WRITE  ((uint32_t)GL_DMA_OP_WRITE << GL_FWIO_DMA_CMD_OP_LSB)
+#define DMA_IRQ	   ((uint32_t)GL_DMA_OP_IRQ << GL_FWIO_DMA_CMD_OP_LSB)
+#define DMA_LAST   ((uint32_t)GL_FWIO_DMA_CMD_LAST_MASK)
+#define DMA_NOTIFY ((uint32_t)GL_FWIO_DMA_CMD_NOTIFY_MASK)
+
+void dma_room_slow(uint32_t n);
+
+/* Waits until the command queue takes n (at most 32) more commands; completions that arrive meanwhile are kept. */
+static inline void dma_room(uint32_t n)
+{
+	if (fwio_read(GL_FWIO_DMA_FREE) < n)
+		dma_room_slow(n);
+}
+
+/* Queues a command between guest address `addr` and data memory at `local`. */
+static inline void dma_mem(const struct vq *q, uint32_t op, uint64_t addr, const void *local, uint32_t len,
+			   uint32_t cookie)
+{
+	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
+	fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
+	fwio_write(GL_FWIO_DMA_LOCAL, dma_off(local));
+	fwio_write(GL_FWIO_DMA_COOKIE, cookie);
+	fwio_write(GL_FWIO_DMA_CMD, len | q->ctx_cmd | op);
+}
+
+static inline uint32_t vq_index(const struct vq *q)
+{
+	return (uint32_t)(q - vqs);
+}
+
+static inline uint32_t vq_ctx(const struct vq *q)
+{
+	return q->ctx_cmd >> GL_FWIO_DMA_CMD_CTX_LSB;
+}
+
+static inline uint32_t time_now(void)
+{
+	return fwio_read(GL_FWIO_TIME_LO);
+}
+
+/* fastpath.c */
+void rx_records(void);
+void doorbell(uint32_t entry);
+void round_done(struct vq *q);
+void service(struct vq *q);
+void scan_window(struct vq *q);
+
+/* queue.c: what is not on the fast path */
+enum deliver { DELIVERED, WAITS, REFUSED };
+enum deliver rx_slow(struct vq *q, uint32_t record);
+void rx_pending(struct vq *q);
+void rx_drop_pending(struct vq *q, uint32_t counter);
+bool tx_special(struct vq *q);
+uint32_t flush_chains(struct vq *q, uint32_t end);
+void split_fetch(struct vq *q, uint32_t space, uint32_t notify);
+bool split_fetched(struct vq *q);
+void notify_driver_off(struct vq *q);
+void notify_driver_on(struct vq *q);
+void walker_done(uint32_t number, uint32_t status);
+void walkers_release(uint32_t ctx);
+
+/* context.c */
+void context_event(uint32_t ctx);
+void context_fenced(uint32_t ctx);
+void context_broken(uint32_t ctx, uint32_t reason);
+void context_disable(uint32_t ctx);
+bool context_drained(uint32_t ctx);
+void context_offer(uint32_t ctx);
+void dma_failed(uint32_t kind, uint32_t index, uint32_t status);
+
+/* mailbox.c */
+#define FEATURES_LO                                                                                                            \
+	(1u << GL_FEATURE_MTU | 1u << GL_FEATURE_MAC | 1u << GL_FEATURE_MRG_RXBUF | 1u << GL_FEATURE_STATUS |                  \
+	 1u << GL_FEATURE_INDIRECT_DESC | 1u << GL_FEATURE_EVENT_IDX)
+#define FEATURES_HI                                                                                                            \
+	(1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32) | 1u << (GL_FEATURE_RING_PACKED - 32) |    \
+	 1u << (GL_FEATURE_IN_ORDER - 32) | 1u << (GL_FEATURE_ORDER_PLATFORM - 32))
+void mailbox_request(void);
+void mailbox_poll(void);
+uint32_t build_id(void);
+
+/* log.c */
+void log_init(void);
+void log_line(uint32_t level, const char *text, uint32_t ctx, uint32_t value);
+extern uint32_t log_level;
+
+/* main.c */
+void fw_init(void);
+bool fw_step(void);
+void dirty_push(struct vq *q);
+void blocked_push(struct vq *q);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start and main loop. The loop looks at FWIO.EVENT, takes a few items from each source that has any, so that none starves,
+ * and sleeps (wfi) when nothing is left.
+ */
+#include "fw.h"
+
+struct shared shm
+#ifndef GL_HOST
+	__attribute__((section(".shared")))
+#endif
+	;
+uint32_t n_ctx;
+
+/* start.S knows these offsets */
+static_assert(offsetof(struct shared, info.sleeps) == 0x224, "SLEEPS in start.S");
+static_assert(offsetof(struct shared, info.trap_cause) == 0x240, "TRAP in start.S");
+
+/* Lists of queues, each queue at most once in each (see in_dirty, in_blocked). */
+struct list {
+	uint16_t item[GL_MAX_VQ];
+	uint32_t first;
+	uint32_t count;
+};
+
+static struct list dirty;   /* receive queues with used entries not written back, about oldest first */
+static struct list blocked; /* queues that wait for packet buffer space or a walker */
+
+static uint32_t backlog[BACKLOG]; /* completions that dma_room_slow() took out of the way */
+static uint32_t backlog_first, backlog_count;
+static uint32_t next_beat; /* time of the next heartbeat */
+
+#define EVENTS                                                                                                                 \
+	(GL_FWIO_EVENT_DMA_MASK | GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DOORBELL_MASK | GL_FWIO_EVENT_CTX_MASK |               \
+	 GL_FWIO_EVENT_MBOX_MASK)
+
+static void list_push(struct list *l, struct vq *q)
+{
+	uint32_t at = l->first + l->count++;
+
+	if (at >= GL_MAX_VQ)
+		at -= GL_MAX_VQ;
+	l->item[at] = (uint16_t)vq_index(q);
+}
+
+static struct vq *list_pop(struct list *l)
+{
+	struct vq *q = &vqs[l->item[l->first]];
+
+	if (++l->first == GL_MAX_VQ)
+		l->first = 0;
+	l->count--;
+	return q;
+}
+
+/* Notes that the receive queue has used entries to write back. */
+void dirty_push(struct vq *q)
+{
+	if (q->in_dirty)
+		return;
+	q->in_dirty = 1;
+	list_push(&dirty, q);
+}
+
+/* Notes that the queue is to be served again later. */
+void blocked_push(struct vq *q)
+{
+	if (q->in_blocked)
+		return;
+	q->in_blocked = 1;
+	list_push(&blocked, q);
+}
+
+/* The command queue is full: makes the engine go on by taking completions out of its way. */
+void dma_room_slow(uint32_t n)
+{
+	do { /* bound: every command in the queue ends, PCI Express time-out included */
+		if (backlog_count < BACKLOG) {
+			const uint32_t entry = fwio_read(GL_FWIO_DMA_COMP);
+			if (entry & GL_FWIO_DMA_COMP_VALID_MASK) {
+				backlog[(backlog_first + backlog_count) % BACKLOG] = entry;
+				backlog_count++;
+			}
+		}
+	} while (fwio_read(GL_FWIO_DMA_FREE) < n);
+}
+
+static void completion(uint32_t entry)
+{
+	const uint32_t kind = entry >> 24 & 0xfu;
+	const uint32_t index = entry & 0x1ffu;
+	const uint32_t status = entry >> GL_FWIO_DMA_COMP_STATUS_LSB & 7u;
+
+	if (kind == COOKIE_ROUND) {
+		struct vq *q = &vqs[index];
+		if (!q->live || !q->busy)
+			return;
+		if (status == GL_DMA_STATUS_OK)
+			round_done(q);
+		else
+			dma_failed(kind, index, status);
+		return;
+	}
+	switch (kind) {
+	case COOKIE_WALK:
+		walker_done(index, status);
+		break;
+	case COOKIE_FENCE:
+		context_fenced(index);
+		mailbox_poll();
+		break;
+	case COOKIE_RING:
+	case COOKIE_DATA:
+		if (status != GL_DMA_STATUS_OK)
+			dma_failed(kind, index, status);
+		break;
+	default:
+		break;
+	}
+}
+
+static void completions(void)
+{
+	for (uint32_t n = 0; n < COMP_BATCH; n++) { /* bound: COMP_BATCH */
+		uint32_t entry;
+		if (backlog_count) {
+			entry = backlog[backlog_first];
+			backlog_first = (backlog_first + 1) % BACKLOG;
+			backlog_count--;
+		} else {
+			entry = fwio_read(GL_FWIO_DMA_COMP);
+			if (!(entry & GL_FWIO_DMA_COMP_VALID_MASK))
+				return;
+		}
+		completion(entry);
+	}
+}
+
+static void heartbeat(void)
+{
+	const uint32_t now = time_now();
+
+	if ((int32_t)(now - next_beat) < 0)
+		return;
+	fwio_write(GL_FWIO_HEARTBEAT, 1);
+	next_beat = now + HEARTBEAT_CYCLES;
+	const uint64_t due = ((uint64_t)fwio_read(GL_FWIO_TIME_HI) << 32 | now) + HEARTBEAT_CYCLES;
+	fwio_write(GL_FWIO_TIMECMP_HI, 0xffffffffu);
+	fwio_write(GL_FWIO_TIMECMP_LO, (uint32_t)due);
+	fwio_write(GL_FWIO_TIMECMP_HI, (uint32_t)(due >> 32));
+}
+
+/* Writes back the used entries of the queue that waits longest; under load only if it has waited for FLUSH_AGE. */
+static void flush_oldest(bool idle)
+{
+	struct vq *q = list_pop(&dirty);
+
+	q->in_dirty = 0;
+	if (!q->live || q->head == q->used)
+		return;
+	if (q->busy || (!idle && time_now() - q->stamp < FLUSH_AGE)) {
+		/* a busy queue writes back when its round ends */
+		if (!q->busy)
+			dirty_push(q);
+		return;
+	}
+	service(q);
+}
+
+void fw_init(void)
+{
+	fwio_write(GL_FWIO_FW_STATE, GL_FW_BOOT);
+	n_ctx = fwio_read(GL_FWIO_NCTX);
+	log_init();
+	shm.info = (struct gl_fw_info){
+		.magic = GL_FW_INFO_MAGIC,
+		.abi_version = GL_MBOX_VERSION,
+		.size = sizeof(struct gl_fw_info),
+		.build_id = build_id(),
+		.log_offset = dma_off(shm.log),
+		.log_size = LOG_SIZE,
+		.max_contexts = GL_MAX_CTX,
+	};
+	if (n_ctx > GL_MAX_CTX) {
+		log_line(GL_LOG_ERROR, "more contexts than compiled for, served", n_ctx, GL_MAX_CTX);
+		n_ctx = GL_MAX_CTX;
+	}
+	shm.info.contexts = n_ctx;
+	shm.notify_on = 0;
+	shm.notify_off = 1u << 16;
+	shm.no_notify = 1;
+	for (uint32_t n = 0; n <= WINDOW; n++) /* bound: WINDOW + 1 */
+		shm.header[n][2] = n << 16;
+	fwio_write(GL_FWIO_FW_INFO, dma_off(&shm.info));
+	next_beat = time_now();
+	heartbeat();
+	fwio_write(GL_FWIO_EVENT_ENABLE, EVENTS);
+	fwio_write(GL_FWIO_FW_STATE, GL_FW_RUN);
+	log_line(GL_LOG_INFO, "firmware runs", n_ctx, build_id());
+	for (uint32_t ctx = 0; ctx < n_ctx; ctx++) { /* bound: GL_MAX_CTX */
+		/* a context that was up before this firmware started: as after a reset */
+		context_event(ctx);
+	}
+}
+
+/* One turn of the main loop. Returns true if nothing was left to do. */
+bool fw_step(void)
+{
+	const uint32_t event = fwio_read(GL_FWIO_EVENT) & EVENTS;
+
+	shm.info.loops++;
+	if (event & GL_FWIO_EVENT_RX_MASK)
+		rx_records();
+	if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
+		completions();
+	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
+		for (uint32_t n = 0; n < 2; n++) { /* bound: 2 */
+			const uint32_t entry = fwio_read(GL_FWIO_DOORBELL);
+			if (!(entry & GL_FWIO_DOORBELL_VALID_MASK))
+				break;
+			doorbell(entry);
+		}
+	}
+	if (event & GL_FWIO_EVENT_CTX_MASK) {
+		const uint32_t entry = fwio_read(GL_FWIO_CTX_EVENT);
+		if (entry & GL_FWIO_CTX_EVENT_VALID_MASK)
+			context_event(entry >> GL_FWIO_CTX_EVENT_CTX_LSB & 0xffu);
+	}
+	if (event & GL_FWIO_EVENT_MBOX_MASK)
+		mailbox_request();
+	if (blocked.count) {
+		struct vq *q = list_pop(&blocked);
+		q->in_blocked = 0;
+		if (q->live && !q->busy)
+			service(q);
+	}
+	if (!event || (shm.info.loops & 15u) == 0) {
+		heartbeat();
+		if (dirty.count)
+			flush_oldest(!event);
+	}
+	return !event && !dirty.count && !blocked.count && !backlog_count;
+}

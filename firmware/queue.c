@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Queues beside the fast path: chains and indirect tables, frames over several receive buffers, frames that wait for
+ * descriptors, the three-step fetch of split rings, and telling drivers when to ring.
+ *
+ * A *walker* reads a chain that does not lie complete in its queue's window: an indirect table, a chain of a split ring, or
+ * a long chain of a packed ring. While it works, its queue's later entries wait; other queues do not.
+ */
+#include "fw.h"
+
+enum walker_state { WALKER_FREE, WALKER_READING, WALKER_READY };
+enum walker_kind { WALK_INDIRECT, WALK_PACKED, WALK_SPLIT };
+
+struct walker {
+	struct vq *q;
+	struct desc *list;
+	uint16_t capacity;
+	uint16_t n;	 /* descriptors in the list */
+	uint16_t asked;	 /* descriptors that the read under way brings */
+	uint16_t pos;	 /* next ring position (packed), index of the first one asked for (split) */
+	uint8_t state;
+	uint8_t kind;
+};
+
+#define WALKERS	   (SMALL_WALKERS + 1)
+#define BIG_WALKER SMALL_WALKERS
+#define WALK_BURST 4u /* descriptors read at once along a chain */
+
+static struct walker walkers[WALKERS];
+
+/* A chain of descriptors in data memory. */
+struct chain {
+	struct desc *list;
+	uint32_t n;	 /* descriptors; with `linked` the size of the table */
+	uint32_t linked; /* follow NEXT and next (split indirect table) */
+	uint32_t step;	 /* window entries it takes */
+	uint32_t skip;	 /* ring positions it takes */
+	uint32_t id;	 /* buffer id (packed) */
+};
+
+enum gather { GATHERED, GATHER_WAIT, GATHER_BROKEN };
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t desc_addr(const struct desc *d)
+{
+	return (uint64_t)d->addr_hi << 32 | d->addr_lo;
+}
+
+static uint32_t ring_cookie(const struct vq *q)
+{
+	return COOKIE(COOKIE_RING, vq_index(q));
+}
+
+static void broken(struct vq *q, uint32_t reason)
+{
+	context_broken(vq_ctx(q), reason);
+}
+
+/* Flags and id or next of a descriptor of q's ring kind. */
+static uint32_t flags_of(const struct vq *q, const struct desc *d)
+{
+	return q->split ? d->tail & 0xffffu : d->tail >> 16;
+}
+
+static uint32_t other_half(const struct vq *q, const struct desc *d)
+{
+	return q->split ? d->tail >> 16 : d->tail & 0xffffu;
+}
+
+/* --- Telling the driver whether to ring (virtio 1.2, 2.7.9 and 2.8.10) --- */
+
+void notify_driver_off(struct vq *q)
+{
+	q->quiet = 1;
+	if (!q->split) {
+		dma_room(1);
+		dma_mem(q, DMA_WRITE, q->device, &shm.notify_off, 4, ring_cookie(q));
+	} else if (!q->event_idx) {
+		dma_room(1);
+		dma_mem(q, DMA_WRITE, q->device, &shm.no_notify, 2, ring_cookie(q));
+	}
+	/* split with EVENT_IDX: an avail_event that stays behind is enough */
+}
+
+void notify_driver_on(struct vq *q)
+{
+	q->quiet = 0;
+	dma_room(1);
+	if (!q->split) {
+		dma_mem(q, DMA_WRITE, q->device, &shm.notify_on, 4, ring_cookie(q));
+	} else if (!q->event_idx) {
+		dma_mem(q, DMA_WRITE, q->device, &shm.notify_on, 2, ring_cookie(q));
+	} else {
+		q->dma->avail_event = q->avail_end;
+		dma_mem(q, DMA_WRITE, q->device + 4 + sizeof(struct used_elem) * q->size, &q->dma->avail_event,
+			2, ring_cookie(q));
+	}
+}
+
+/* --- Split rings: available index -> available ring entries -> descriptors, all three in each round --- */
+
+/* Starts the reads of a round; the last one, of the available index, is the one that is reported. */
+void split_fetch(struct vq *q, uint32_t space, uint32_t notify)
+{
+	struct queue_dma *m = q->dma;
+	const uint32_t n = min_u32(min_u32(q->heads_end - q->fetched, BURST), space);
+
+	for (uint32_t i = 0; i < n;) { /* bound: BURST */
+		const uint32_t at = q->fetched + i;
+		const uint32_t index = m->heads[at % HEADS];
+		uint32_t run = 1;
+		if (index >= q->size) {
+			q->busy = 0;
+			broken(q, GL_RESET_REASON_BAD_DESC);
+			return;
+		}
+		while (i + run < n && (at + run) % WINDOW && index + run < q->size &&
+		       m->heads[(at + run) % HEADS] == index + run) /* bound: BURST */
+			run++;
+		dma_mem(q, DMA_READ, q->desc + index * sizeof(struct desc), &q->window[at % WINDOW],
+			run * sizeof(struct desc), ring_cookie(q));
+		i += run;
+	}
+	q->fetch_n = (uint8_t)n;
+
+	const uint32_t pos = q->heads_end & (q->size - 1u);
+	const uint32_t to = q->heads_end % HEADS;
+	const uint32_t entries =
+		min_u32(min_u32(q->avail_end - q->heads_end, HEADS - (q->heads_end - q->used)),
+			min_u32(q->size - pos, HEADS - to));
+	if (entries)
+		dma_mem(q, DMA_READ, q->driver + 4 + 2 * pos, &m->heads[to], 2 * entries, ring_cookie(q));
+	q->heads_n = (uint8_t)entries;
+
+	q->index_read = 1;
+	dma_mem(q, DMA_READ | notify, q->driver + 2, &m->avail_idx, 2, q->round_cookie);
+}
+
+/* Takes in what the round read. Returns true if the driver has made more available than was read. */
+bool split_fetched(struct vq *q)
+{
+	const uint16_t index = q->dma->avail_idx;
+	const uint16_t moved = (uint16_t)(index - (uint16_t)q->avail_end);
+
+	q->fetched += q->fetch_n;
+	q->heads_end += q->heads_n;
+	q->fetch_n = q->heads_n = q->index_read = 0;
+	if ((uint16_t)(index - (uint16_t)q->used) > q->size || moved > q->size) {
+		broken(q, GL_RESET_REASON_BAD_INDEX);
+		return false;
+	}
+	q->avail_end += moved;
+	if (q->event_idx && moved)
+		q->quiet = 1;
+	scan_window(q);
+	return q->fetched != q->avail_end;
+}
+
+/* --- Used entries of chains in packed rings --- */
+
+/*
+ * Writes the used entries [q->used, end) back where some are chains: a burst ends behind each chain, because its further
+ * ring positions are the driver's already. Returns the number of ring positions passed.
+ */
+uint32_t flush_chains(struct vq *q, uint32_t end)
+{
+	uint32_t used = q->used;
+	uint32_t pos = q->used_pos;
+	uint32_t passed = 0;
+
+	while (used != end) { /* bound: WINDOW */
+		const uint32_t first = used % WINDOW;
+		const uint32_t first_pos = pos;
+		uint32_t n = 0;
+		uint32_t step, skip;
+		do { /* bound: WINDOW */
+			struct desc *d = &q->window[used % WINDOW];
+			step = skip = 1;
+			if (q->chains >> (used % WINDOW) & 1u) {
+				q->chains &= (uint16_t)~(1u << (used % WINDOW));
+				step = d->addr_lo;
+				skip = d->addr_hi;
+				d->addr_lo = d->addr_hi = 0;
+			}
+			n++;
+			used += step;
+			pos += skip;
+			passed += skip;
+		} while (used != end && step == 1 && skip == 1 && used % WINDOW && pos < q->size);
+		dma_room(1);
+		dma_mem(q, DMA_WRITE, q->desc + first_pos * sizeof(struct desc), &q->window[first],
+			n * sizeof(struct desc), ring_cookie(q));
+		if (pos >= q->size) {
+			pos -= q->size;
+			q->used_wrap ^= 1;
+		}
+	}
+	q->used_pos = (uint16_t)pos;
+	return passed;
+}
+
+/* --- Walkers --- */
+
+static struct walker *walker_take(struct vq *q, uint32_t need)
+{
+	for (uint32_t i = need > CHAIN_SMALL ? BIG_WALKER : 0; i < WALKERS; i++) { /* bound: WALKERS */
+		struct walker *w = &walkers[i];
+		if (w->state != WALKER_FREE)
+			continue;
+		w->state = WALKER_READING;
+		w->q = q;
+		w->list = i == BIG_WALKER ? shm.big_chain : shm.small_chain[i];
+		w->capacity = i == BIG_WALKER ? GL_QUEUE_SIZE_MAX : CHAIN_SMALL;
+		w->n = 0;
+		q->walker = (uint8_t)(i + 1);
+		shm.info.slow_chains++;
+		return w;
+	}
+	blocked_push(q);
+	return NULL;
+}
+
+static void walker_free(struct vq *q)
+{
+	if (q->walker) {
+		walkers[q->walker - 1].state = WALKER_FREE;
+		q->walker = 0;
+	}
+}
+
+/* Frees the walkers of a context that has no DMA under way. */
+void walkers_release(uint32_t ctx)
+{
+	walker_free(&vqs[ctx * 2]);
+	walker_free(&vqs[ctx * 2 + 1]);
+}
+
+static void walker_read(struct walker *w, uint64_t addr, uint32_t n)
+{
+	w->asked = (uint16_t)n;
+	dma_room(1);
+	dma_mem(w->q, DMA_READ | DMA_NOTIFY, addr, &w->list[w->n], n * sizeof(struct desc),
+		COOKIE(COOKIE_WALK, w - walkers));
+}
+
+/* Reads on along a chain in the ring from ring position or index `pos`. */
+static void walker_more(struct walker *w, uint32_t pos)
+{
+	w->pos = (uint16_t)pos;
+	walker_read(w, w->q->desc + pos * sizeof(struct desc),
+		    min_u32(min_u32(WALK_BURST, (uint32_t)w->capacity - w->n), w->q->size - pos));
+}
+
+static void walker_ready(struct walker *w)
+{
+	struct vq *q = w->q;
+
+	w->state = WALKER_READY;
+	if (!q->busy)
+		service(q);
+}
+
+/* A read of walker `number` has ended. */
+void walker_done(uint32_t number, uint32_t status)
+{
+	struct walker *w = &walkers[number];
+	struct vq *q = w->q;
+
+	if (w->state != WALKER_READING || !q->live)
+		return;
+	if (status != GL_DMA_STATUS_OK) {
+		dma_failed(COOKIE_RING, vq_index(q), status);
+		return;
+	}
+	if (w->kind == WALK_INDIRECT) {
+		w->n = w->asked;
+		walker_ready(w);
+		return;
+	}
+	uint32_t pos = w->pos;
+	for (uint32_t i = 0; i < w->asked; i++) { /* bound: WALK_BURST */
+		const struct desc *d = &w->list[w->n++];
+		const uint32_t next = other_half(q, d);
+		if (!(flags_of(q, d) & DESC_NEXT)) {
+			walker_ready(w);
+			return;
+		}
+		if (w->n >= q->size) {
+			broken(q, GL_RESET_REASON_LOOP);
+			return;
+		}
+		if (w->n == w->capacity) { /* too long for a small one: again with the big one */
+			walker_free(q);
+			q->long_chain = 1;
+			if (!q->busy)
+				service(q);
+			return;
+		}
+		pos++;
+		if (!q->split) {
+			if (pos == q->size)
+				pos = 0;
+		} else {
+			if (next >= q->size) {
+				broken(q, GL_RESET_REASON_BAD_DESC);
+				return;
+			}
+			if (next != pos) {
+				pos = next;
+				break;
+			}
+		}
+	}
+	walker_more(w, pos);
+}
+
+/* Ring position of the entry at head (packed). */
+static uint32_t head_pos(const struct vq *q)
+{
+	const uint32_t back = q->fetched - q->head;
+	return q->fetch_pos >= back ? q->fetch_pos - back : q->fetch_pos + q->size - back;
+}
+
+/*
+ * Brings the chain at head together. GATHERED: *c describes it; GATHER_WAIT: a walker works on it, or waits for a free one;
+ * GATHER_BROKEN: the driver broke the rules and the context is broken.
+ */
+static enum gather gather(struct vq *q, struct chain *c)
+{
+	struct desc *d = &q->window[q->head % WINDOW];
+	const uint32_t flags = flags_of(q, d);
+	static struct desc list[WINDOW];
+
+	c->step = c->skip = 1;
+	c->linked = 0;
+	c->id = d->tail & 0xffffu;
+	if (q->walker) {
+		struct walker *w = &walkers[q->walker - 1];
+		if (w->state != WALKER_READY)
+			return GATHER_WAIT;
+		c->list = w->list;
+		c->n = w->n;
+		c->linked = q->split && w->kind == WALK_INDIRECT;
+		if (w->kind == WALK_PACKED) {
+			c->skip = w->n;
+			c->id = w->list[w->n - 1].tail & 0xffffu;
+		}
+		return GATHERED;
+	}
+	if (flags & DESC_INDIRECT) {
+		const uint32_t n = d->len / sizeof(struct desc);
+		if (!q->indirect || flags & DESC_NEXT) {
+			broken(q, GL_RESET_REASON_BAD_FLAGS);
+			return GATHER_BROKEN;
+		}
+		if (!n || n > GL_QUEUE_SIZE_MAX || d->len % sizeof(struct desc)) {
+			broken(q, GL_RESET_REASON_BAD_LENGTH);
+			return GATHER_BROKEN;
+		}
+		struct walker *w = walker_take(q, n);
+		if (w) {
+			w->kind = WALK_INDIRECT;
+			walker_read(w, desc_addr(d), n);
+		}
+		return GATHER_WAIT;
+	}
+	if (!(flags & DESC_NEXT)) { /* a single descriptor of the wrong direction */
+		broken(q, GL_RESET_REASON_BAD_FLAGS);
+		return GATHER_BROKEN;
+	}
+	if (!q->split) {
+		uint32_t n = 0;
+		for (uint32_t i = q->head; i != q->fetched; i++) { /* bound: WINDOW */
+			list[n] = q->window[i % WINDOW];
+			if (list[n++].tail >> 16 & DESC_NEXT)
+				continue;
+			if (n > q->size)
+				break;
+			c->list = list;
+			c->n = c->step = c->skip = n;
+			c->id = list[n - 1].tail & 0xffffu;
+			return GATHERED;
+		}
+		if (n >= q->size) {
+			broken(q, GL_RESET_REASON_LOOP);
+			return GATHER_BROKEN;
+		}
+	}
+	struct walker *w = walker_take(q, q->long_chain ? GL_QUEUE_SIZE_MAX : 1);
+	if (!w)
+		return GATHER_WAIT;
+	q->long_chain = 0;
+	if (!q->split) {
+		w->kind = WALK_PACKED;
+		walker_more(w, head_pos(q));
+		return GATHER_WAIT;
+	}
+	w->kind = WALK_SPLIT;
+	if (d->tail >> 16 >= q->size) {
+		broken(q, GL_RESET_REASON_BAD_DESC);
+		return GATHER_BROKEN;
+	}
+	w->list[w->n++] = *d;
+	if (w->n >= q->size) {
+		broken(q, GL_RESET_REASON_LOOP);
+		return GATHER_BROKEN;
+	}
+	walker_more(w, d->tail >> 16);
+	return GATHER_WAIT;
+}
+
+/* The chain at head was used; `written` bytes of it. Moves head and scan behind it. */
+static void chain_used(struct vq *q, const struct chain *c, uint32_t written)
+{
+	const uint32_t at = q->head % WINDOW;
+
+	if (q->split) {
+		q->dma->used[at].id = q->dma->heads[q->head % HEADS];
+		q->dma->used[at].len = written;
+		q->head++;
+	} else {
+		struct desc *d = &q->window[at];
+		const uint32_t wrap = d->tail & (uint32_t)DESC_AVAIL << 16;
+		d->len = written;
+		d->tail = c->id | (wrap ? DESC_AVAIL | DESC_USED : 0u) << 16 | (q->is_tx ? 0u : DESC_WRITE) << 16;
+		if (c->skip > 1) {
+			d->addr_lo = c->step;
+			d->addr_hi = c->skip;
+			q->chains |= (uint16_t)(1u << at);
+		}
+		if (c->step != c->skip) { /* a walker went beyond the window: read on behind the chain */
+			uint32_t pos = head_pos(q);
+			if (q->fetched - q->head > q->fetch_pos)
+				q->fetch_wrap ^= 1; /* the head lies before the end of the ring */
+			pos += c->skip;
+			if (pos >= q->size) {
+				pos -= q->size;
+				q->fetch_wrap ^= 1;
+			}
+			q->fetch_pos = (uint16_t)pos;
+			q->fetched = q->head + 1;
+			q->more = 1;
+		}
+		q->head += c->step;
+	}
+	walker_free(q);
+	q->scan = q->head;
+	scan_window(q);
+}
+
+/* Next descriptor of a chain behind `i`, or c->n at its end. */
+static uint32_t chain_next(const struct chain *c, uint32_t i)
+{
+	if (!c->linked)
+		return i + 1;
+	return c->list[i].tail & DESC_NEXT ? c->list[i].tail >> 16 : c->n;
+}
+
+/*
+ * Checks a chain (direction, lengths, no loop, no table in a table) and adds up its length, at most 0x100000. Returns false
+ * if the context is broken.
+ */
+static bool chain_length(struct vq *q, const struct chain *c, uint32_t *length)
+{
+	const uint32_t want = q->is_tx ? 0 : DESC_WRITE;
+	uint32_t total = 0;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < c->n; i = chain_next(c, i)) { /* bound: c->n, at most GL_QUEUE_SIZE_MAX */
+		const struct desc *d = &c->list[i];
+		const uint32_t flags = flags_of(q, d);
+		if ((flags & DESC_WRITE) != want || flags & DESC_INDIRECT) {
+			broken(q, GL_RESET_REASON_BAD_FLAGS);
+			return false;
+		}
+		if (!d->len) {
+			broken(q, GL_RESET_REASON_BAD_LENGTH);
+			return false;
+		}
+		total = min_u32(total + min_u32(d->len, 0x80000u), 0x100000u);
+		if (c->linked && flags & DESC_NEXT) {
+			if (d->tail >> 16 >= c->n) {
+				broken(q, GL_RESET_REASON_BAD_DESC);
+				return false;
+			}
+			if (++count >= c->n) {
+				broken(q, GL_RESET_REASON_LOOP);
+				return false;
+			}
+		}
+	}
+	*length = total;
+	return true;
+}
+
+/* --- Transmit: a chain or indirect table at head. Returns true if it is on its way and the next entry may follow. --- */
+
+bool tx_special(struct vq *q)
+{
+	struct chain c;
+	uint32_t length;
+
+	if (gather(q, &c) != GATHERED || !chain_length(q, &c, &length))
+		return false;
+	length -= GL_HDR_LEN;
+	if (length - FRAME_MIN > FRAME_MAX - FRAME_MIN) {
+		broken(q, GL_RESET_REASON_BAD_LENGTH);
+		return false;
+	}
+	fwio_write(GL_FWIO_TX_ALLOC, length | q->ctx_cmd);
+	uint32_t skip = GL_HDR_LEN; /* bytes of the virtio_net_hdr still to pass over */
+	uint32_t offset = GL_SLOT_DATA;
+	const uint32_t slot = fwio_read(GL_FWIO_TX_SLOT);
+	if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
+		blocked_push(q);
+		return false;
+	}
+	for (uint32_t i = 0; i < c.n && length; i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
+		const struct desc *d = &c.list[i];
+		if (skip >= d->len) {
+			skip -= d->len;
+			continue;
+		}
+		const uint64_t addr = desc_addr(d) + skip;
+		const uint32_t n = d->len - skip;
+		skip = 0;
+		length -= n;
+		dma_room(1);
+		fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
+		fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
+		fwio_write(GL_FWIO_DMA_LOCAL,
+			   slot << GL_FWIO_DMA_LOCAL_SLOT_LSB | GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
+		fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+		fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_READ | (length ? 0 : DMA_LAST));
+		offset += n;
+	}
+	chain_used(q, &c, 0);
+	return true;
+}
+
+/* --- Receive --- */
+
+static void rx_drop(uint32_t record, uint32_t counter)
+{
+	fwio_write(GL_FWIO_SLOT_DROP,
+		   (record & (GL_FWIO_RX_RECORD_SLOT_MASK | GL_FWIO_RX_RECORD_CTX_MASK)) | counter);
+}
+
+/* Writes n bytes of the record's slot from `offset` on to addr. */
+static void rx_write(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n, bool last)
+{
+	dma_room(1);
+	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
+	fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
+	fwio_write(GL_FWIO_DMA_LOCAL,
+		   (record >> 8 & GL_FWIO_DMA_LOCAL_SLOT_MASK) | GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
+	fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+	fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_WRITE | (last ? DMA_LAST : 0));
+}
+
+/* The simple entry at head was used for `written` bytes. */
+static void rx_entry_used(struct vq *q, uint32_t written)
+{
+	const uint32_t at = q->head % WINDOW;
+
+	if (q->split) {
+		q->dma->used[at].id = q->dma->heads[q->head % HEADS];
+		q->dma->used[at].len = written;
+	} else {
+		q->window[at].len = written;
+		q->window[at].tail ^= (uint32_t)DESC_USED << 16;
+	}
+	q->head++;
+}
+
+/* Writes one frame into n simple buffers, n > 1 (virtio 1.2, 5.1.6.4). */
+static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
+{
+	uint32_t left = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+	uint32_t offset = GL_SLOT_DATA;
+
+	for (uint32_t i = 0; i < n; i++) { /* bound: WINDOW */
+		const struct desc *d = &q->window[q->head % WINDOW];
+		uint64_t addr = desc_addr(d);
+		const uint32_t take = min_u32(d->len, left);
+		uint32_t data = take;
+		left -= take;
+		if (i == 0) {
+			dma_room(1);
+			dma_mem(q, DMA_WRITE, addr, shm.header[n], GL_HDR_LEN, q->data_cookie);
+			addr += GL_HDR_LEN;
+			data -= GL_HDR_LEN;
+		}
+		if (data)
+			rx_write(q, record, offset, addr, data, left == 0);
+		offset += data;
+		rx_entry_used(q, take);
+	}
+}
+
+/* Writes one frame into the chain at head. */
+static enum deliver rx_chain(struct vq *q, uint32_t record)
+{
+	const uint32_t length = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+	struct chain c;
+	uint32_t room;
+	uint32_t left = length;
+
+	switch (gather(q, &c)) {
+	case GATHER_WAIT:
+		return WAITS;
+	case GATHER_BROKEN:
+		return REFUSED;
+	case GATHERED:
+		break;
+	}
+	if (!chain_length(q, &c, &room))
+		return REFUSED;
+	if (room < length) {
+		rx_drop(record, GL_CSTAT_RX_DROP_ERROR);
+		walker_free(q);
+		return DELIVERED;
+	}
+	for (uint32_t i = 0; i < c.n && left; i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
+		const uint32_t n = min_u32(c.list[i].len, left);
+		rx_write(q, record, GL_SLOT_HDR + length - left, desc_addr(&c.list[i]), n, left == n);
+		left -= n;
+	}
+	chain_used(q, &c, length);
+	return DELIVERED;
+}
+
+/*
+ * Delivers one frame. WAITS: it needs descriptors that have not been read yet, or a walker. DELIVERED: it is on its way, or
+ * dropped because its buffer is too small (the buffer stays for the next frame). REFUSED: the context is broken; the record is
+ * still the caller's.
+ */
+static enum deliver rx_deliver(struct vq *q, uint32_t record)
+{
+	const uint32_t length = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+	uint32_t total = 0;
+	uint32_t n = 0;
+
+	if (q->head == q->fetched)
+		return WAITS;
+	if (q->head == q->scan)
+		return rx_chain(q, record);
+	while (total < length && q->head + n != q->scan) { /* bound: WINDOW */
+		const uint32_t len = q->window[(q->head + n) % WINDOW].len;
+		if (!len || (q->mergeable && len < GL_HDR_LEN)) {
+			broken(q, GL_RESET_REASON_BAD_LENGTH);
+			return REFUSED;
+		}
+		total += min_u32(len, 0x10000u);
+		n++;
+		if (!q->mergeable)
+			break;
+	}
+	if (total < length) {
+		/* Wait for more buffers to merge, unless they cannot come: window full, or a chain follows. */
+		if (q->mergeable && n < WINDOW && q->scan == q->fetched)
+			return WAITS;
+		rx_drop(record, GL_CSTAT_RX_DROP_ERROR);
+		return DELIVERED;
+	}
+	if (n == 1) {
+		const struct desc *d = &q->window[q->head % WINDOW];
+		rx_write(q, record, GL_SLOT_HDR, desc_addr(d), length, true);
+		rx_entry_used(q, length);
+	} else {
+		rx_merge(q, record, n);
+	}
+	return DELIVERED;
+}
+
+static void rx_note_used(struct vq *q, uint32_t before)
+{
+	if (q->head != before && !q->in_dirty) {
+		q->stamp = time_now();
+		dirty_push(q);
+	}
+}
+
+/* A record that the fast path cannot take. Returns WAITS if it is pending and the queue wants service. */
+enum deliver rx_slow(struct vq *q, uint32_t record)
+{
+	const uint32_t before = q->head;
+
+	if (!q->live) {
+		rx_drop(record, GL_CSTAT_RX_DROP_NOTREADY);
+		return DELIVERED;
+	}
+	if (!q->pending_n) {
+		const enum deliver result = rx_deliver(q, record);
+		if (result == DELIVERED) {
+			rx_note_used(q, before);
+			return q->head - q->used >= FLUSH_AT ? WAITS : DELIVERED;
+		}
+		if (result == REFUSED) {
+			rx_drop(record, GL_CSTAT_RX_DROP_NOTREADY);
+			return DELIVERED;
+		}
+	}
+	if (q->pending_n == PENDING) {
+		rx_drop(record, GL_CSTAT_RX_DROP_NODESC);
+		return WAITS;
+	}
+	q->pending[(q->pending_at + q->pending_n) % PENDING] = record;
+	q->pending_n++;
+	q->fast_end = q->head;
+	return WAITS;
+}
+
+/* Delivers pending frames as far as descriptors go. */
+void rx_pending(struct vq *q)
+{
+	const uint32_t before = q->head;
+
+	while (q->pending_n) { /* bound: PENDING */
+		const enum deliver result = rx_deliver(q, q->pending[q->pending_at]);
+		if (result != DELIVERED)
+			break;
+		q->pending_at = (q->pending_at + 1u) % PENDING;
+		q->pending_n--;
+	}
+	if (!q->live)
+		return;
+	q->fast_end = q->pending_n ? q->head : q->scan;
+	rx_note_used(q, before);
+}
+
+/* Gives up all pending frames. */
+void rx_drop_pending(struct vq *q, uint32_t counter)
+{
+	while (q->pending_n) { /* bound: PENDING */
+		rx_drop(q->pending[q->pending_at], counter);
+		q->pending_at = (q->pending_at + 1u) % PENDING;
+		q->pending_n--;
+	}
+	q->fast_end = q->live ? q->scan : q->head;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entry at the reset vector, trap handler, and the turn to C. Contents of .data and .rodata were loaded with the image. */
+#include "guestlane_regs.h"
+
+	.section .text.start, "ax"
+	.globl _start
+_start:
+	.option push
+	.option norelax
+	la	sp, __stack_top
+	.option pop
+	la	t0, trap
+	csrw	mtvec, t0
+	csrw	mstatus, zero
+	/* zero everything behind the mailbox up to the end of .bss */
+	la	t0, __zero_start
+	la	t1, __zero_end
+1:	bgeu	t0, t1, 2f
+	sw	zero, 0(t0)
+	addi	t0, t0, 4
+	j	1b
+2:	call	fw_init
+	/* wfi wakes for the external (bit 11) and the timer (bit 7) interrupt; none is ever taken (mstatus.MIE = 0) */
+	li	t0, (1 << 11) | (1 << 7)
+	csrw	mie, t0
+	la	s0, shm + 0x224
+3:	call	fw_step
+	beqz	a0, 3b
+	lw	t0, 0(s0)
+	addi	t0, t0, 1
+	sw	t0, 0(s0)
+	wfi
+	j	3b
+
+	/* Any exception ends the firmware: say what happened and stop. */
+	.balign	4
+trap:
+	la	t0, shm + 0x240
+	csrr	t1, mcause
+	sw	t1, 0(t0)
+	csrr	t2, mepc
+	sw	t2, 4(t0)
+	csrr	t2, mtval
+	sw	t2, 8(t0)
+	li	t2, GL_FWIO_BASE
+	andi	t1, t1, 0xf
+	ori	t1, t1, 0x80
+	sw	t1, GL_FWIO_FW_STATE(t2)
+	csrw	mie, zero
+4:	wfi
+	j	4b
