@@ -66,6 +66,7 @@ module guestlane #(
   ) u_pcie (
       .clk_i,
       .rst_i,
+      .nic_rst_i       (nic_rst),
       .tlp_rx_valid_i,
       .tlp_rx_ready_o,
       .tlp_rx_data_i,
@@ -127,6 +128,8 @@ module guestlane #(
   // --- Target bus: BAR0 to management, BAR2 to the device pages ---
   logic mg_ready, dp_ready, mg_rvalid, dp_rvalid;
   logic [31:0] mg_rdata, dp_rdata;
+  logic unused;
+  assign unused = ^tgt_addr[23:20];  // BAR2 of 256 contexts has 1 MiB
   assign tgt_ready  = tgt_bar == 2'd0 ? mg_ready : dp_ready;
   assign tgt_rvalid = mg_rvalid || dp_rvalid;
   assign tgt_rdata  = mg_rvalid ? mg_rdata : dp_rdata;
