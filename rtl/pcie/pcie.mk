@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# PCI Express transaction layer. Users list PCIE_RTL after LIB_RTL and REGS_PKG.
+
+PCIE_RTL := rtl/pcie/pcie_pkg.sv $(filter-out rtl/pcie/pcie_pkg.sv,$(wildcard rtl/pcie/*.sv))
+PCIE_ALL := $(REGS_PKG) $(LIB_RTL) $(PCIE_RTL)
+
+$(eval $(call verilator_lint,pcie,pcie_top,$(PCIE_ALL),))
+$(eval $(call verilator_lint,pcie256,pcie_top,$(PCIE_ALL),-GNCTX=256))
