@@ -49,13 +49,13 @@ extern "C" {
 #include <verilated_fst_c.h>
 #endif
 
-static Vdut *dut;	   // the module under test, new for each test
-static uint64_t tb_cycles; // rising edges since the test began
-static uint64_t tb_seed;   // what SEED gave
-static uint64_t tb_random; // state of the generator
-static uint64_t tb_time;   // trace time, in half cycles, over all tests
-static void (*tb_each)(
-	void); // if set: called before each rising edge, once inputs have settled (a monitor)
+static VerilatedContext *tb_context; // what Verilator keeps beside the module, new with it
+static Vdut *dut;		     // the module under test, new for each test
+static uint64_t tb_cycles;	     // rising edges since the test began
+static uint64_t tb_seed;	     // what SEED gave
+static uint64_t tb_random;	     // state of the generator
+static uint64_t tb_time;	     // trace time, in half cycles, over all tests
+static void (*tb_each)(void);	     // if set, a monitor: called before each rising edge
 #ifdef TB_TRACE
 static VerilatedFstC *tb_trace;
 #endif
@@ -146,7 +146,12 @@ static int tb_setup_(void **state)
 	(void)state;
 	tb_random = tb_seed ? tb_seed : 1;
 	tb_each = NULL;
-	dut = new Vdut;
+	tb_context = new VerilatedContext;
+	Verilated::threadContextp(tb_context);
+#ifdef TB_TRACE
+	tb_context->traceEverOn(true);
+#endif
+	dut = new Vdut(tb_context);
 #ifdef TB_TRACE
 	const char *file = getenv("TB_TRACE_FILE");
 	if (file) {
@@ -173,6 +178,8 @@ static int tb_teardown_(void **state)
 #endif
 	delete dut;
 	dut = NULL;
+	delete tb_context;
+	tb_context = NULL;
 	return 0;
 }
 
@@ -195,9 +202,6 @@ static inline void tb_main_(void)
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	if (only)
 		cmocka_set_test_filter(only);
-#ifdef TB_TRACE
-	Verilated::traceEverOn(true);
-#endif
 }
 
 // Runs the tests in order; gives main's exit status.
