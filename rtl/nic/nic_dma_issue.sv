@@ -4,7 +4,7 @@
 // READ: takes the next request id, stores where the data goes (target_*), asks the requester. WRITE: the same without an id, with
 // nic_dma_fetch reading the local data already while the requester is asked; the next piece follows when all data
 // has been handed over. IRQ: passes the interrupt on, so behind the data of every WRITE before it. Then the
-// retire entry is pushed (entry_*), which keeps command order, and a slot is released whose data has been read.
+// slot whose data has been read is released, and the retire entry is pushed (entry_*), which keeps command order.
 //
 // run_i is looked at in the last two cycles before a request is offered: after it has fallen, at most the one request that
 // was on offer still leaves. A piece that finds 0 fails its command with STOPPED; what was issued of it stays issued.
@@ -80,10 +80,10 @@ module nic_dma_issue #(
     REQ,    // the request is offered
     DATA,   // write data moves, or is thrown away
     IRQ,    // the interrupt is offered
-    FINISH, // retire entry
-    REL     // the release is offered
+    REL,    // the release is offered
+    FINISH  // retire entry
   } state_e;
-  state_e state_q;
+  state_e state_q, ended;
 
   nic_dma_pkg::piece_t p_q;
   logic [2:0]   fail_q;          // the command failed at an earlier piece: nothing more of it is issued
@@ -99,6 +99,7 @@ module nic_dma_issue #(
   assign p_fails = p_q.status != StOk || fail_q != StOk;
   assign go_room = entry_ready_i && (id_free_i || !p_read);
   assign go_stop = !run_q;
+  assign ended   = p_q.rel ? REL : FINISH;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -108,11 +109,11 @@ module nic_dma_issue #(
     end else begin
       unique case (state_q)
         IDLE: if (piece_valid_i) state_q <= LOOK;
-        LOOK: state_q <= p_fails ? FINISH : GO;
+        LOOK: state_q <= p_fails ? ended : GO;
         GO: if (go_room) begin
           if (go_stop) begin
             fail_q  <= StStopped;
-            state_q <= p_write ? DATA : FINISH;
+            state_q <= p_write ? DATA : ended;
           end else begin
             state_q <= (p_read || p_write) ? REQ : IRQ;
           end
@@ -121,15 +122,15 @@ module nic_dma_issue #(
           state_q <= p_read ? IDLE : DATA;
           if (p_read) id_q <= id_q + 4'd1;
         end
-        DATA: if (fetch_done_i) state_q <= FINISH;
+        DATA: if (fetch_done_i) state_q <= ended;
         IRQ: if (irq_ready_i) state_q <= FINISH;
+        REL: if (rel_ready_i) state_q <= FINISH;
         FINISH: if (!p_q.end_cmd) begin
           state_q <= IDLE;
         end else if (entry_ready_i) begin
-          state_q <= p_q.rel ? REL : IDLE;
+          state_q <= IDLE;
           fail_q  <= StOk;
         end
-        REL: if (rel_ready_i) state_q <= IDLE;
         default: state_q <= IDLE;
       endcase
     end
@@ -196,7 +197,7 @@ module nic_dma_issue #(
     entry_o.status  = status_q;
     entry_o.op      = p_q.op;
     entry_o.ctx     = p_q.ctx;
-    entry_o.tx_slot = p_read && p_q.in_slot && p_q.slot[6];
+    entry_o.mine    = p_q.mine;
     entry_o.slot    = p_q.slot[5:0];
     entry_o.sub     = p_q.sub;
     entry_o.rel     = p_q.rel;

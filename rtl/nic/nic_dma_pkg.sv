@@ -17,6 +17,7 @@ package nic_dma_pkg;
     logic [15:0] off;      // local byte offset of this piece
     logic        end_cmd;  // the command has no further piece
     logic [2:0]  status;   // glregs_pkg::DMA_STATUS_*
+    logic        mine;     // READ into an open slot of the context: a failure spoils the frame
     logic        sub;      // READ: submit the slot when the command retires (its owner was checked)
     logic        rel;      // WRITE: release the slot when its data has been read
     logic        notify;
@@ -30,7 +31,7 @@ package nic_dma_pkg;
     logic [2:0]  status;
     logic [1:0]  op;
     logic [7:0]  ctx;
-    logic        tx_slot;  // READ into a slot of the transmit ring
+    logic        mine;     // READ into an open slot of the context: a failure spoils the frame
     logic [5:0]  slot;
     logic        sub;
     logic        rel;      // WRITE from a slot with LAST: counts as a frame delivered

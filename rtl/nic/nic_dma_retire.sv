@@ -118,7 +118,7 @@ module nic_dma_retire (
   logic [1:0]  op_q;             // what is left of the entry after HEAD
   logic [7:0]  ctx_q;
   logic [5:0]  slot_q;
-  logic        tx_slot_q, sub_q, rel_q, notify_q;
+  logic        mine_q, sub_q, rel_q, notify_q;
   logic [27:0] cookie_q;
   logic [15:0] bytes_q;
   logic [2:0] first_q;           // first failure of the command so far
@@ -159,7 +159,7 @@ module nic_dma_retire (
       op_q      <= head.op;
       ctx_q     <= head.ctx;
       slot_q    <= head.slot;
-      tx_slot_q <= head.tx_slot;
+      mine_q    <= head.mine;
       sub_q     <= head.sub;
       rel_q     <= head.rel;
       notify_q  <= head.notify;
@@ -190,14 +190,14 @@ module nic_dma_retire (
   // Submit. out_first_q marks the first cycle in OUT, so that waiting for room repeats nothing.
   logic [63:0] error_q;          // a READ into this transmit slot failed
   logic        slot_error_q;     // error_q of the head's slot
-  logic        failed_tx;
+  logic        failed;
 
-  assign failed_tx = !ok_q && tx_slot_q;
+  assign failed = !ok_q && mine_q;
 
   always_ff @(posedge clk_i) begin
     slot_error_q <= error_q[head.slot];
     if (rst_i) error_q <= '0;
-    else if (out_first_q && tx_slot_q) error_q[slot_q] <= !sub_q && (failed_tx || slot_error_q);
+    else if (out_first_q && mine_q) error_q[slot_q] <= !sub_q && (failed || slot_error_q);
   end
 
   assign sub_valid_o = out_first_q && sub_q;

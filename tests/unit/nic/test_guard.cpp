@@ -203,7 +203,8 @@ static void lookups_at_random(void **state)
 		if (tb_percent(20)) {
 			uint64_t base = tb_percent(10) ? PAGE - tb_below(8) : tb_below(64);
 			put(c, tb_below(WINDOWS),
-			    { base, tb_rand() & PAGE, tb_percent(5) ? tb_below(1 << 24) : tb_below(16),
+			    { base, tb_rand() & PAGE,
+			      tb_percent(5) ? tb_below(1 << 24) : tb_below(16),
 			      tb_percent(80) ? 7 : tb_below(8) });
 		} else {
 			check(c, tb_percent(10) ? PAGE - tb_below(8) : tb_below(80), tb_below(2));
