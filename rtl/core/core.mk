@@ -29,3 +29,8 @@ $(eval $(call core_sim,$(BUILD)/core-sim,$(BUILD)/core/core-sim.v,))
 
 ALL += $(BUILD)/core-sim
 FORMAT_SRC += $(CORE_SIM_C) $(CORE_SIM_H) sim/core-sim/model.cpp
+
+# --- make timing ---
+CORE_TIMING_TOP := core_timing
+CORE_TIMING_RTL := $(CORE_RTL) rtl/core/core_timing.sv
+$(eval $(call verilator_lint,core-timing,core_timing,$(CORE_TIMING_RTL),))
