@@ -11,7 +11,8 @@
 //   entry_*                in; read_issued_i counts reads out, id_free_o: one more may be issued
 //   pending_i, done_*      from nic_dma_land
 //   comp_*                 completions, layout of FWIO.DMA_COMP
-//   sub_*                  pulse: submit this slot, with its error bit
+//   sub_*                  pulse: submit this slot, with its error bit; at most one in SUB_GAP cycles, as nic_pktbuf has no other way to
+//                          hold them up
 //   cst_*, ev_*            counters
 module nic_dma_retire (
     input  logic                clk_i,
@@ -59,6 +60,7 @@ module nic_dma_retire (
   localparam logic [1:0] OpRead  = glregs_pkg::DMA_OP_READ[1:0];
   localparam logic [1:0] OpWrite = glregs_pkg::DMA_OP_WRITE[1:0];
   localparam logic [2:0] StOk    = glregs_pkg::DMA_STATUS_OK[2:0];
+  localparam logic [4:0] SUB_GAP = 5'd16;
 
   // --- Entries ---
   logic                head_valid, head_pop;
@@ -107,6 +109,8 @@ module nic_dma_retire (
   assign flight_o  = reads_q;
 
   // --- Retire ---
+  logic [4:0] gap_q;             // bit 4: the last submit was less than SUB_GAP cycles ago
+
   typedef enum logic [1:0] {
     HEAD,   // waiting for an entry that is done
     OUT,    // completion, submit, events
@@ -127,7 +131,7 @@ module nic_dma_retire (
   logic       head_done, report, delivered;
   logic       comp_wr_ready;
 
-  assign head_done = head_valid && (!head.read || oldest_done_q);
+  assign head_done = head_valid && (!head.read || oldest_done_q) && !(head.sub && gap_q[4]);
   assign head_pop  = state_q == HEAD && head_done;
   assign read_pop  = head_pop && head.read;
   assign report    = !ok_q || notify_q;
@@ -198,6 +202,12 @@ module nic_dma_retire (
     slot_error_q <= error_q[head.slot];
     if (rst_i) error_q <= '0;
     else if (out_first_q && mine_q) error_q[slot_q] <= !sub_q && (failed || slot_error_q);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) gap_q <= '0;
+    else if (head_pop && head.sub) gap_q <= 5'd1 - SUB_GAP;
+    else if (gap_q[4]) gap_q <= gap_q + 5'd1;
   end
 
   assign sub_valid_o = out_first_q && sub_q;

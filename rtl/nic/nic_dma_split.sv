@@ -5,8 +5,9 @@
 // touches the guard is asked (REFUSED). The first failure ends the command: its last piece carries the status and
 // nothing is issued for it.
 //
-// A READ whose owner check fails is checked once more for the owner alone: if the slot is its context's (so only the range was
-// bad), the failure counts against the frame and LAST still submits it. A foreign slot is left untouched.
+// A READ that fails with OWNER has no effect on its slot: it neither submits it nor counts against the frame. (Its
+// bytes were not granted, so the packet buffer grants no later ones, or finds them missing.) A command with an illegal length or address
+// is still checked for the owner, with length 0, and with LAST submits the slot as failed.
 //
 // Two things that the packet buffer cannot know yet are refused or held here, because this half runs ahead of the other:
 //   - a READ into a slot for which a READ with LAST is already on its way (until that one has been submitted): OWNER;
@@ -105,8 +106,6 @@ module nic_dma_split (
   logic        gq_q, gwait_q;    // query offered; answer awaited
   logic        chk_q, cwait_q;
   logic        bad_q, owner_q;   // refused before any question; the owner check has passed (or is not needed)
-  logic        again_q;          // READ: the check failed, it is asked once more for the owner alone
-  logic        mine_q;           // READ: the slot is open and the context's
   logic [2:0]  gstatus_q;
   logic [51:0] hpage_q;
   logic [12:0] plen_q;           // length of this piece
@@ -116,9 +115,7 @@ module nic_dma_split (
 
   logic rest;                    // bytes of the command remain after this piece
   logic [2:0] status;
-  logic retry, checked_q;
   assign rest   = c_q.len[15:13] != '0 || c_q.len[12:0] != plen_q;
-  assign retry  = !cwait_q && c_q.op == OpRead && checked_q && !mine_q && !again_q;
   assign status = bad_q ? StRefused : !owner_q ? StOwner : gstatus_q;
 
   always_ff @(posedge clk_i) begin
@@ -148,12 +145,7 @@ module nic_dma_split (
           gq_q    <= 1'b1;
           gwait_q <= 1'b1;
         end
-        WAIT: if (retry) begin
-          chk_q   <= 1'b1;
-          cwait_q <= 1'b1;
-        end else if (!gwait_q && !cwait_q) begin
-          state_q <= EMIT;
-        end
+        WAIT: if (!gwait_q && !cwait_q) state_q <= EMIT;
         EMIT: if (piece_ready_i) state_q <= end_q ? IDLE : NEXT;
         default: state_q <= IDLE;
       endcase
@@ -167,17 +159,7 @@ module nic_dma_split (
       owner_q   <= !(c_mem && c_q.in_slot && no_slot_q);
       gstatus_q <= StOk;
     end
-    if (state_q == ASK) begin
-      checked_q <= c_mem && c_q.in_slot && !no_slot_q;
-      again_q   <= 1'b0;
-      mine_q    <= 1'b0;
-    end else if (state_q == WAIT && retry) begin
-      again_q   <= 1'b1;
-    end
-    if (chk_done_i) begin
-      mine_q <= chk_ok_i;
-      if (!again_q) owner_q <= chk_ok_i;
-    end
+    if (chk_done_i) owner_q <= chk_ok_i;
     if (gr_valid_i) begin
       gstatus_q <= gr_status_i;
       hpage_q   <= gr_hpage_i;
@@ -217,8 +199,8 @@ module nic_dma_split (
   assign chk_slot_o  = c_q.slot;
   assign chk_ctx_o   = c_q.ctx;
   assign chk_write_o = c_q.op == OpWrite;
-  assign chk_off_o   = again_q ? 16'(glregs_pkg::SLOT_DATA) : c_q.off;
-  assign chk_len_o   = (again_q || bad_q) ? '0 : c_q.len;
+  assign chk_off_o   = c_q.off;
+  assign chk_len_o   = bad_q ? '0 : c_q.len;
 
   assign gq_valid_o  = gq_q;
   assign gq_ctx_o    = c_q.ctx;
@@ -236,8 +218,8 @@ module nic_dma_split (
     piece_o.off     = c_q.off;
     piece_o.end_cmd = end_q;
     piece_o.status  = status_q;
-    piece_o.mine    = mine_q && c_q.op == OpRead;
-    piece_o.sub     = mine_q && c_q.op == OpRead && c_q.last && end_q;
+    piece_o.mine    = c_q.op == OpRead && c_q.in_slot && owner_q;
+    piece_o.sub     = c_q.op == OpRead && c_q.in_slot && owner_q && c_q.last && end_q;
     piece_o.rel     = c_q.op == OpWrite && c_q.in_slot && c_q.last && end_q;
     piece_o.notify  = c_q.notify;
     piece_o.cookie  = c_q.cookie;

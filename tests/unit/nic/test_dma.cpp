@@ -42,7 +42,6 @@ struct command {
 	unsigned pieces, issued; // of which issued
 	unsigned front;		 // status found before anything is issued for the rest of it
 	bool owner_ok;		 // may do all of it
-	bool mine;		 // READ: the slot is its context's
 	bool run_fell;		 // its context stopped at some time since it was given
 	bool over;		 // nothing more of it will be issued
 	bool irq_done, released, submitted;
@@ -73,9 +72,11 @@ struct slot {
 	unsigned len;	      // octets of the frame
 	bool open, submitted; // allocated for a sender; handed to the switch
 	unsigned owner;
-	uint32_t map; // contexts that may read it
-	bool error;   // a READ into it failed
-	bool l_open;  // the same as the order of commands has it
+	uint32_t map;	  // contexts that may read it
+	bool error;	  // a READ into it failed
+	unsigned granted; // bytes that READs may fill; the next one must continue there
+	bool l_open;	  // the same as the order of commands has it
+	unsigned l_granted;
 	uint32_t l_map;
 };
 static struct slot slots[128];
@@ -110,6 +111,7 @@ static struct piece *write_piece;
 static struct command *write_cmd;
 static unsigned write_pos;
 static bool chk_busy, req_was, rogue_now;
+static uint64_t sub_last;
 static uint64_t chk_at;
 static uint64_t dm_pipe[64], dr_pipe[64], dm_due[64], dr_due[64];
 static unsigned dm_head, dm_tail, dr_head, dr_tail;
@@ -200,10 +202,12 @@ static unsigned give(unsigned op, unsigned ctx, uint64_t addr, unsigned len, boo
 		unsigned n = bad ? 0 : len;
 
 		if (op == READ) {
-			c->mine = slot >= 64 && s->l_open && s->owner == ctx;
-			c->owner_ok = c->mine && off >= 16 && off + n <= 16 + s->len;
-			if (c->mine && last)
-				s->l_open = false;
+			c->owner_ok = slot >= 64 && s->l_open && s->owner == ctx &&
+				      off == 16 + s->l_granted && off + n <= 16 + s->len;
+			if (c->owner_ok) {
+				s->l_granted += n;
+				s->l_open = !last;
+			}
 		} else {
 			c->owner_ok = ctx < NCTX && (s->l_map >> ctx & 1) && off + n <= 16 + s->len;
 			if (last) {
@@ -252,7 +256,7 @@ static uint8_t *local(struct command *c, unsigned off)
 
 static bool submits(struct command *c)
 {
-	return c->mine && c->last;
+	return c->op == READ && c->in_slot && c->last && c->owner_ok;
 }
 
 // The next command in order has ended as far as its status goes: everything about it must have happened.
@@ -285,7 +289,7 @@ static void finish_one(void)
 	}
 	c->status = st;
 	c->end = tb_cycles;
-	if (c->mine && st)
+	if (c->op == READ && c->in_slot && c->owner_ok && st)
 		slots[c->slot].error = true;
 	if (c->op == WRITE && c->in_slot && c->last) {
 		check_cmd(i, c->released, "its reference was not released");
@@ -701,11 +705,15 @@ static void step(void)
 		unsigned ctx = dut->chk_ctx_o, off = dut->chk_off_o, len = dut->chk_len_o;
 
 		chk_busy = false;
-		dut->chk_ok_i =
-			dut->chk_write_o
-				? ctx < NCTX && (s->map >> ctx & 1) && off + len <= 16 + s->len
-				: dut->chk_slot_o >= 64 && s->open && !s->submitted &&
-					  s->owner == ctx && off >= 16 && off + len <= 16 + s->len;
+		if (dut->chk_write_o)
+			dut->chk_ok_i =
+				ctx < NCTX && (s->map >> ctx & 1) && off + len <= 16 + s->len;
+		else
+			dut->chk_ok_i = dut->chk_slot_o >= 64 && s->open && !s->submitted &&
+					s->owner == ctx && off == 16 + s->granted &&
+					off + len <= 16 + s->len;
+		if (dut->chk_ok_i && !dut->chk_write_o)
+			s->granted += len;
 		tb_eval();
 	} else {
 		dut->chk_ok_i = tb_below(2);
@@ -728,8 +736,11 @@ static void step(void)
 	run_old[1] = run_old[0];
 	run_old[0] = run_now;
 
-	if (dut->sub_valid_o)
+	if (dut->sub_valid_o) {
+		assert_true(tb_cycles - sub_last >= 16); // what nic_pktbuf needs for one
+		sub_last = tb_cycles;
 		on_submit();
+	}
 	if (dut->cmd_valid_i && dut->cmd_ready_o) {
 		cmd[accepted++].start = tb_cycles;
 	}
@@ -864,6 +875,7 @@ static void begin(void)
 		for (unsigned i = 0; i < SLOT_BYTES; i++)
 			slots[s].bytes[i] = (uint8_t)tb_rand();
 	outstanding = most_outstanding = rel_bad = rel_bad_expected = irqs_seen = 0;
+	sub_last = tb_cycles - 100;
 	write_left = -1;
 	chk_busy = req_was = rogue_now = false;
 	dm_head = dm_tail = dr_head = dr_tail = 0;
@@ -887,6 +899,7 @@ static uint64_t guest(unsigned ctx, unsigned offset)
 static void open_slot(unsigned s, unsigned ctx, unsigned len)
 {
 	slots[s].open = slots[s].l_open = true;
+	slots[s].granted = slots[s].l_granted = 0;
 	slots[s].submitted = slots[s].error = false;
 	slots[s].owner = ctx;
 	slots[s].len = len;
@@ -948,9 +961,11 @@ static void every_alignment(void **state)
 		for (b = 0; b < 8; b++) {
 			unsigned s = 64 + (8 * a + b), r = 8 * a + b;
 			open_slot(s, 2, 300);
+			if (b)
+				give(READ, 2, guest(2, 40), b, true, s, 16, false, false);
 			give(READ, 2, guest(2, 4096 - 40 + a), 100 + b, true, s, 16 + b, false,
 			     false);
-			give(READ, 2, guest(2, 600 + b), 40, true, s, 160 + a, true, true);
+			give(READ, 2, guest(2, 600 + b), 40, true, s, 116 + 2 * b, true, true);
 			fill_slot(r, 1u << 2, 300);
 			give(WRITE, 2, guest(2, 8192 - 40 + a), 100 + b, true, r, 4 + b, false,
 			     true);
