@@ -8,3 +8,7 @@ $(foreach n,1 32 256,$(eval $(call verilator_lint,nic_devpage-$(n),nic_devpage,$
 $(foreach n,1 32 256,$(eval $(call verilator_lint,nic_doorbell-$(n),nic_doorbell,$(DEVPAGE_LIB) rtl/nic/nic_doorbell.sv,-GNCTX=$(n))))
 $(foreach n,1 32 256,$(eval $(call verilator_lint,nic_irq-$(n),nic_irq,$(DEVPAGE_LIB) rtl/nic/nic_irq.sv,-GNCTX=$(n))))
 $(foreach n,1 32 256,$(eval $(call verilator_lint,nic_stats-$(n),nic_stats,$(DEVPAGE_LIB) rtl/nic/nic_stats.sv,-GNCTX=$(n))))
+
+$(eval $(call verilator_test,devpage,nic_devpage,$(DEVPAGE_LIB) $(DEVPAGE_RTL),tests/unit/nic/test_devpage.cpp,-GNCTX=32))
+$(eval $(call verilator_test,devpage_5,nic_devpage,$(DEVPAGE_LIB) $(DEVPAGE_RTL),tests/unit/nic/test_devpage.cpp,-GNCTX=5 -CFLAGS -DCONTEXTS=5))
+FORMAT_SRC += tests/unit/nic/test_devpage.cpp

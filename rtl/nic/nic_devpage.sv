@@ -6,7 +6,7 @@
 // One engine serves one operation at a time, so each is atomic: an access of the host to a page (target bus), an access of
 // the firmware (FWIO.CTX), a CTX_ACK, a NEEDS_RESET, new InterruptStatus bits, a change of BAR0.CTX_CONTROL. An operation
 // takes 4 to 7 cycles. The host's accesses and all others alternate when both wait, so an access of the host is done after 13 cycles
-// at most, whatever the other pages, the firmware or the interrupt unit do (5 more when it meets a context that is being
+// at most, whatever the other pages, the firmware or the interrupt unit do (6 more when it meets a context that is being
 // enabled or disabled in that moment).
 //
 // Two memories: the state of a context that most operations need (state_t), and 64 words per context laid out as space CTX
@@ -267,7 +267,10 @@ module nic_devpage #(
           if (!pick_tgt && !pick_en) last_isr_q <= pick_isr;
         end
         StRead: step_q <= StLoad;
-        StLoad: step_q <= (need_aux_q && !(cur_op_q == OpTgt && toggled_hit_q)) ? StSel : StExe;
+        StLoad: begin
+          if (cur_op_q == OpTgt && toggled_hit_q) last_tgt_q <= 1'b0;  // the host's access is next
+          step_q <= (need_aux_q && !(cur_op_q == OpTgt && toggled_hit_q)) ? StSel : StExe;
+        end
         StSel:  step_q <= StAux;
         StAux:  step_q <= StExe;
         default: step_q <= StArb;
@@ -299,13 +302,16 @@ module nic_devpage #(
   logic is_qaddr;
   assign is_qaddr = cur_off[11:6] == 6'h02 && cur_off[5:4] != 2'b11 && !cur_off[3];
 
+  logic cur_exists;
+  assign cur_exists = 32'(cur_ctx_q) < NCTX;
+
   assign s_re = step_q == StRead;
 
   always_ff @(posedge clk_i) begin
     if (step_q == StRead) begin
-      ctx_ok_q      <= 32'(cur_ctx_q) < NCTX;
-      en_hit_q      <= en_q[cur_ctx_q[CW-1:0]];
-      toggled_hit_q <= toggled_q[cur_ctx_q[CW-1:0]];
+      ctx_ok_q      <= cur_exists;
+      en_hit_q      <= cur_exists && en_q[cur_ctx_q[CW-1:0]];
+      toggled_hit_q <= cur_exists && toggled_q[cur_ctx_q[CW-1:0]];
       fresh_hit_q   <= fresh_q[cur_ctx_q[CW-1:0]];
       run_hit_q     <= run_q[cur_ctx_q[CW-1:0]];
 
@@ -379,7 +385,7 @@ module nic_devpage #(
   logic [7:0]  new_status;
   logic        notify_ok;
 
-  assign alive    = ctx_ok_q && en_hit_q;
+  assign alive    = en_hit_q;
   assign q_mask   = state_q.qsel[0] ? 2'b10 : 2'b01;
   assign drv_mask = state_q.drvsel[0] ? 2'b10 : 2'b01;
   assign q_ready  = (state_q.ready & q_mask) != 2'b00;
@@ -660,13 +666,12 @@ module nic_devpage #(
   assign m_wdata  = sweeping ? '0 : com_data_q;
 
   logic       en_new;            // CTX_CONTROL changes
-  logic       en_we_q;           // a change one cycle ago that StExe has not seen
-  logic [7:0] en_ctx_q;
+  logic       touched_q;         // of the context in work, since StRead looked
   logic       run_set;
   logic       event_take;
 
   assign en_new     = en_we_i && 32'(en_ctx_i) < NCTX && en_q[en_ctx_i[CW-1:0]] != en_value_i;
-  assign run_set    = com_run_set_q && !(en_we_q && en_ctx_q == cur_ctx_q);
+  assign run_set    = com_run_set_q && !touched_q;
   assign event_take = evq_valid_o && evq_ready_i;
 
   // Later assignments win: what stops a context beats what starts it, and a new event beats the taking of the old one.
@@ -677,11 +682,9 @@ module nic_devpage #(
       run_q     <= '0;
       event_q   <= '0;
       fresh_q   <= '0;
-      en_we_q   <= 1'b0;
-      en_ctx_q  <= '0;
+      touched_q <= 1'b0;
     end else begin
-      en_we_q  <= en_new;
-      en_ctx_q <= en_ctx_i;
+      touched_q <= step_q != StArb && (touched_q || (en_new && en_ctx_i == cur_ctx_q));
       if (run_set) run_q[cur_ctx_q[CW-1:0]] <= 1'b1;
       if (com_run_clr_q) run_q[cur_ctx_q[CW-1:0]] <= 1'b0;
       if (com_en_q) toggled_q[cur_ctx_q[CW-1:0]] <= 1'b0;
