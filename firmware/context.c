@@ -26,20 +26,30 @@ static void queues_dead(uint32_t ctx)
 	queue_dead(&vqs[ctx * 2 + 1]);
 }
 
+/*
+ * Writes a word of the device page if it changes. Writing the features forgets what the driver accepted, and a driver may be
+ * half through its bring-up when its reset is handled here.
+ */
+static void offer(uint32_t ctx, uint32_t word, uint32_t value)
+{
+	if (ctx_read(ctx, word) != value)
+		ctx_write(ctx, word, value);
+}
+
 /* Writes what the context offers into its device page. */
 void context_offer(uint32_t ctx)
 {
 	const struct context *c = &ctxs[ctx];
 	const uint8_t *m = c->mac;
 
-	ctx_write(ctx, GL_CTX_DEVICE_FEATURES_LO, c->features_lo);
-	ctx_write(ctx, GL_CTX_DEVICE_FEATURES_HI, c->features_hi);
-	ctx_write(ctx, GL_CTX_Q_NUM_MAX, c->queue_size);
-	ctx_write(ctx, GL_CTX_Q_NUM_MAX + GL_CTX_QUEUE_STRIDE, c->queue_size);
+	offer(ctx, GL_CTX_DEVICE_FEATURES_LO, c->features_lo);
+	offer(ctx, GL_CTX_DEVICE_FEATURES_HI, c->features_hi);
+	offer(ctx, GL_CTX_Q_NUM_MAX, c->queue_size);
+	offer(ctx, GL_CTX_Q_NUM_MAX + GL_CTX_QUEUE_STRIDE, c->queue_size);
 	/* struct virtio_net_config: mac[6], status, max_virtqueue_pairs, mtu */
-	ctx_write(ctx, GL_CTX_CONFIG, m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
-	ctx_write(ctx, GL_CTX_CONFIG + 4, m[4] | (uint32_t)m[5] << 8 | (uint32_t)c->link_up << 16);
-	ctx_write(ctx, GL_CTX_CONFIG + 8, 1u | (uint32_t)c->mtu << 16);
+	offer(ctx, GL_CTX_CONFIG, m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
+	offer(ctx, GL_CTX_CONFIG + 4, m[4] | (uint32_t)m[5] << 8 | (uint32_t)c->link_up << 16);
+	offer(ctx, GL_CTX_CONFIG + 8, 1u | (uint32_t)c->mtu << 16);
 }
 
 /* Takes queue registers over. Returns false if they are illegal. */
