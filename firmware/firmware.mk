@@ -39,3 +39,8 @@ $(FW_DIR)/size.txt: $(FW_ELF)
 
 ALL += $(FW_ELF) $(FW_HEX) $(FW_DIR)/size.txt
 FORMAT_SRC += $(FW_SRC) $(FW_HDR)
+
+# The same sources on the host, against a model of the hardware.
+FW_TEST := $(addprefix tests/unit/firmware/,test_firmware.c driver.c model.c)
+$(eval $(call host_test,test_firmware,$(FW_TEST) $(addprefix tests/unit/firmware/,model.h driver.h) $(FW_SRC) $(FW_HDR),-DGL_HOST -Ifirmware -Ifirmware/include -Itests/unit/firmware,))
+FORMAT_SRC += $(FW_TEST) tests/unit/firmware/model.h tests/unit/firmware/driver.h

@@ -259,6 +259,7 @@ void notify_driver_off(struct vq *q);
 void notify_driver_on(struct vq *q);
 void walker_done(uint32_t number, uint32_t status);
 void walkers_release(uint32_t ctx);
+void walkers_reset(void); /* host tests: as loaded */
 
 /* context.c */
 void context_event(uint32_t ctx);
@@ -287,6 +288,7 @@ extern uint32_t log_level;
 
 /* main.c */
 void fw_init(void);
+void fw_reset_state(void); /* host tests: as loaded */
 bool fw_step(void);
 void dirty_push(struct vq *q);
 void blocked_push(struct vq *q);

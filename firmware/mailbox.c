@@ -175,6 +175,8 @@ void mailbox_request(void)
 	uint32_t status = GL_MBOX_STATUS_OK;
 	uint32_t length = 0;
 
+	if (waiting)
+		return; /* the request under way still rings */
 	if (req->version != GL_MBOX_VERSION) {
 		answer(GL_MBOX_STATUS_VERSION, 0);
 		return;

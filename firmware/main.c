@@ -203,6 +203,15 @@ void fw_init(void)
 	}
 }
 
+#ifdef GL_HOST
+void fw_reset_state(void)
+{
+	dirty = blocked = (struct list){ 0 };
+	backlog_first = backlog_count = next_beat = 0;
+	walkers_reset();
+}
+#endif
+
 /* One turn of the main loop. Returns true if nothing was left to do. */
 bool fw_step(void)
 {

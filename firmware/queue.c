@@ -239,6 +239,14 @@ void walkers_release(uint32_t ctx)
 	walker_free(&vqs[ctx * 2 + 1]);
 }
 
+#ifdef GL_HOST
+void walkers_reset(void)
+{
+	for (uint32_t i = 0; i < WALKERS; i++)
+		walkers[i] = (struct walker){ 0 };
+}
+#endif
+
 static void walker_read(struct walker *w, uint64_t addr, uint32_t n)
 {
 	w->asked = (uint16_t)n;
