@@ -357,7 +357,7 @@ module nic_dma #(
   // --- Retire ---
   logic retire_idle;
 
-  nic_dma_retire u_retire (
+  nic_dma_retire #(.NCTX(NCTX)) u_retire (
     .clk_i,
     .rst_i,
     .entry_valid_i (entry_valid),
@@ -391,6 +391,44 @@ module nic_dma #(
     .ev_dma_timeout_o,
     .idle_o        (retire_idle)
   );
+
+`ifndef SYNTHESIS
+  // Every stream keeps the rules of ready and valid.
+  lib_ready_valid_props #(.WIDTH(82)) u_req_props (
+    .clk_i, .rst_i, .valid_i(req_valid_o), .ready_i(req_ready_i),
+    .data_i({req_write_o, req_addr_o, req_len_o, req_write_o ? 4'd0 : req_id_o})
+  );
+  lib_ready_valid_props #(.WIDTH(64)) u_wdat_props (
+    .clk_i, .rst_i, .valid_i(wdat_valid_o), .ready_i(wdat_ready_i), .data_i(wdat_data_o)
+  );
+  lib_ready_valid_props #(.WIDTH(89)) u_dm_props (
+    .clk_i, .rst_i, .valid_i(dm_valid_o), .ready_i(dm_ready_i),
+    .data_i({dm_we_o, dm_addr_o, dm_we_o ? {dm_wdata_o, dm_be_o} : 72'd0})
+  );
+  lib_ready_valid_props #(.WIDTH(92)) u_dw_props (
+    .clk_i, .rst_i, .valid_i(dw_valid_o), .ready_i(dw_ready_i),
+    .data_i({dw_slot_o, dw_off_o, dw_data_o, dw_be_o})
+  );
+  lib_ready_valid_props #(.WIDTH(21)) u_dr_props (
+    .clk_i, .rst_i, .valid_i(dr_valid_o), .ready_i(dr_ready_i), .data_i({dr_slot_o, dr_off_o})
+  );
+  lib_ready_valid_props #(.WIDTH(48)) u_chk_props (
+    .clk_i, .rst_i, .valid_i(chk_valid_o), .ready_i(chk_ready_i),
+    .data_i({chk_slot_o, chk_ctx_o, chk_write_o, chk_off_o, chk_len_o})
+  );
+  lib_ready_valid_props #(.WIDTH(15)) u_rel_props (
+    .clk_i, .rst_i, .valid_i(rel_valid_o), .ready_i(rel_ready_i), .data_i({rel_slot_o, rel_ctx_o})
+  );
+  lib_ready_valid_props #(.WIDTH(10)) u_irq_props (
+    .clk_i, .rst_i, .valid_i(irq_valid_o), .ready_i(irq_ready_i), .data_i({irq_ctx_o, irq_bits_o})
+  );
+  lib_ready_valid_props #(.WIDTH(28)) u_cst_props (
+    .clk_i, .rst_i, .valid_i(cst_valid_o), .ready_i(cst_ready_i), .data_i({cst_ctx_o, cst_idx_o, cst_add_o})
+  );
+  lib_ready_valid_props #(.WIDTH(61)) u_gq_props (
+    .clk_i, .rst_i, .valid_i(gq_valid), .ready_i(gq_ready), .data_i({gq_ctx, gq_gpage, gq_write})
+  );
+`endif
 
   assign idle_o = !head_valid && split_idle && issue_idle && land_idle && retire_idle && guard_ready_o;
 

@@ -14,7 +14,9 @@
 //   sub_*                  pulse: submit this slot, with its error bit; at most one in SUB_GAP cycles, as nic_pktbuf has no other way to
 //                          hold them up
 //   cst_*, ev_*            counters
-module nic_dma_retire (
+module nic_dma_retire #(
+    parameter int unsigned NCTX = 32
+) (
     input  logic                clk_i,
     input  logic                rst_i,
 
@@ -128,6 +130,7 @@ module nic_dma_retire (
   logic [2:0] first_q;           // first failure of the command so far
   logic [2:0] status_q;
   logic       ok_q, out_first_q;
+  logic       ctx_ok_q;          // the context exists: it has counters
   logic       head_done, report, delivered;
   logic       comp_wr_ready;
 
@@ -153,7 +156,7 @@ module nic_dma_retire (
           first_q <= head.end_cmd ? StOk : first_q != StOk ? first_q : head_status;
           if (head.end_cmd) state_q <= OUT;
         end
-        OUT:    if (out_done) state_q <= (!ok_q || delivered) ? COUNT : HEAD;
+        OUT:    if (out_done) state_q <= ((!ok_q || delivered) && ctx_ok_q) ? COUNT : HEAD;
         COUNT:  if (cst_ready_i) state_q <= ok_q ? COUNT2 : HEAD;
         COUNT2: if (cst_ready_i) state_q <= HEAD;
         default: state_q <= HEAD;
@@ -162,6 +165,7 @@ module nic_dma_retire (
     if (state_q == HEAD) begin
       op_q      <= head.op;
       ctx_q     <= head.ctx;
+      ctx_ok_q  <= {1'b0, head.ctx} < 9'(NCTX);
       slot_q    <= head.slot;
       mine_q    <= head.mine;
       sub_q     <= head.sub;

@@ -784,7 +784,9 @@ static void step(void)
 		on_beat();
 	bool beat_taken = dut->rdat_valid_i && dut->rdat_ready_o;
 	bool cmd_taken = dut->cmd_valid_i && dut->cmd_ready_o;
-	if (dut->cst_valid_o && dut->cst_ready_i && dut->cst_ctx_o < NCTX)
+	if (dut->cst_valid_o && dut->cst_ready_i)
+		assert_true(dut->cst_ctx_o < NCTX);
+	if (dut->cst_valid_o && dut->cst_ready_i)
 		counters[dut->cst_ctx_o][dut->cst_idx_o] += dut->cst_add_o;
 	events[0] += dut->ev_dma_reads_o;
 	events[1] += dut->ev_dma_writes_o;
