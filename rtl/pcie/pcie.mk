@@ -6,3 +6,6 @@ PCIE_ALL := $(REGS_PKG) $(LIB_RTL) $(PCIE_RTL)
 
 $(eval $(call verilator_lint,pcie,pcie_top,$(PCIE_ALL),))
 $(eval $(call verilator_lint,pcie256,pcie_top,$(PCIE_ALL),-GNCTX=256))
+
+$(eval $(call verilator_test,pcie,pcie_top,$(PCIE_ALL),tests/unit/pcie/test_pcie.cpp tests/unit/pcie/rc.h,))
+FORMAT_SRC += tests/unit/pcie/rc.h tests/unit/pcie/test_pcie.cpp

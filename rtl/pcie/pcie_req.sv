@@ -138,7 +138,7 @@ module pcie_req (
     .level_o    (rf_level)
   );
 
-  logic        tag_ok, al_valid, al_ready, iss_all, arm, arm_dead, fail_valid, fail_ready;
+  logic        tag_ok, al_hold, al_valid, al_ready, iss_all, arm, arm_dead, fail_valid, fail_ready;
   logic [4:0]  tag, arm_tag;
   logic [3:0]  al_id;
   logic [12:0] al_off, al_len;
@@ -163,6 +163,7 @@ module pcie_req (
     .al_off_o      (al_off),
     .al_len_o      (al_len),
     .al_lower_o    (al_lower),
+    .al_hold_o     (al_hold),
     .iss_all_o     (iss_all),
     .iss_count_o   (iss_count),
     .arm_o         (arm),
@@ -186,6 +187,7 @@ module pcie_req (
     .al_off_i      (al_off),
     .al_len_i      (al_len),
     .al_lower_i    (al_lower),
+    .al_hold_i     (al_hold),
     .iss_all_i     (iss_all),
     .iss_count_i   (iss_count),
     .arm_i         (arm),

@@ -32,6 +32,7 @@ module pcie_req_cpl (
     input  logic [12:0] al_off_i,
     input  logic [12:0] al_len_i,
     input  logic [6:0]  al_lower_i,
+    input  logic        al_hold_i,
     input  logic        iss_all_i,
     input  logic [5:0]  iss_count_i,
     input  logic        arm_i,
@@ -117,11 +118,12 @@ module pcie_req_cpl (
       end
       flight_o <= flush_i ? '0 : flight_o + {5'd0, arm_i && !arm_dead_i} - {5'd0, end_busy};
       // Look for a free tag, starting behind the one given last: tags rest as long as possible.
-      if (!tag_ok_q) begin
+      // Not while a tag is given but its read not sent: it does not look busy yet.
+      if (!tag_ok_q && !al_hold_i) begin
         tag_ok_q   <= !busy_q[next_q] && !quar_q[next_q];
         tag_free_q <= next_q;
         next_q     <= next_q + 5'd1;
-      end else if (al) begin
+      end else if (tag_ok_q && al) begin
         tag_ok_q <= 1'b0;
       end
     end

@@ -8,7 +8,7 @@
 //   rf_*          accepted read requests
 //   wr_done_i     number of writes that have left
 //   flush_i       forget all requests (the read queue is emptied by the caller)
-//   tag_*         a free tag;  al_*: it is taken, with what its completions need to know
+//   tag_*         a free tag;  al_*: it is taken, with what its completions need to know; al_hold_o: one is taken and not sent
 //   iss_*         the number of pieces of request iss_id_o that exist so far; iss_all_o: there will be no more
 //   arm_o, arm_tag_o   the read has been sent;  arm_dead_o: nobody waits for it any more
 //   fail_*        the piece ends here, without having been sent
@@ -37,6 +37,7 @@ module pcie_req_rd (
     output logic [12:0]                al_off_o,
     output logic [12:0]                al_len_o,
     output logic [6:0]                 al_lower_o,
+    output logic                       al_hold_o,
     output logic                       iss_all_o,
     output logic [5:0]                 iss_count_o,
     output logic                       arm_o,
@@ -84,6 +85,7 @@ module pcie_req_rd (
   assign al_off_o      = off_q;
   assign al_len_o      = take_q;
   assign al_lower_o    = addr_q[6:0];
+  assign al_hold_o     = state_q == R_HEAD || state_q == R_ADDR || state_q == R_FAIL;
   assign iss_all_o     = fin_q;
   assign iss_count_o   = count_q;
   assign arm_tag_o     = tag_q;
