@@ -622,7 +622,7 @@ module nic_devpage #(
       com_ack_q      <= exe && cur_op_q == OpAck;
       com_nr_q       <= exe && cur_op_q == OpNr;
       com_isr_q      <= exe && cur_op_q == OpIsr;
-      com_en_q       <= exe && cur_op_q == OpEn;
+      com_en_q       <= exe && cur_op_q == OpEn && toggled_hit_q;
       com_state_we_q <= exe && ctx_ok_q;
       com_word_we_q  <= exe && x_word_we;
       com_run_set_q  <= exe && x_run_set;
