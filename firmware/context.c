@@ -116,16 +116,15 @@ static void context_start(uint32_t ctx)
 	}
 }
 
-/* Stops the context's queues; context_fenced() follows when none of its commands is left. */
-static void context_drain(uint32_t ctx)
+/* Stops the context's queues and queues the fence; context_fenced() follows when none of its commands is left. */
+static void context_stop(uint32_t ctx, enum gl_ctx_state state)
 {
 	struct context *c = &ctxs[ctx];
 
 	queues_dead(ctx);
-	c->accepted_lo = c->accepted_hi = 0;
-	c->state = GL_CTX_DRAIN;
+	c->state = (uint8_t)state;
 	if (c->fenced)
-		return;
+		return; /* nothing was queued since */
 	c->fenced = 1;
 	dma_room(1);
 	fwio_write(GL_FWIO_DMA_ADDR_LO, 0);
@@ -133,6 +132,12 @@ static void context_drain(uint32_t ctx)
 	fwio_write(GL_FWIO_DMA_LOCAL, dma_off(shm.scratch));
 	fwio_write(GL_FWIO_DMA_COOKIE, COOKIE(COOKIE_FENCE, ctx));
 	fwio_write(GL_FWIO_DMA_CMD, 4u | ctx << GL_FWIO_DMA_CMD_CTX_LSB | DMA_READ | DMA_NOTIFY);
+}
+
+static void context_drain(uint32_t ctx)
+{
+	ctxs[ctx].accepted_lo = ctxs[ctx].accepted_hi = 0;
+	context_stop(ctx, GL_CTX_DRAIN);
 }
 
 /* Looks at the context's status and goes where it says. */
@@ -167,6 +172,8 @@ void context_fenced(uint32_t ctx)
 
 	c->fenced = 0;
 	walkers_release(ctx);
+	if (c->state == GL_CTX_BROKEN)
+		return; /* until its reset */
 	c->state = !c->created ? GL_CTX_ABSENT : c->enabled ? GL_CTX_IDLE : GL_CTX_DISABLED;
 	if (ctx_read(ctx, GL_CTX_STATUS) & GL_CTX_STATUS_RESET_MASK) {
 		c->resets++;
@@ -185,11 +192,10 @@ void context_broken(uint32_t ctx, uint32_t reason)
 
 	if (c->state != GL_CTX_LIVE)
 		return;
-	c->state = GL_CTX_BROKEN;
 	c->reason = (uint8_t)reason;
-	queues_dead(ctx);
 	fwio_write(GL_FWIO_NEEDS_RESET, ctx << GL_FWIO_NEEDS_RESET_CTX_LSB | reason);
 	log_line(GL_LOG_ERROR, "needs reset", ctx, reason);
+	context_stop(ctx, GL_CTX_BROKEN);
 }
 
 /* Mailbox: stop serving the context; context_drained() tells when that is done. */

@@ -155,8 +155,8 @@ static inline void flush(struct vq *q, uint32_t end)
 		}
 		m->used_idx = (uint16_t)end;
 		dma_mem(q, DMA_WRITE, q->device + 2, &m->used_idx, 2, COOKIE(COOKIE_RING, vq_index(q)));
-	} else if (q->chains) {
-		q->flushed = (uint16_t)flush_chains(q, end);
+	} else if (q->chains | q->merged) {
+		q->flushed = (uint16_t)flush_slow(q, end);
 	} else {
 		uint32_t pos = q->used_pos;
 		q->flushed = (uint16_t)n;

@@ -160,6 +160,7 @@ struct vq {
 	uint8_t pending_n;
 	uint8_t pending_at;
 	uint16_t chains;   /* packed: bit i: window entry i is the head of a chain; its step and skip are in addr_lo, addr_hi */
+	uint16_t merged;   /* packed: bit i: window entry i belongs to the same frame as the one before it */
 	uint32_t heads_end; /* split: entries of the available ring read, free-running */
 	uint32_t avail_end; /* split: available index, free-running */
 	uint32_t stamp;	    /* time of the oldest used entry not written back */
@@ -252,7 +253,7 @@ enum deliver rx_slow(struct vq *q, uint32_t record);
 void rx_pending(struct vq *q);
 void rx_drop_pending(struct vq *q, uint32_t counter);
 bool tx_special(struct vq *q);
-uint32_t flush_chains(struct vq *q, uint32_t end);
+uint32_t flush_slow(struct vq *q, uint32_t end);
 void split_fetch(struct vq *q, uint32_t space, uint32_t notify);
 bool split_fetched(struct vq *q);
 void notify_driver_off(struct vq *q);

@@ -160,40 +160,74 @@ bool split_fetched(struct vq *q)
 	return q->fetched != q->avail_end;
 }
 
-/* --- Used entries of chains in packed rings --- */
+/* --- Used entries of packed rings that are not a plain burst --- */
+
+static bool bit_of(uint32_t bits, uint32_t entry)
+{
+	return bits >> (entry % WINDOW) & 1u;
+}
+
+static void write_used(struct vq *q, uint32_t entry, uint32_t pos, uint32_t n)
+{
+	dma_room(1);
+	dma_mem(q, DMA_WRITE, q->desc + pos * sizeof(struct desc), &q->window[entry % WINDOW],
+		n * sizeof(struct desc), ring_cookie(q));
+}
 
 /*
- * Writes the used entries [q->used, end) back where some are chains: a burst ends behind each chain, because its further
- * ring positions are the driver's already. Returns the number of ring positions passed.
+ * Writes the used entries [q->used, end) back where some are chains or belong to one frame. A burst ends behind each chain,
+ * because its further ring positions are the driver's already. Of a frame in several buffers the first entry is written last:
+ * a driver that sees it expects all of them. Returns the number of ring positions passed.
  */
-uint32_t flush_chains(struct vq *q, uint32_t end)
+uint32_t flush_slow(struct vq *q, uint32_t end)
 {
 	uint32_t used = q->used;
 	uint32_t pos = q->used_pos;
 	uint32_t passed = 0;
 
 	while (used != end) { /* bound: WINDOW */
-		const uint32_t first = used % WINDOW;
+		const uint32_t first = used;
 		const uint32_t first_pos = pos;
-		uint32_t n = 0;
-		uint32_t step, skip;
-		do { /* bound: WINDOW */
-			struct desc *d = &q->window[used % WINDOW];
-			step = skip = 1;
-			if (q->chains >> (used % WINDOW) & 1u) {
-				q->chains &= (uint16_t)~(1u << (used % WINDOW));
-				step = d->addr_lo;
-				skip = d->addr_hi;
-				d->addr_lo = d->addr_hi = 0;
+		struct desc *d = &q->window[used % WINDOW];
+		uint32_t step = 1;
+		uint32_t skip = 1;
+		uint32_t n = 1;
+		if (bit_of(q->chains, used)) {
+			step = d->addr_lo;
+			skip = d->addr_hi;
+			d->addr_lo = d->addr_hi = 0;
+		} else if (used + 1 != end && bit_of(q->merged, used + 1)) {
+			uint32_t from = used + 1;
+			uint32_t from_pos = pos + 1;
+			while (from != end && bit_of(q->merged, from)) { /* bound: WINDOW */
+				if (from_pos == q->size)
+					from_pos = 0;
+				n = 1;
+				while (from + n != end && bit_of(q->merged, from + n) && (from + n) % WINDOW &&
+				       from_pos + n < q->size) /* bound: WINDOW */
+					n++;
+				write_used(q, from, from_pos, n);
+				from += n;
+				from_pos += n;
 			}
-			n++;
-			used += step;
-			pos += skip;
-			passed += skip;
-		} while (used != end && step == 1 && skip == 1 && used % WINDOW && pos < q->size);
-		dma_room(1);
-		dma_mem(q, DMA_WRITE, q->desc + first_pos * sizeof(struct desc), &q->window[first],
-			n * sizeof(struct desc), ring_cookie(q));
+			n = 1;
+			step = skip = from - used;
+		} else {
+			while (used + n != end && !bit_of(q->chains | q->merged, used + n) &&
+			       !(used + n + 1 != end && bit_of(q->merged, used + n + 1)) &&
+			       (used + n) % WINDOW && pos + n < q->size) /* bound: WINDOW */
+				n++;
+			step = skip = n;
+		}
+		write_used(q, first, first_pos, n);
+		for (uint32_t i = 0; i < step; i++) { /* bound: WINDOW */
+			const uint32_t bit = 1u << ((used + i) % WINDOW);
+			q->chains &= (uint16_t)~bit;
+			q->merged &= (uint16_t)~bit;
+		}
+		used += step;
+		pos += skip;
+		passed += skip;
 		if (pos >= q->size) {
 			pos -= q->size;
 			q->used_wrap ^= 1;
@@ -606,6 +640,8 @@ static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
 		if (data)
 			rx_write(q, record, offset, addr, data, left == 0);
 		offset += data;
+		if (i)
+			q->merged |= (uint16_t)(1u << (q->head % WINDOW));
 		rx_entry_used(q, take);
 	}
 }

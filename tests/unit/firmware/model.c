@@ -18,6 +18,7 @@ struct command {
 	uint64_t addr;
 	uint32_t local, cookie, cmd;
 	uint32_t due;
+	uint32_t done; /* bytes of a ring WRITE that the guest can see already */
 };
 
 struct slot {
@@ -140,12 +141,15 @@ static uint32_t execute(const struct command *c)
 		status = model.fail_status;
 	if (status == GL_DMA_STATUS_OK) {
 		uint8_t *here = in_slot ? s->data + off : (uint8_t *)&shm + off;
-		if (op == GL_DMA_OP_READ)
+		if (op == GL_DMA_OP_READ) {
 			memcpy(here, guest, len);
-		else
+		} else if (in_slot) {
 			memcpy(guest, here, len);
-		if (op == GL_DMA_OP_WRITE && !in_slot)
-			model.writes++;
+		} else {
+			const uint32_t left = len - c->done;
+			memcpy(guest + c->done, here + c->done, left < 16 ? left : 16);
+			model.writes += !c->done;
+		}
 	}
 	if (in_slot && op == GL_DMA_OP_READ) {
 		if (status != GL_DMA_STATUS_OK)
@@ -182,8 +186,13 @@ static void tick(void)
 {
 	model.time++;
 	while (q_count && (int32_t)(model.time - queue[q_first].due) >= 0 && c_count < COMP_DEPTH) {
-		const struct command *c = &queue[q_first];
+		struct command *c = &queue[q_first];
 		const uint32_t status = execute(c);
+		if (!status && (c->cmd >> 24 & 3u) == GL_DMA_OP_WRITE && !(c->local >> 31)) {
+			c->done += 16;
+			if (c->done < (c->cmd & 0xffffu))
+				break; /* a descriptor per unit of time */
+		}
 		if (status || c->cmd & DMA_NOTIFY)
 			comps[(c_first + c_count++) % COMP_DEPTH] = c->cookie | status << 28 | 0x80000000u;
 		q_first = (q_first + 1) % QUEUE_DEPTH;
