@@ -12,3 +12,14 @@ $(foreach n,1 32 256,$(eval $(call verilator_lint,nic_stats-$(n),nic_stats,$(DEV
 $(eval $(call verilator_test,devpage,nic_devpage,$(DEVPAGE_LIB) $(DEVPAGE_RTL),tests/unit/nic/test_devpage.cpp,-GNCTX=32))
 $(eval $(call verilator_test,devpage_5,nic_devpage,$(DEVPAGE_LIB) $(DEVPAGE_RTL),tests/unit/nic/test_devpage.cpp,-GNCTX=5 -CFLAGS -DCONTEXTS=5))
 FORMAT_SRC += tests/unit/nic/test_devpage.cpp
+
+DOORBELL_RTL := $(DEVPAGE_LIB) rtl/nic/nic_doorbell.sv
+$(foreach n,1 32 100,$(eval $(call verilator_test,doorbell_$(n),nic_doorbell,$(DOORBELL_RTL),tests/unit/nic/test_doorbell.cpp,-GNCTX=$(n) -CFLAGS -DCONTEXTS=$(n))))
+FORMAT_SRC += tests/unit/nic/test_doorbell.cpp
+
+IRQ_RTL := $(DEVPAGE_LIB) rtl/nic/nic_irq.sv
+$(foreach n,1 32,$(eval $(call verilator_test,irq_$(n),nic_irq,$(IRQ_RTL),tests/unit/nic/test_irq.cpp,-GNCTX=$(n) -CFLAGS -DCONTEXTS=$(n))))
+FORMAT_SRC += tests/unit/nic/test_irq.cpp
+
+$(eval $(call verilator_test,stats,nic_stats,$(DEVPAGE_LIB) rtl/nic/nic_stats.sv,tests/unit/nic/test_stats.cpp,))
+FORMAT_SRC += tests/unit/nic/test_stats.cpp

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unit test of nic_irq: every event is followed by InterruptStatus bits and then a message, in that order; moderation holds and
+// ends by itself; nothing is lost or made up.
+
+#include "tb.h"
+#include "guestlane_regs.h"
+
+#ifndef CONTEXTS
+#define CONTEXTS 32
+#endif
+#define VECTORS (CONTEXTS + 1)
+// A visit of all vectors and the stages of a visit.
+#define ROUND ((VECTORS < 8 ? 8 : VECTORS) + 12)
+
+#define CHECK(cond, ...)                       \
+	do {                                   \
+		if (!(cond))                   \
+			fail_msg(__VA_ARGS__); \
+	} while (0)
+
+static uint8_t wanted[VECTORS];	     // bits that a message is owed for; vector 0: bit 0
+static uint8_t due[4][VECTORS];	     // the same, not seen by the unit for n cycles more
+static uint8_t told[VECTORS];	     // bits set in InterruptStatus whose message is still to come
+static uint64_t sent_at[VECTORS];    // cycle of the last message
+static bool sent_once[VECTORS];
+static uint64_t wanted_at[VECTORS];
+static uint64_t now;		     // time_i
+static uint32_t messages[VECTORS];
+static bool isr_before, msix_before; // valid and not ready in the last cycle
+static uint8_t cst_queue[4096];
+static unsigned cst_head, cst_tail, raised, raised_want, moderated;
+static uint64_t patience; // cycles that a wish may wait beyond its moderation; 0: not checked
+static uint64_t gap_from; // moderation is checked between messages after this cycle
+
+static void start(void)
+{
+	memset(wanted, 0, sizeof(wanted));
+	memset(due, 0, sizeof(due));
+	memset(told, 0, sizeof(told));
+	memset(sent_once, 0, sizeof(sent_once));
+	memset(messages, 0, sizeof(messages));
+	isr_before = msix_before = false;
+	cst_head = cst_tail = raised = raised_want = moderated = 0;
+	now = 1000;
+	patience = 0;
+	gap_from = 0;
+	dut->irq_valid_i = dut->ci_valid_i = dut->mg_valid_i = 0;
+	dut->isr_set_ready_i = dut->msix_ready_i = dut->cst_ready_i = 1;
+	dut->moderation_i = 0;
+}
+
+// The unit has taken what it knew of the vector, in the cycle before.
+static uint8_t taken(unsigned v)
+{
+	uint8_t bits = wanted[v];
+
+	CHECK(bits, "vector %u asks for something that nobody wants", v);
+	wanted[v] = 0;
+	return bits;
+}
+
+static void cycle(void)
+{
+	bool irq, ci;
+
+	dut->time_i = (uint32_t)now;
+	tb_eval();
+
+	if (dut->isr_set_valid_o && !isr_before) {
+		unsigned c = dut->isr_set_ctx_o;
+
+		CHECK(c < CONTEXTS, "context %u", c);
+		told[c + 1] = taken(c + 1);
+		CHECK(dut->isr_set_bits_o == told[c + 1], "sets 0x%x, wanted 0x%x", dut->isr_set_bits_o, told[c + 1]);
+	}
+	if (dut->msix_valid_o && !msix_before) {
+		unsigned v = dut->msix_vector_o;
+
+		CHECK(v < VECTORS, "vector %u", v);
+		if (v == 0)
+			told[0] = taken(0);
+		CHECK(told[v], "message of vector %u before its InterruptStatus", v);
+	}
+	CHECK(!(dut->isr_set_valid_o && dut->msix_valid_o), "both at once");
+	if (dut->msix_valid_o && dut->msix_ready_i) {
+		unsigned v = dut->msix_vector_o;
+
+		told[v] = 0;
+		if (sent_once[v] && sent_at[v] >= gap_from)
+			CHECK(tb_cycles - sent_at[v] >= dut->moderation_i, "%llu cycles after the message before",
+			      (unsigned long long)(tb_cycles - sent_at[v]));
+		sent_at[v] = tb_cycles;
+		sent_once[v] = true;
+		messages[v]++;
+	}
+	isr_before = dut->isr_set_valid_o && !dut->isr_set_ready_i;
+	msix_before = dut->msix_valid_o && !dut->msix_ready_i;
+
+	// What came in some cycles ago is seen by the next taking.
+	for (unsigned v = 0; v < VECTORS; v++) {
+		if (due[0][v] && !wanted[v])
+			wanted_at[v] = tb_cycles;
+		wanted[v] |= due[0][v];
+		if (wanted[v] && patience) {
+			uint64_t from = wanted_at[v];
+
+			if (sent_once[v] && sent_at[v] + dut->moderation_i > from)
+				from = sent_at[v] + dut->moderation_i;
+			CHECK(tb_cycles <= from + patience, "vector %u waits %llu cycles too long", v,
+			      (unsigned long long)(tb_cycles - from));
+		}
+	}
+	memmove(due[0], due[1], sizeof(due) - sizeof(due[0]));
+	memset(due[3], 0, sizeof(due[3]));
+
+	irq = dut->irq_valid_i && dut->irq_ready_o;
+	ci = dut->ci_valid_i && dut->ci_ready_o;
+	if (irq)
+		due[1][dut->irq_ctx_i + 1] |= dut->irq_bits_i;
+	if (ci)
+		due[1][dut->ci_ctx_i + 1] |= 2;
+	if (dut->mg_valid_i)
+		due[0][0] |= 1;
+	if (irq || ci)
+		cst_queue[cst_tail++ % sizeof(cst_queue)] = irq ? dut->irq_ctx_i : dut->ci_ctx_i;
+	CHECK(!(irq && ci), "takes both at once");
+	if (dut->cst_valid_o && dut->cst_ready_i) {
+		CHECK(cst_head != cst_tail && cst_queue[cst_head % sizeof(cst_queue)] == dut->cst_ctx_o &&
+			      dut->cst_idx_o == GL_CSTAT_IRQS && dut->cst_add_o == 1,
+		      "wrong counter entry");
+		cst_head++;
+	}
+	raised += dut->ev_raised_o;
+	raised_want += irq;
+	moderated += dut->ev_moderated_o;
+
+	tb_tick();
+	now++;
+	if (irq)
+		dut->irq_valid_i = 0;
+	if (ci)
+		dut->ci_valid_i = 0;
+	dut->mg_valid_i = 0;
+}
+
+static void cycles(unsigned n)
+{
+	while (n--)
+		cycle();
+}
+
+static void irq(unsigned c, unsigned bits)
+{
+	dut->irq_valid_i = 1;
+	dut->irq_ctx_i = c;
+	dut->irq_bits_i = bits;
+	while (dut->irq_valid_i)
+		cycle();
+}
+
+static bool pending(void)
+{
+	for (unsigned v = 0; v < VECTORS; v++)
+		if (wanted[v] || told[v] || due[0][v] || due[1][v] || due[2][v] || due[3][v])
+			return true;
+	return false;
+}
+
+static void each_vector_gets_its_message(void **state)
+{
+	(void)state;
+	start();
+	patience = ROUND;
+	cycles(300); // the times are being cleared
+	for (unsigned c = 0; c < CONTEXTS; c++) {
+		irq(c, 1 + c % 3);
+		cycles(ROUND + 8);
+		assert_int_equal(messages[c + 1], 1);
+	}
+	dut->mg_valid_i = 1;
+	cycles(ROUND + 8);
+	assert_int_equal(messages[0], 1);
+	dut->ci_valid_i = 1;
+	dut->ci_ctx_i = CONTEXTS - 1;
+	cycles(ROUND + 8);
+	assert_int_equal(messages[CONTEXTS], 2);
+	assert_int_equal(moderated, 0);
+	irq(CONTEXTS - 1, 0); // nothing to raise
+	cycles(ROUND + 8);
+	assert_int_equal(messages[CONTEXTS], 2);
+}
+
+static void moderation_ends_by_itself(void **state)
+{
+	static const unsigned values[] = { 1, 100, 1000, 70000, 0xffffff };
+
+	(void)state;
+	start();
+	cycles(300);
+	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		// A value that grows does not reach back: the first message goes at once.
+		dut->moderation_i = 0;
+		cycles(2 * ROUND);
+		dut->moderation_i = values[i];
+		gap_from = tb_cycles;
+		irq(0, 1);
+		cycles(ROUND + 8);
+		uint32_t before = messages[1];
+		unsigned noted = moderated;
+		uint64_t at = sent_at[1];
+		bool far = values[i] > 70000;
+
+		irq(0, 1);
+		irq(0, 2); // coalesces
+		cycles(20);
+		if (values[i] > 500) {
+			cycles(ROUND);
+			assert_int_equal(messages[1], before);
+			assert_false(dut->idle_o);
+			assert_int_equal(moderated, noted + 1); // counted once
+		}
+		if (far) { // time passes faster than cycles
+			now += values[i] - 100000;
+			cycles(1000);
+			assert_int_equal(messages[1], before);
+			now += 100000;
+			gap_from = tb_cycles;
+			cycles(ROUND + 8);
+		} else {
+			while (tb_cycles < at + values[i])
+				cycle();
+			cycles(ROUND + 8);
+		}
+		assert_int_equal(messages[1], before + 1);
+		assert_false(pending());
+		cycles(3);
+		assert_true(dut->idle_o);
+	}
+}
+
+// One vector's moderation holds back no other.
+static void moderation_is_per_vector(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	dut->moderation_i = 5000;
+	irq(0, 1);
+	cycles(ROUND + 8);
+	irq(0, 1);
+	dut->mg_valid_i = 1;
+	if (CONTEXTS > 1)
+		irq(CONTEXTS - 1, 1);
+	cycles(ROUND + 8);
+	assert_int_equal(messages[0], 1);
+	assert_int_equal(messages[1], 1);
+	assert_int_equal(messages[CONTEXTS], 1);
+}
+
+// A last message 2^32 cycles ago is old, not young.
+static void time_may_wrap(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	dut->moderation_i = 1000;
+	irq(0, 1);
+	cycles(3000);
+	now += 0x100000000ull - 3000;
+	irq(0, 1);
+	cycles(ROUND + 8);
+	assert_int_equal(messages[1], 2);
+}
+
+static void an_event_after_the_taking_gets_another_message(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	// Held at InterruptStatus, then at the message.
+	for (unsigned where = 0; where < 2; where++) {
+		dut->isr_set_ready_i = where == 1;
+		dut->msix_ready_i = 0;
+		uint32_t before = messages[1];
+		irq(0, 1);
+		cycles(ROUND + 8);
+		assert_true(where ? dut->msix_valid_o : dut->isr_set_valid_o);
+		irq(0, 1);
+		cycles(5);
+		dut->isr_set_ready_i = dut->msix_ready_i = 1;
+		cycles(2 * ROUND + 20);
+		assert_int_equal(messages[1], before + 2);
+	}
+}
+
+static void random_events(void **state)
+{
+	unsigned total = 0;
+
+	(void)state;
+	start();
+	cycles(300);
+	for (unsigned round = 0; round < 40; round++) {
+		unsigned rate = tb_range(1, 60), isr = tb_range(20, 100), msix = tb_range(20, 100), cst = tb_range(20, 100);
+		bool smooth = tb_percent(30);
+		unsigned span = tb_range(1, CONTEXTS);
+
+		dut->moderation_i = tb_percent(30) ? 0 : tb_below(tb_percent(50) ? 100 : 2000);
+		gap_from = tb_cycles;
+		if (smooth)
+			isr = msix = cst = 100;
+		// Every vector may come before this one, each with two outputs.
+		patience = smooth ? 4 * ROUND + 12 * VECTORS : 0;
+		for (unsigned n = 0; n < 3000; n++) {
+			if (!dut->irq_valid_i && tb_percent(rate)) {
+				dut->irq_valid_i = 1;
+				dut->irq_ctx_i = tb_below(span);
+				dut->irq_bits_i = tb_below(4);
+			}
+			if (!dut->ci_valid_i && tb_percent(2)) {
+				dut->ci_valid_i = 1;
+				dut->ci_ctx_i = tb_below(span);
+			}
+			dut->mg_valid_i = tb_percent(2);
+			dut->isr_set_ready_i = tb_percent(isr);
+			dut->msix_ready_i = tb_percent(msix);
+			dut->cst_ready_i = tb_percent(cst);
+			cycle();
+			if (pending())
+				CHECK(!dut->idle_o, "idle with something pending");
+		}
+		dut->isr_set_ready_i = dut->msix_ready_i = dut->cst_ready_i = 1;
+		while (dut->irq_valid_i || dut->ci_valid_i)
+			cycle();
+		cycles(2100 + 4 * ROUND + 12 * VECTORS);
+		assert_false(pending());
+		assert_int_equal(cst_head, cst_tail);
+		assert_int_equal(raised, raised_want);
+		assert_true(dut->idle_o);
+	}
+	for (unsigned v = 0; v < VECTORS; v++)
+		total += messages[v];
+	printf("# %u interrupts raised, %u messages, %u moderated\n", raised, total, moderated);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TB_TEST(each_vector_gets_its_message),
+		TB_TEST(moderation_ends_by_itself),
+		TB_TEST(moderation_is_per_vector),
+		TB_TEST(time_may_wrap),
+		TB_TEST(an_event_after_the_taking_gets_another_message),
+		TB_TEST(random_events),
+	};
+	return TB_RUN(tests);
+}
