@@ -556,6 +556,9 @@ bool tx_special(struct vq *q)
 	fwio_write(GL_FWIO_TX_ALLOC, length | q->ctx_cmd);
 	uint32_t skip = GL_HDR_LEN; /* bytes of the virtio_net_hdr still to pass over */
 	uint32_t offset = GL_SLOT_DATA;
+	/* two instructions until TX_SLOT shows the result */
+	fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+	fwio_write(GL_FWIO_DMA_ADDR_HI, 0);
 	const uint32_t slot = fwio_read(GL_FWIO_TX_SLOT);
 	if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
 		blocked_push(q);
