@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frame of the co-simulation tests: see cosim.h.
+#include "cosim.h"
+
+#define FLOW_LIMIT 4000000 /* cycles in which a frame arrives, with all before it */
+
+struct gls *nic;
+struct gls_guest *guest[PORTS];
+struct net_counts net;
+uint64_t net_seed = 0x6c61e5;
+
+struct frame {
+	struct frame *next;
+	size_t bytes;
+	uint8_t octet[];
+};
+
+/* Frames under way from one port to another, in order. */
+struct flow {
+	struct frame *first, **last;
+};
+
+static struct flow flows[PORTS][PORTS];
+static struct {
+	bool up, lossy;
+	uint32_t control;
+	unsigned pending, window;
+} ports[PORTS];
+static uint64_t random_state;
+static char first_problem[256];
+
+static uint64_t rand64(void)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return random_state * 0x2545f4914f6cdd1dull;
+}
+
+uint32_t net_below(uint32_t n)
+{
+	return n ? (uint32_t)((rand64() >> 32) * n >> 32) : 0;
+}
+
+static void problem(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void problem(const char *format, ...)
+{
+	if (first_problem[0])
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(first_problem, sizeof(first_problem), format, args);
+	va_end(args);
+}
+
+/* --- The switch in C (docs/interfaces.md, "Switch") ------------------------------------------------------------------------ */
+
+void net_mac(unsigned port, uint8_t mac[6])
+{
+	const uint8_t base[6] = { 0x02, 0x47, 0x4c, 0, (uint8_t)(port == WIRE), (uint8_t)(port + 1) };
+	memcpy(mac, base, 6);
+}
+
+static unsigned port_of(const uint8_t mac[6])
+{
+	uint8_t other[6];
+	for (unsigned p = 0; p < PORTS; p++) {
+		net_mac(p, other);
+		if (!memcmp(mac, other, 6))
+			return p;
+	}
+	return NOBODY;
+}
+
+static bool vlan_fits(uint32_t control, const uint8_t *f, size_t bytes)
+{
+	if (!(control & SW(VLAN_ACCESS)))
+		return true;
+	return bytes >= 16 && f[12] == 0x81 && f[13] == 0x00 &&
+	       (unsigned)((f[14] & 15) << 8 | f[15]) == (control & GL_BAR0_SW_CONTROL_VID_MASK) >> GL_BAR0_SW_CONTROL_VID_LSB;
+}
+
+static bool takes(unsigned p, const uint8_t *f, size_t bytes)
+{
+	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+	uint32_t c = ports[p].control;
+	if (!ports[p].up || !(c & SW(ENABLE)) || !vlan_fits(c, f, bytes))
+		return false;
+	if (c & SW(PROMISC) || port_of(f) == p)
+		return true;
+	return !memcmp(f, all, 6) ? c & SW(BROADCAST) : f[0] & 1 && c & SW(MULTICAST);
+}
+
+/* Ports that get the frame. */
+static uint64_t switched(unsigned from, const uint8_t *f, size_t bytes)
+{
+	uint64_t to = 0;
+	uint32_t c = from == WIRE ? 0 : ports[from].control;
+	if (from != WIRE && (!(c & SW(ENABLE)) || !vlan_fits(c, f, bytes) || (port_of(f + 6) != from && !(c & SW(ANY_SOURCE)))))
+		return 0;
+	bool unicast = false;
+	for (unsigned p = 0; p < WIRE; p++) {
+		if (p != from && takes(p, f, bytes))
+			to |= 1ull << p;
+		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p && vlan_fits(ports[p].control, f, bytes))
+			unicast = true;
+	}
+	if (from != WIRE && c & SW(TO_WIRE) && (f[0] & 1 || !unicast))
+		to |= 1ull << WIRE;
+	return to;
+}
+
+/* --- Sending and arriving ------------------------------------------------------------------------------------------------------ */
+
+static void note(unsigned from, unsigned to, const uint8_t *f, size_t bytes)
+{
+	size_t padded = to == WIRE || from == WIRE ? (bytes < 60 ? 60 : bytes) : bytes;
+	struct frame *n = calloc(1, sizeof(*n) + padded);
+	struct flow *flow = &flows[from][to];
+	memcpy(n->octet, f, bytes);
+	n->bytes = padded;
+	if (!flow->first)
+		flow->last = &flow->first;
+	*flow->last = n;
+	flow->last = &n->next;
+	ports[to].pending++;
+}
+
+static void forget(unsigned from, unsigned to)
+{
+	struct flow *flow = &flows[from][to];
+	struct frame *f = flow->first;
+	flow->first = f->next;
+	ports[to].pending--;
+	free(f);
+}
+
+bool net_send(unsigned from, const void *frame, size_t bytes)
+{
+	uint64_t to = switched(from, frame, bytes);
+	for (unsigned p = 0; p < PORTS; p++)
+		if (to >> p & 1 && ports[p].pending >= ports[p].window)
+			return false;
+	if (from == WIRE) {
+		gls_wire_send(nic, frame, bytes, GLS_WIRE_OK);
+	} else {
+		int error = gls_guest_send(guest[from], frame, bytes, true);
+		if (error == -ENOSPC || (error == -ENOTCONN && ports[from].lossy))
+			return false;
+		if (error)
+			fail_msg("%s", gls_error(nic));
+	}
+	net.sent++;
+	for (unsigned p = 0; p < PORTS; p++)
+		if (to >> p & 1)
+			note(from, p, frame, bytes);
+	return true;
+}
+
+static bool same(const struct frame *f, const uint8_t *octet, size_t bytes)
+{
+	return f->bytes == bytes && !memcmp(f->octet, octet, bytes);
+}
+
+static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
+{
+	/* Whoever sent it: by its source address, or (ANY_SOURCE, broken addresses) whoever has such a frame under way. */
+	unsigned from = bytes >= 12 ? port_of(octet + 6) : NOBODY;
+	net.arrived++;
+	for (unsigned p = 0; p < PORTS && (from == NOBODY || !flows[from][to].first); p++)
+		if (flows[p][to].first && same(flows[p][to].first, octet, bytes))
+			from = p;
+	if (from == NOBODY || !flows[from][to].first) {
+		net.strange++;
+		problem("port %u got a frame of %zu bytes that was not sent to it", to, bytes);
+		return;
+	}
+	struct flow *flow = &flows[from][to];
+	if (!same(flow->first, octet, bytes)) {
+		unsigned skip = 0;
+		const struct frame *f = flow->first;
+		while (f && !same(f, octet, bytes))
+			f = f->next, skip++;
+		if (!f) {
+			size_t at = 0;
+			while (at < bytes && at < flow->first->bytes && octet[at] == flow->first->octet[at])
+				at++;
+			net.wrong++;
+			problem("port %u got a frame of %zu bytes from port %u that differs at byte %zu (%zu bytes were sent)", to,
+				bytes, from, at, flow->first->bytes);
+			if (ports[from].lossy || ports[to].lossy)
+				return;
+		} else if (!ports[from].lossy && !ports[to].lossy) {
+			net.lost += skip;
+			problem("port %u did not get %u frames from port %u, but a later one", to, skip, from);
+		}
+		while (f && skip--)
+			forget(from, to);
+	}
+	forget(from, to);
+}
+
+static void guest_got(void *arg, const uint8_t *frame, size_t bytes)
+{
+	arrived((unsigned)(uintptr_t)arg, frame, bytes);
+}
+
+static void wire_got(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok)
+{
+	(void)arg;
+	if (!fcs_ok) {
+		net.wrong++;
+		problem("a frame of %zu bytes with a bad FCS left to the wire", bytes);
+	}
+	arrived(WIRE, frame, bytes);
+}
+
+void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t from[6], unsigned vid)
+{
+	uint64_t r = 0;
+	for (size_t i = 0; i < bytes; i++) {
+		if (i % 8 == 0)
+			r = rand64();
+		frame[i] = (uint8_t)(r >> 8 * (i % 8));
+	}
+	memcpy(frame, to, 6);
+	memcpy(frame + 6, from, 6);
+	size_t at = 12;
+	if (vid) {
+		frame[at++] = 0x81;
+		frame[at++] = 0x00;
+		frame[at++] = (uint8_t)(vid >> 8);
+		frame[at++] = (uint8_t)vid;
+	}
+	/* an EtherType for experiments (IEEE 802, local experimental 1) */
+	frame[at++] = 0x88;
+	frame[at] = 0xb5;
+}
+
+static void between(uint8_t *frame, unsigned from, unsigned to, size_t bytes)
+{
+	uint8_t s[6], d[6];
+	net_mac(from, s);
+	net_mac(to, d);
+	net_build(frame, bytes, d, s, 0);
+}
+
+void net_send_to(unsigned from, unsigned to, size_t bytes)
+{
+	uint8_t frame[16384];
+	between(frame, from, to, bytes);
+	for (unsigned tries = 0; !net_send(from, frame, bytes); tries++) {
+		if (tries > 40000)
+			fail_msg("port %u cannot send to port %u; %s", from, to, first_problem);
+		gls_run(nic, 100);
+	}
+}
+
+/* --- Guests, running, checking ----------------------------------------------------------------------------------------------------- */
+
+void net_open(const struct gls_config *config)
+{
+	struct gls_config c = *config;
+	if (!c.seed)
+		c.seed = net_seed;
+	c.trace = getenv("TRACE");
+	if (!c.firmware)
+		c.firmware = getenv("FIRMWARE");
+	nic = gls_open(&c);
+	if (!nic)
+		fail_msg("%s", gls_error(NULL));
+	gls_on_wire(nic, wire_got, NULL);
+	ports[WIRE].up = true;
+	ports[WIRE].window = 64;
+}
+
+struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *config)
+{
+	struct gls_guest_config c = *config;
+	c.context = context;
+	net_mac(context, c.mac);
+	if (!c.switch_control)
+		c.switch_control = SW_USUAL;
+	guest[context] = gls_guest_new(nic, &c);
+	if (!guest[context])
+		fail_msg("%s", gls_error(nic));
+	gls_guest_on_receive(guest[context], guest_got, (void *)(uintptr_t)context);
+	ports[context].up = true;
+	ports[context].control = c.switch_control;
+	ports[context].lossy = false;
+	ports[context].window = 32;
+	/* A ring must take what may be under way, or frames are dropped rightly. */
+	unsigned size = c.queue_size ? c.queue_size : 256, buffer = c.rx_buffer ? c.rx_buffer : 1536;
+	unsigned buffers = ((c.mtu ? c.mtu : 1500) + 30 + buffer - 1) / buffer * (c.random_layout ? 4 : 1);
+	if (size / buffers < 2 * ports[context].window)
+		ports[context].window = size / buffers / 2 ? size / buffers / 2 : 1;
+	/* Frames are dropped, and counted, until the firmware has seen DRIVER_OK and read descriptors. */
+	gls_run(nic, 5000);
+	return guest[context];
+}
+
+void net_lossy(unsigned port)
+{
+	ports[port].lossy = true;
+}
+
+void net_window(unsigned port, unsigned frames)
+{
+	ports[port].window = frames;
+}
+
+void net_switch(unsigned context, uint32_t control)
+{
+	struct gls_switch_entry entry = { .control = control };
+	net_mac(context, entry.mac);
+	gls_set_switch(nic, context, &entry);
+	ports[context].control = control;
+}
+
+unsigned net_pending(unsigned port)
+{
+	unsigned n = 0;
+	for (unsigned p = 0; p < PORTS; p++)
+		if (port == p || port == PORTS)
+			n += ports[p].pending;
+	return n;
+}
+
+static unsigned must_arrive(void)
+{
+	unsigned n = 0;
+	for (unsigned to = 0; to < PORTS; to++)
+		for (unsigned from = 0; from < PORTS; from++)
+			if (!ports[to].lossy && !ports[from].lossy)
+				for (const struct frame *f = flows[from][to].first; f; f = f->next)
+					n++;
+	return n;
+}
+
+static bool all_here(void *arg)
+{
+	(void)arg;
+	return !must_arrive();
+}
+
+void net_check(void)
+{
+	char text[2048];
+	for (unsigned p = 0; p < WIRE; p++)
+		if (guest[p] && gls_guest_faults(guest[p], text, sizeof(text)))
+			fail_msg("guest %u: %s", p, text);
+	if (net.wrong || net.lost || net.strange)
+		fail_msg("%u frames wrong, %u lost, %u strange: %s", net.wrong, net.lost, net.strange, first_problem);
+}
+
+void net_drain(void)
+{
+	uint64_t limit = 0;
+	/* In small steps: all_here() is not cheap. */
+	for (; limit < FLOW_LIMIT && !all_here(NULL); limit += 500)
+		gls_run(nic, 500);
+	if (!all_here(NULL))
+		for (unsigned from = 0; from < PORTS; from++)
+			for (unsigned to = 0; to < PORTS; to++)
+				if (flows[from][to].first && !ports[to].lossy && !ports[from].lossy)
+					problem("a frame of %zu bytes from port %u to port %u, and %u in all, did not arrive",
+						flows[from][to].first->bytes, from, to, must_arrive());
+	if (first_problem[0]) {
+		net_check();
+		fail_msg("%s", first_problem);
+	}
+	/* Whatever else is under way must not be a frame that nobody sent. */
+	gls_settle(nic, 100000);
+	/* What a lossy port has not got by now it will not get. */
+	for (unsigned from = 0; from < PORTS; from++)
+		for (unsigned to = 0; to < PORTS; to++)
+			while (flows[from][to].first && (ports[from].lossy || ports[to].lossy))
+				forget(from, to);
+	net_check();
+}
+
+void net_traffic_among(uint64_t set, unsigned frames, size_t most)
+{
+	uint8_t frame[16384];
+	unsigned list[PORTS], n = 0;
+	for (unsigned p = 0; p < PORTS; p++)
+		if (set >> p & 1 && ports[p].up)
+			list[n++] = p;
+	unsigned idle = 0;
+	for (unsigned sent = 0; sent < frames;) {
+		unsigned from = list[net_below(n)], to = list[net_below(n)];
+		static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+		size_t bytes = 14 + net_below(net_below(2) ? 50 : (uint32_t)most - 13);
+		if (bytes > most)
+			bytes = most;
+		between(frame, from, from == to ? NOBODY : to, bytes);
+		if (!net_below(20))
+			memcpy(frame, all, 6);
+		if (net_send(from, frame, bytes)) {
+			sent++;
+			idle = 0;
+		} else if (++idle > 40000) {
+			fail_msg("no port can send any more, %u frames under way; %s", net_pending(PORTS), first_problem);
+		}
+		gls_run(nic, net_below(4) ? net_below(200) : net_below(2000));
+	}
+}
+
+void net_traffic(unsigned frames, size_t most)
+{
+	net_traffic_among(UINT64_MAX, frames, most);
+}
+
+/* --- Registers ------------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t net_reg(uint32_t offset)
+{
+	return gls_read(nic, GLS_BAR0, offset, 4);
+}
+
+void net_reg_write(uint32_t offset, uint32_t value)
+{
+	gls_write(nic, GLS_BAR0, offset, value, 4);
+}
+
+uint32_t net_status(unsigned context)
+{
+	net_reg_write(GL_BAR0_CTX_INDEX, context);
+	return net_reg(GL_BAR0_CTX_STATUS);
+}
+
+unsigned net_needs_reset(unsigned context)
+{
+	for (unsigned i = 0; i < 400; i++) {
+		uint32_t status = net_status(context);
+		if (status & 0x40)
+			return (status & GL_BAR0_CTX_STATUS_REASON_MASK) >> GL_BAR0_CTX_STATUS_REASON_LSB;
+		gls_run(nic, 500);
+	}
+	return GL_RESET_REASON_NONE;
+}
+
+uint32_t net_capability(uint32_t id)
+{
+	uint32_t at = gls_config_read(nic, 0x34, 1);
+	for (int i = 0; at && i < 48; i++) {
+		if (gls_config_read(nic, at, 1) == id)
+			return at;
+		at = gls_config_read(nic, at + 1, 1);
+	}
+	fail_msg("no capability 0x%x", id);
+	return 0;
+}
+
+/* --- Tests --------------------------------------------------------------------------------------------------------------------------------- */
+
+int net_setup(void **state)
+{
+	(void)state;
+	random_state = net_seed ? net_seed : 1;
+	memset(&net, 0, sizeof(net));
+	memset(ports, 0, sizeof(ports));
+	memset(guest, 0, sizeof(guest));
+	first_problem[0] = 0;
+	return 0;
+}
+
+static void show_counters(void)
+{
+	static const char *const names[] = {
+#define X(name, number, text) [number] = #name,
+		GL_STAT_LIST(X)
+	};
+	static const char *const context_names[] = { GL_CSTAT_LIST(X) };
+#undef X
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i] && gls_stat(nic, i))
+			printf("# %s %llu\n", names[i], (unsigned long long)gls_stat(nic, i));
+	for (unsigned c = 0; c < WIRE; c++)
+		for (unsigned i = 0; guest[c] && i < sizeof(context_names) / sizeof(context_names[0]); i++)
+			if (context_names[i] && gls_context_stat(nic, c, i))
+				printf("# context %u %s %llu\n", c, context_names[i],
+				       (unsigned long long)gls_context_stat(nic, c, i));
+}
+
+int net_teardown(void **state)
+{
+	(void)state;
+	if (!nic)
+		return 0;
+	if (getenv("LOG")) {
+		show_counters();
+		char text[4096];
+		gls_log(nic, text, sizeof(text));
+		printf("# %llu cycles, %llu simulated; firmware's log:\n%s\n", (unsigned long long)gls_now(nic),
+		       (unsigned long long)gls_simulated(nic), text);
+	}
+	for (unsigned p = 0; p < WIRE; p++)
+		gls_guest_free(guest[p]);
+	for (unsigned from = 0; from < PORTS; from++)
+		for (unsigned to = 0; to < PORTS; to++)
+			while (flows[from][to].first)
+				forget(from, to);
+	gls_close(nic);
+	nic = NULL;
+	return 0;
+}
+
+void net_main(void)
+{
+	const char *seed = getenv("SEED"), *only = getenv("TB_ONLY");
+	if (seed)
+		net_seed = strtoull(seed, NULL, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("# seed 0x%llx\n", (unsigned long long)net_seed);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	if (only)
+		cmocka_set_test_filter(only);
+}

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Co-simulation tests: C programs that see the NIC through sim/include/guestlane_sim.h only.
+
+COSIM_CHECK := frames
+COSIM_FULL  :=
+
+COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h
+COSIM_DIR  := $(BUILD)/tests/cosim
+COSIM_LINK := $(SIM_LIBS)
+
+$(COSIM_DIR)/cosim.o: tests/cosim/cosim.c $(COSIM_H) $(REGS_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -c -o $@ $<
+
+# The firmware is loaded when a test runs.
+$(COSIM_DIR)/%: tests/cosim/%.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_LIB) | $(FW_ELF)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(COSIM_DIR)/cosim.o $(COSIM_LINK) -lcmocka
+
+TESTS_CHECK += $(addprefix $(COSIM_DIR)/,$(COSIM_CHECK))
+TESTS_FULL  += $(addprefix $(COSIM_DIR)/,$(COSIM_FULL))
+FORMAT_SRC  += $(wildcard tests/cosim/*.[ch])
