@@ -86,6 +86,7 @@ static out_tlp cur_out;
 static size_t cur_beat;
 static bool out_busy;
 static bool ignore_np_ok;
+static unsigned np_sent_unanswered, np_most; // non-posted requests inside the NIC
 
 static void rc_send_raw(const dws_t &dw, bool np)
 {
@@ -99,6 +100,7 @@ static void rc_send_raw(const dws_t &dw, bool np)
 // --- Non-posted requests of the host ---
 struct host_np {
 	bool active, done, mem, want_lk;
+	bool odd; // illegal byte enables: the byte count means nothing
 	uint64_t addr;
 	unsigned len, fbe, lbe, tc, attr;
 	int want_status; // SC or UR
@@ -106,7 +108,7 @@ struct host_np {
 	unsigned bytes_left; // to come
 	unsigned next_dw;    // first DW not yet come
 	bool first;
-	dws_t data;
+	dws_t data, want, mask; // as came; as read from the target, and which bits count
 	unsigned status;
 	uint64_t wr_sent; // bytes of the NIC's writes that had to come before, see wr_seen
 };
@@ -134,9 +136,10 @@ struct nic_read {
 };
 static std::deque<wr_byte> wr_expect;
 static uint64_t wr_accepted, wr_seen; // bytes
-static nic_read reads[16];
+static nic_read reads[17]; // the last one: reads of before a reset
 static std::deque<int> read_order; // ids whose MRds are still to come, in order
 static unsigned reads_done, reads_failed;
+static unsigned orphans; // reads that may still come though the NIC side was reset
 
 struct nic_req {
 	bool write;
@@ -160,6 +163,7 @@ struct msi_entry {
 static std::map<unsigned, msi_entry> msi_table;
 static std::vector<unsigned> msi_got;
 static std::map<unsigned, std::deque<uint64_t>> msi_before; // wr_accepted at each accepted request
+static std::map<unsigned, uint64_t> msi_asked, msi_came;     // cycle of the last request, of the last message
 
 // --- Reads of the NIC that wait for completions ---
 struct pending_read {
@@ -171,6 +175,7 @@ struct pending_read {
 	uint64_t fault_due;
 };
 static std::vector<pending_read> host_pending;
+static fault next_fault; // of the next read, once
 static bool tag_used[32];     // outstanding as far as the NIC can know
 static bool tag_lost[32];     // timed out: will be free again some time
 static uint64_t tag_since[32];
@@ -195,6 +200,18 @@ static bool tgt_pending;
 static uint64_t tgt_due;
 static uint32_t tgt_value;
 
+// Accesses that must come, in this order; a read not before the writes that were sent earlier.
+struct tgt_want {
+	unsigned bar, addr, be;
+	uint32_t data;		  // of a write
+	unsigned tag, index;	  // of a read
+	uint64_t writes_before; // of a read
+};
+static std::deque<tgt_want> want_writes, want_reads;
+static uint64_t writes_wanted, writes_done;
+static unsigned ur_wanted;
+static bool host_mem_on; // memory space is enabled
+
 static uint32_t tgt_get(unsigned bar, unsigned addr)
 {
 	uint32_t key = bar << 28 | addr;
@@ -216,6 +233,7 @@ static uint32_t be_mask(unsigned be)
 static unsigned np_tag_alloc(void)
 {
 	unsigned t = tb_below(256);
+	CHECK(np_active < 256, "no tag left in the host");
 	while (np_tab[t].active)
 		t = (t + 1) & 255;
 	return t;
@@ -239,11 +257,50 @@ static void span_be(uint64_t addr, unsigned bytes, unsigned *len, unsigned *fbe,
 	}
 }
 
+enum { BAR0_AT = 0xd0100000u, BAR4_AT = 0xd0200000u };
+#define BAR2_AT 0x38c000000000ull
+
+// The target that takes an address: 0 BAR0, 1 BAR2, 2 BAR4, -1 none.
+static int bar_of(uint64_t addr)
+{
+	if (!host_mem_on)
+		return -1;
+	if (addr >= BAR0_AT && addr < BAR0_AT + 64ull * KIB)
+		return 0;
+	if (addr >= BAR2_AT && addr < BAR2_AT + 128ull * KIB)
+		return 1;
+	if (addr >= BAR4_AT && addr < BAR4_AT + 4ull * KIB)
+		return 2;
+	return -1;
+}
+
+// Legal byte enables and no crossing of a 4-KiB page.
+static bool legal(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe)
+{
+	if ((addr & 4095) / 4 + len > 1024)
+		return false;
+	return len == 1 ? lbe == 0 : fbe && lbe;
+}
+
 // A memory write of the host, any byte enables; 4-DW header if the address needs it, or wide says so.
 static void rc_write(uint64_t addr, const dws_t &data, unsigned fbe, unsigned lbe)
 {
 	bool wide = addr >> 32;
+	int bar = legal(addr, (unsigned)data.size(), fbe, lbe) ? bar_of(addr) : -1;
 	dws_t dw;
+	if (bar < 0)
+		ur_wanted++;
+	for (unsigned i = 0; i < data.size() && (bar == 0 || bar == 1); i++) {
+		tgt_want w = tgt_want();
+		w.be = i == 0 ? fbe : i == data.size() - 1 ? lbe : 15;
+		w.bar = (unsigned)bar;
+		w.addr = (unsigned)((addr + 4 * i) & (bar ? 0x1fffc : 0xfffc));
+		w.data = data[i];
+		if (w.be) {
+			want_writes.push_back(w);
+			writes_wanted++;
+		}
+	}
 	dw.push_back(head0(wide ? 3 : 2, 0, (unsigned)data.size(), tb_below(8), tb_below(8)));
 	dw.push_back((uint32_t)host_id << 16 | tb_below(256) << 8 | lbe << 4 | fbe);
 	if (wide)
@@ -278,11 +335,12 @@ static host_np *np_new(unsigned *tag)
 }
 
 // A memory read of the host; the answer is checked when it comes.
-static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe, int want_status, bool locked = false)
+static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe, bool locked = false)
 {
 	unsigned tag;
 	host_np *n = np_new(&tag);
 	bool wide = addr >> 32;
+	int bar = legal(addr, len, fbe, lbe) && !locked ? bar_of(addr) : -1;
 	dws_t dw;
 
 	n->mem = true;
@@ -290,8 +348,24 @@ static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe,
 	n->len = len;
 	n->fbe = fbe;
 	n->lbe = lbe;
-	n->want_status = want_status;
-	n->want_data = want_status == SC;
+	n->want_status = bar < 0 ? UR : SC;
+	n->want_data = bar >= 0;
+	n->odd = !legal(0, len, fbe, lbe);
+	ur_wanted += bar < 0;
+	n->mask.assign(len, 0);
+	n->want.assign(len, 0);
+	for (unsigned i = 0; i < len && (bar == 0 || bar == 1); i++) {
+		tgt_want w = tgt_want();
+		w.be = i == 0 ? fbe : i == len - 1 ? lbe : 15;
+		w.bar = (unsigned)bar;
+		w.addr = (unsigned)((addr + 4 * i) & (bar ? 0x1fffc : 0xfffc));
+		w.tag = tag;
+		w.index = i;
+		w.writes_before = writes_wanted;
+		if (len > 1 || fbe)
+			want_reads.push_back(w);
+		n->mask[i] = be_mask(w.be);
+	}
 	n->want_lk = locked;
 	n->bytes_left = 0;
 	{ // bytes from the first to the last enabled one
@@ -324,6 +398,7 @@ static unsigned rc_other_np(unsigned fmt, unsigned type, unsigned len, uint32_t 
 
 	n->want_status = want_status;
 	n->want_data = want_data;
+	ur_wanted += want_status == UR;
 	n->bytes_left = 4;
 	n->len = 1;
 	n->fbe = 15;
@@ -363,7 +438,7 @@ static void check_completion(const dws_t &t)
 	CHECK((t[0] >> 24 & 31) == (n->want_lk ? 11u : 10u), "type %x", t[0] >> 24 & 31);
 	CHECK((int)status == n->want_status, "status %u, expected %d, tag %u", status, n->want_status, tag);
 	CHECK(data == (n->want_data && status == SC), "data %d", data);
-	CHECK(bc == (n->bytes_left & 0xfff), "byte count %u, expected %u (addr %llx len %u fbe %x lbe %x)", bc, n->bytes_left,
+	CHECK(n->odd || bc == (n->bytes_left & 0xfff), "byte count %u, expected %u (addr %llx len %u fbe %x lbe %x)", bc, n->bytes_left,
 	      (unsigned long long)n->addr, n->len, n->fbe, n->lbe);
 	CHECK(wr_seen >= n->wr_sent, "completion passed writes");
 	n->status = status;
@@ -401,6 +476,10 @@ static void check_completion(const dws_t &t)
 	if (n->done) {
 		n->active = false;
 		np_active--;
+		np_sent_unanswered--;
+		for (unsigned i = 0; i < n->data.size() && i < n->mask.size(); i++)
+			CHECK((n->data[i] & n->mask[i]) == (n->want[i] & n->mask[i]), "DW %u is %08x, expected %08x", i, n->data[i],
+			      n->want[i]);
 	}
 }
 
@@ -443,7 +522,8 @@ static void check_write(const dws_t &t, uint64_t addr, unsigned hdr)
 			CHECK(bytes == 4 && t[hdr] == m->second.data, "MSI-X data %08x", t[hdr]);
 			CHECK(!msi_before[m->first].empty() && wr_seen >= msi_before[m->first].front(),
 			      "MSI-X %u passed writes, or was not asked for", m->first);
-			msi_before[m->first].clear();
+			msi_before[m->first].pop_front(); // if requests were merged, one of the later ones' turn
+			msi_came[m->first] = tb_cycles;
 			msi_got.push_back(m->first);
 			return;
 		}
@@ -476,16 +556,24 @@ static void check_read(const dws_t &t, uint64_t addr)
 	CHECK(tlp_len(t) * 4 <= opt.mrrs, "read of %u DWs above MRRS", tlp_len(t));
 	CHECK(tag < 32, "tag %u", tag);
 	CHECK(!tag_used[tag], "tag %u is outstanding", tag);
-	CHECK(!read_order.empty(), "read of %llx that nobody asked for", (unsigned long long)first);
-	p.id = (unsigned)read_order.front();
+	CHECK(!read_order.empty() || orphans, "read of %llx that nobody asked for", (unsigned long long)first);
+	bool orphan = read_order.empty();
+	p.id = orphan ? 16 : (unsigned)read_order.front();
 	nic_read *r = &reads[p.id];
+	if (orphan) {
+		orphans--;
+		r->addr = first;
+		r->issued = 0;
+		r->len = bytes;
+		r->wr_before = 0;
+	}
 	CHECK(first == r->addr + r->issued, "read of %llx, expected %llx", (unsigned long long)first,
 	      (unsigned long long)(r->addr + r->issued));
 	CHECK(wr_seen >= r->wr_before, "read passed writes");
 	r->issued += bytes;
 	CHECK(r->issued == r->len || (r->issued < r->len && (first + bytes) % opt.mrrs == 0), "read ends at %llx",
 	      (unsigned long long)(first + bytes));
-	if (r->issued == r->len)
+	if (r->issued == r->len && !orphan)
 		read_order.pop_front();
 	tag_used[tag] = true;
 	tag_since[tag] = tb_cycles;
@@ -494,6 +582,9 @@ static void check_read(const dws_t &t, uint64_t addr)
 	p.bytes = bytes;
 	p.due = tb_cycles + tb_below(opt.latency + 1);
 	p.f = tb_percent(opt.fault_percent) ? (fault)tb_range(1, F_COUNT - 1) : F_NONE;
+	if (next_fault)
+		p.f = next_fault;
+	next_fault = F_NONE;
 	if (p.f == F_POISON) {
 		r->may_fail |= 1u << ST_POISONED;
 		r->must_fail = true;
@@ -504,7 +595,7 @@ static void check_read(const dws_t &t, uint64_t addr)
 	}
 	if (p.f == F_SILENT || p.f == F_CUT || p.f == F_LATE) {
 		r->may_fail |= 1u << ST_TIMEOUT;
-		r->must_fail = p.f != F_CUT;
+		r->must_fail = true;
 		if (p.f == F_LATE)
 			p.due = tb_cycles + dut->cpl_timeout_i + 400;
 	}
@@ -578,6 +669,15 @@ static void rc_serve(void)
 	size_t i, n = host_pending.size();
 	size_t k;
 
+	// Reads that are never answered: their tags rest for two time-outs.
+	for (i = 0; i < n; i++) {
+		pending_read *p = &host_pending[i];
+		if (p->f == F_SILENT && tb_cycles > tag_since[p->tag] + 2 * dut->cpl_timeout_i - 100) {
+			tag_used[p->tag] = false;
+			forget(i);
+			return;
+		}
+	}
 	if (n == 0 || out_pc.size() > 2)
 		return;
 	k = opt.in_order ? 0 : tb_below(n);
@@ -590,7 +690,6 @@ static void rc_serve(void)
 	if (i == n)
 		return;
 	pending_read *p = &host_pending[k];
-	// A read that has timed out: its tag is not ours to watch any more.
 	unsigned bytes = p->bytes;
 	uint64_t end = p->addr + p->bytes;
 	for (uint64_t b = (p->addr / opt.rcb + 1) * opt.rcb; b < end; b += opt.rcb) {
@@ -622,10 +721,6 @@ static void rc_serve(void)
 		break;
 	case F_CUT:
 		if (last) {
-			if (p->served == 0)
-				reads[p->id].must_fail = true;
-			else
-				reads[p->id].must_fail = true;
 			p->f = F_SILENT;
 			return;
 		}
@@ -665,11 +760,9 @@ sent:
 	p->served++;
 	p->addr += bytes;
 	p->bytes -= bytes;
+	if (p->f == F_LATE)
+		count_bad_expected++;
 	if (p->bytes == 0) {
-		if (p->f == F_LATE)
-			count_bad_expected++; // at least
-		else
-			tag_used[p->tag] = false;
 		tag_used[p->tag] = false;
 		forget(k);
 	}
@@ -707,6 +800,8 @@ static void drive_rx(void)
 			out_pc.pop_front();
 		}
 		if (np || pc) {
+			np_sent_unanswered += np;
+			np_most = np_sent_unanswered > np_most ? np_sent_unanswered : np_most;
 			out_busy = true;
 			cur_beat = 0;
 			dut->tlp_rx_valid_i = 0;
@@ -857,6 +952,18 @@ static void step(void)
 		CHECK(a.be != 0, "target access without bytes");
 		if (tgt_log_on)
 			tgt_log.push_back(a);
+		std::deque<tgt_want> *list = a.we ? &want_writes : &want_reads;
+		CHECK(!list->empty(), "target access that nobody asked for: bar %u addr %x", a.bar, a.addr);
+		tgt_want w = list->front();
+		list->pop_front();
+		CHECK(w.bar == a.bar && w.addr == a.addr && w.be == a.be && (!a.we || w.data == a.data),
+		      "target access bar %u addr %x be %x, expected bar %u addr %x be %x", a.bar, a.addr, a.be, w.bar, w.addr, w.be);
+		if (a.we) {
+			writes_done++;
+		} else {
+			CHECK(writes_done >= w.writes_before, "read passed a write");
+			np_tab[w.tag].want[w.index] = tgt_get(a.bar, a.addr);
+		}
 		if (a.we) {
 			uint32_t m = be_mask(a.be);
 			tgt_mem[a.bar << 28 | a.addr] = (tgt_get(a.bar, a.addr) & ~m) | (a.data & m);
@@ -907,6 +1014,7 @@ static void step(void)
 		take_rdat();
 	if (dut->msix_valid_i && dut->msix_ready_o) {
 		msi_before[msix_queue.front()].push_back(wr_accepted);
+		msi_asked[msix_queue.front()] = tb_cycles;
 		msix_queue.pop_front();
 	}
 	ev.ur += dut->ev_ur_o;
@@ -950,7 +1058,7 @@ static bool all_quiet(void)
 	bool any = false;
 	for (int i = 0; i < 16; i++)
 		any = any || reads[i].active;
-	return !any && out_pc.empty() && out_np.empty() && !out_busy && np_active == 0 && wr_expect.empty() && req_queue.empty() &&
+	return !any && out_pc.empty() && out_np.empty() && !out_busy && np_active == 0 && wr_expect.empty() && want_writes.empty() && req_queue.empty() &&
 	       !req_shown && wdat_queue.empty() && msix_queue.empty() && dut->idle_o;
 }
 
@@ -961,9 +1069,6 @@ static void settle(unsigned limit)
 
 // ------------------------------------------------------------------------------------------------------------------
 // Start, configuration accesses, requests
-
-enum { BAR0_AT = 0xd0100000u, BAR4_AT = 0xd0200000u };
-#define BAR2_AT 0x38c000000000ull
 
 static void cfg_write(unsigned reg, uint32_t value, unsigned be = 15)
 {
@@ -985,7 +1090,7 @@ static uint32_t cfg_read(unsigned reg)
 
 static uint32_t bar_read(uint64_t addr)
 {
-	unsigned tag = rc_read(addr, 1, 15, 0, SC);
+	unsigned tag = rc_read(addr, 1, 15, 0);
 	step_until(np_tab[tag].done, 5000);
 	return np_tab[tag].data[0];
 }
@@ -1024,7 +1129,7 @@ static void rc_clear(void)
 	for (int i = 0; i < 16; i++)
 		reads[i] = nic_read();
 	read_order.clear();
-	reads_done = reads_failed = 0;
+	reads_done = reads_failed = orphans = 0;
 	req_queue.clear();
 	wdat_queue.clear();
 	req_shown = false;
@@ -1032,7 +1137,10 @@ static void rc_clear(void)
 	msi_table.clear();
 	msi_got.clear();
 	msi_before.clear();
+	msi_asked.clear();
+	msi_came.clear();
 	host_pending.clear();
+	next_fault = F_NONE;
 	memset(tag_used, 0, sizeof tag_used);
 	credits = 1;
 	count_bad_expected = 0;
@@ -1040,6 +1148,12 @@ static void rc_clear(void)
 	tgt_reads = tgt_writes = 0;
 	memset(&ev, 0, sizeof ev);
 	tgt_mem.clear();
+	want_writes.clear();
+	want_reads.clear();
+	writes_wanted = writes_done = 0;
+	ur_wanted = 0;
+	host_mem_on = false;
+	np_sent_unanswered = np_most = 0;
 	tgt_log.clear();
 	tgt_log_on = tgt_pending = false;
 	in_tlp.active = false;
@@ -1060,7 +1174,15 @@ static void rc_start(void)
 	cfg_write(0x1c, (uint32_t)(BAR2_AT >> 32));
 	cfg_write(0x20, BAR4_AT);
 	cfg_write(0x04, 6, 3);
+	host_mem_on = true;
 	cfg_write(0x50, 1u << 31, 8);
+}
+
+// No request for a message was forgotten.
+static void check_no_vector_lost(void)
+{
+	for (std::map<unsigned, uint64_t>::iterator i = msi_asked.begin(); i != msi_asked.end(); ++i)
+		CHECK(i->first > 32 || msi_came[i->first] > i->second, "vector %u lost", i->first);
 }
 
 static void nic_write(uint64_t addr, unsigned len)
