@@ -12,3 +12,4 @@ $(eval $(call verilator_test,guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv
 FORMAT_SRC += tests/unit/nic/test_guard.cpp
 $(eval $(call verilator_test,dma,nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),tests/unit/nic/test_dma.cpp,))
 FORMAT_SRC += tests/unit/nic/test_dma.cpp
+TESTS_FULL += tests/unit/nic/mutants_dma

@@ -393,6 +393,12 @@ module nic_dma #(
   );
 
 `ifndef SYNTHESIS
+  logic started_q = 1'b0;  // the first reset has been seen
+  always_ff @(posedge clk_i) begin
+    if (rst_i) started_q <= 1'b1;
+    if (started_q && !rst_i) assert (free_q == 6'd32 - level);
+  end
+
   // Every stream keeps the rules of ready and valid.
   lib_ready_valid_props #(.WIDTH(82)) u_req_props (
     .clk_i, .rst_i, .valid_i(req_valid_o), .ready_i(req_ready_i),

@@ -131,14 +131,13 @@ module nic_dma_retire #(
   logic [2:0] status_q;
   logic       ok_q, out_first_q;
   logic       ctx_ok_q;          // the context exists: it has counters
-  logic       head_done, report, delivered;
+  logic       head_done, report;
   logic       comp_wr_ready;
 
   assign head_done = head_valid && (!head.read || oldest_done_q) && !(head.sub && gap_q[4]);
   assign head_pop  = state_q == HEAD && head_done;
   assign read_pop  = head_pop && head.read;
   assign report    = !ok_q || notify_q;
-  assign delivered = ok_q && rel_q;
 
   logic [2:0] head_status;
   assign head_status = head.read ? status_of_oldest_q : head.status;
@@ -156,7 +155,7 @@ module nic_dma_retire #(
           first_q <= head.end_cmd ? StOk : first_q != StOk ? first_q : head_status;
           if (head.end_cmd) state_q <= OUT;
         end
-        OUT:    if (out_done) state_q <= ((!ok_q || delivered) && ctx_ok_q) ? COUNT : HEAD;
+        OUT:    if (out_done) state_q <= ((!ok_q || rel_q) && ctx_ok_q) ? COUNT : HEAD;
         COUNT:  if (cst_ready_i) state_q <= ok_q ? COUNT2 : HEAD;
         COUNT2: if (cst_ready_i) state_q <= HEAD;
         default: state_q <= HEAD;

@@ -87,7 +87,7 @@ struct read {
 	uint64_t ready_at;
 	unsigned chunk[80], chunks, at; // chunk boundaries, in order of delivery: start << 16 | end
 	unsigned pos;			// next byte of the chunk under way
-	bool in_chunk;
+	bool in_chunk, extra;
 };
 static struct read reads[16];
 static unsigned outstanding, most_outstanding;
@@ -100,6 +100,8 @@ static struct {
 	unsigned gap;			   // percent of cycles without a beat
 	unsigned chk_latency, dr_latency, dm_latency;
 	bool shuffle, ragged; // completions in any order; cut anywhere, not only at 64 bytes
+	bool sloppy;	      // all byte enables of a word set, and words beyond the end
+	bool chk_yes;	      // the owner check lets everything pass
 	unsigned stop;	      // per 10000 cycles: a context stops for a while
 	bool rogue;	      // beats of ids that are not out
 } env;
@@ -389,7 +391,7 @@ static void plan_delivery(struct read *r)
 		}
 	}
 	r->at = 0;
-	r->in_chunk = false;
+	r->in_chunk = r->extra = false;
 	r->ready_at = tb_cycles + tb_range(env.latency_min, env.latency_max);
 }
 
@@ -609,6 +611,12 @@ static void drive_beats(void)
 		dut->rdat_off_i = tb_below(r->p->len);
 		beat_n = 0;
 		beat_last = true;
+	} else if (env.sloppy && !r->extra) {
+		r->extra = rogue_now = true;
+		beat_last = false;
+		dut->rdat_be_i = 0xff;
+		dut->rdat_data_i = tb_rand();
+		dut->rdat_off_i = r->p->len + 8 + tb_below(100);
 	} else {
 		unsigned end = r->chunk[r->at] & 0xffff, lane;
 		uint64_t data = tb_rand();
@@ -624,6 +632,8 @@ static void drive_beats(void)
 			data |= (uint64_t)r->p->bytes[r->pos + beat_n] << (8 * lane);
 			dut->rdat_be_i |= 1u << lane;
 		}
+		if (env.sloppy)
+			dut->rdat_be_i = 0xff;
 		dut->rdat_data_i = data;
 		beat_last = r->pos + beat_n == end && r->at + 1 == r->chunks &&
 			    (r->p->all || tb_percent(50));
@@ -712,7 +722,9 @@ static void step(void)
 			dut->chk_ok_i = dut->chk_slot_o >= 64 && s->open && !s->submitted &&
 					s->owner == ctx && off == 16 + s->granted &&
 					off + len <= 16 + s->len;
-		if (dut->chk_ok_i && !dut->chk_write_o)
+		if (env.chk_yes)
+			dut->chk_ok_i = 1;
+		else if (dut->chk_ok_i && !dut->chk_write_o)
 			s->granted += len;
 		tb_eval();
 	} else {
@@ -1074,9 +1086,9 @@ static void latecomers_find_the_slot_closed(void **state)
 		env.rel = env.chk = 100 - 2 * round;
 		env.chk_latency = round % 4;
 		open_slot(s, 1, 600);
-		give(READ, 1, guest(1, 0), 600, true, s, 16, true, round & 1);
-		give(READ, 1, guest(1, 64), 64, true, s, 16, false, true);
-		give(READ, 1, guest(1, 64), 64, true, s, 16, true, true);
+		give(READ, 1, guest(1, 0), 300, true, s, 16, true, round & 1);
+		give(READ, 1, guest(1, 64), 64, true, s, 316, false, true);
+		give(READ, 1, guest(1, 64), 64, true, s, 316, true, true);
 		fill_slot(round, 1u << 9 | 1u << 10, 60);
 		give(WRITE, 9, guest(9, 0), 72, true, round, 4, true, round & 1);
 		give(WRITE, 9, guest(9, 64), 8, true, round, 4, false, true);
@@ -1251,6 +1263,30 @@ static void beats_of_nobody_are_dropped(void **state)
 		env.rogue = false;
 		steps(10);
 	}
+}
+
+// Bytes that the requester delivers before or behind the request's do not land.
+static void bytes_outside_a_request_are_dropped(void **state)
+{
+	(void)state;
+	begin();
+	env.sloppy = true;
+	for (unsigned i = 0; i < 300; i++)
+		give_read(i % NCTX, guest(i % NCTX, tb_below(64)), 1 + tb_below(100),
+			  200 * i + tb_below(64));
+	drain();
+}
+
+// Even if the packet buffer did not mind.
+static void reads_never_fill_the_receive_ring(void **state)
+{
+	(void)state;
+	begin();
+	env.chk_yes = true;
+	open_slot(9, 1, 100);
+	give(READ, 1, guest(1, 0), 100, true, 9, 16, true, true);
+	drain();
+	expect_status(0, GL_DMA_STATUS_OWNER);
 }
 
 // --- Commands at random, all neighbours moody ---
@@ -1530,6 +1566,8 @@ int main(void)
 		TB_TEST(reads_behind_writes_see_them),
 		TB_TEST(sixteen_reads_overlap),
 		TB_TEST(beats_of_nobody_are_dropped),
+		TB_TEST(bytes_outside_a_request_are_dropped),
+		TB_TEST(reads_never_fill_the_receive_ring),
 		TB_TEST(commands_at_random),
 		TB_TEST(keeps_its_pace),
 	};
