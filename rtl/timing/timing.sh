@@ -114,18 +114,21 @@ ff=$(($(count TRELLIS_FF) - wrapper_ff)) bram=$(count DP16KD) mult=$(count MULT1
 latches=$(jq '[.design.num_cells_by_type | to_entries[] | select(.key | test("LATCH")) | .value] | add // 0' "$out/stat.json")
 [ "$latches" = 0 ] || die "$top has $latches latches"
 
-# Where the area goes: flip-flops and look-up tables by the first level of the hierarchy (two when wrapped).
-jq -r --argjson depth "$([ $build_top = "$top" ] && echo 1 || echo 2)" '
-	.modules[] | select(.attributes.top) | .cells | to_entries[] |
-	select(.value.type | test("^(LUT4|TRELLIS_FF|CCU2C|DP16KD|MULT18X18D|TRELLIS_DPR16X4)$")) |
-	(.key | split(".")) as $p |
-	"\(if ($p | length) > $depth then $p[:$depth] | join(".") else "(own)" end) \(.value.type)"' "$out/net.json" |
-	awk '{ n[$1, $2]++; seen[$1] += $2 == "LUT4" ? 1 : 0 }
-		END {
-			for (name in seen)
-				print name, n[name, "LUT4"] + 0, n[name, "CCU2C"] + 0, n[name, "TRELLIS_DPR16X4"] + 0,
-					n[name, "TRELLIS_FF"] + 0, n[name, "DP16KD"] + 0, n[name, "MULT18X18D"] + 0
-		}' | sort -k2,2nr >"$out/area.txt"
+# Where the area goes, by the level of the hierarchy at which no single part has nearly all of it.
+for depth in 1 2 3; do
+	jq -r --argjson depth $depth '
+		.modules[] | select(.attributes.top) | .cells | to_entries[] |
+		select(.value.type | test("^(LUT4|TRELLIS_FF|CCU2C|DP16KD|MULT18X18D|TRELLIS_DPR16X4)$")) |
+		(.key | split(".")) as $p |
+		"\(if ($p | length) > $depth then $p[:$depth] | join(".") else "(own)" end) \(.value.type)"' "$out/net.json" |
+		awk '{ n[$1, $2]++; seen[$1] }
+			END {
+				for (name in seen)
+					print name, n[name, "LUT4"] + 0, n[name, "CCU2C"] + 0, n[name, "TRELLIS_DPR16X4"] + 0,
+						n[name, "TRELLIS_FF"] + 0, n[name, "DP16KD"] + 0, n[name, "MULT18X18D"] + 0
+			}' | sort -k2,2nr >"$out/area.txt"
+	awk -v all="$lut4" '$1 != "(own)" && $2 > 0.8 * all { found = 1 } END { exit !found }' "$out/area.txt" || break
+done
 
 if [ -n "$synth_only" ]; then
 	echo "$label: LUT4 $lut4, CCU2C $ccu2c, DPR16X4 $dpr, wide muxes $mux, FF $ff, DP16KD $bram, MULT18X18D $mult (synthesis, $synth_seconds s)"
