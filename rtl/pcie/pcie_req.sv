@@ -66,11 +66,11 @@ module pcie_req (
     output logic                       idle_o
 );
   // --- Acceptance ---
-  logic                       wf_ready, rf_ready, open, draining;
+  logic                       wf_ready, rf_ready, open, draining, sweep;
   logic                       wf_wr, rf_wr;
   logic [pcie_pkg::SEQ_W-1:0] seq_q;
 
-  assign open        = wf_ready && rf_ready && !flush_i && !draining;
+  assign open        = wf_ready && rf_ready && !flush_i && !draining && !sweep;
   assign m_ready_o   = open;
   assign req_ready_o = open && !m_valid_i;
   assign wf_wr       = open && (m_valid_i || (req_valid_i && req_write_i));
@@ -197,7 +197,9 @@ module pcie_req (
     .fail_ready_o  (fail_ready),
     .fail_status_i (fail_status),
     .rdat_valid_o, .rdat_ready_i, .rdat_id_o, .rdat_off_o, .rdat_data_o, .rdat_be_o, .rdat_last_o, .rdat_status_o,
-    .flight_o, .ev_bad_o, .ev_poisoned_o, .ev_timeout_o, .ev_ur_o, .ev_ca_o,
+    .flight_o,
+    .sweep_o       (sweep),
+    .ev_bad_o, .ev_poisoned_o, .ev_timeout_o, .ev_ur_o, .ev_ca_o,
     .idle_o        (cpl_idle)
   );
 

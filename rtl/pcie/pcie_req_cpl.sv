@@ -12,7 +12,7 @@
 //   al_*, iss_*, arm_*, fail_*, tag_*   see pcie_req_rd (arm_tag_i is also the tag of fail_*)
 //   flush_i          forget all requests: busy tags become quarantined
 //   rdat_*           data of reads, see docs/interfaces.md
-//   flight_o         busy tags
+//   flight_o         busy tags;  sweep_o: tags are being cleared or quarantined, after a reset or flush
 //   ev_bad_o         pulse: completion dropped;  ev_poisoned_o, ev_timeout_o, ev_ur_o, ev_ca_o: a piece failed for that reason
 module pcie_req_cpl (
     input  logic        clk_i,
@@ -50,6 +50,7 @@ module pcie_req_cpl (
     output logic        rdat_last_o,
     output logic [2:0]  rdat_status_o,
     output logic [5:0]  flight_o,
+    output logic        sweep_o,
     output logic        ev_bad_o,
     output logic        ev_poisoned_o,
     output logic        ev_timeout_o,
@@ -68,13 +69,21 @@ module pcie_req_cpl (
   state_e state_q;
 
   // --- Tags ---
-  logic [31:0] busy_q, quar_q;
+  typedef enum logic [1:0] {TAG_FREE, TAG_BUSY, TAG_QUAR} tag_e;
+  logic [1:0]  tag_mem [32];            // a tag_e each
   logic [4:0]  next_q;                  // tag that is looked at for being free
   logic        tag_ok_q;
   logic [4:0]  tag_free_q;
   logic        al;
-  logic        end_busy, to_quar, end_quar, expire;  // of tag_q; of scan_q
+  logic        act;                     // C_ACT has the tag memory for itself
+  logic        end_busy, to_quar, end_quar;  // of tag_q
+  logic        expire;                  // of scan_q
   logic [4:0]  tag_q, scan_q;
+  logic        sweep_q, clear_q;        // after a flush: busy tags become quarantined; after reset: all become free
+  logic [4:0]  sweep_tag_q;
+  logic        tag_we;
+  logic [4:0]  tag_waddr;
+  tag_e        tag_wdata;
 
   // What the next completion of a tag must look like.
   typedef struct packed {
@@ -94,33 +103,50 @@ module pcie_req_cpl (
   assign tag_ok_o   = tag_ok_q;
   assign tag_o      = tag_free_q;
 
+  // One write port: a read being sent comes first, all else waits.
+  always_comb begin
+    tag_we    = arm_i || end_busy || end_quar || expire || sweep_q;
+    tag_waddr = sweep_tag_q;
+    tag_wdata = (!clear_q && tag_mem[sweep_tag_q] != TAG_FREE) ? TAG_QUAR : TAG_FREE;
+    if (arm_i) begin
+      tag_waddr = arm_tag_i;
+      tag_wdata = arm_dead_i ? TAG_QUAR : TAG_BUSY;
+    end else if (!sweep_q && (end_busy || end_quar)) begin
+      tag_waddr = tag_q;
+      tag_wdata = to_quar ? TAG_QUAR : TAG_FREE;
+    end else if (!sweep_q) begin
+      tag_waddr = scan_q;
+      tag_wdata = TAG_FREE;
+    end
+  end
+  assign sweep_o = sweep_q;
+
+  always_ff @(posedge clk_i) begin
+    if (tag_we) tag_mem[tag_waddr] <= tag_wdata;
+    if (rst_i) begin
+      sweep_q     <= 1'b1;
+      clear_q     <= 1'b1;
+      sweep_tag_q <= '0;
+    end else if (flush_i) begin
+      sweep_q     <= 1'b1;
+      sweep_tag_q <= '0;                // with clear_q, the clearing starts again
+    end else if (sweep_q && !arm_i) begin
+      sweep_tag_q <= sweep_tag_q + 5'd1;
+      if (sweep_tag_q == '1) {sweep_q, clear_q} <= 2'b00;
+    end
+  end
+
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      busy_q   <= '0;
-      quar_q   <= '0;
       tag_ok_q <= 1'b0;
       next_q   <= '0;
       flight_o <= '0;
     end else begin
-      if (end_busy) busy_q[tag_q] <= 1'b0;
-      if (to_quar) quar_q[tag_q] <= 1'b1;
-      if (end_quar) quar_q[tag_q] <= 1'b0;
-      if (expire) quar_q[scan_q] <= 1'b0;
-      if (arm_i) begin
-        if (arm_dead_i) quar_q[arm_tag_i] <= 1'b1;
-        else busy_q[arm_tag_i] <= 1'b1;
-      end
-      if (flush_i) begin
-        busy_q <= '0;
-        quar_q <= quar_q | busy_q;
-        if (end_quar) quar_q[tag_q] <= 1'b0;
-        if (arm_i) quar_q[arm_tag_i] <= 1'b1;
-      end
       flight_o <= flush_i ? '0 : flight_o + {5'd0, arm_i && !arm_dead_i} - {5'd0, end_busy};
-      // Look for a free tag, starting behind the one given last: tags rest as long as possible.
-      // Not while a tag is given but its read not sent: it does not look busy yet.
-      if (!tag_ok_q && !al_hold_i) begin
-        tag_ok_q   <= !busy_q[next_q] && !quar_q[next_q];
+      // Look for a free tag, starting behind the one given last: tags rest as long as possible. Not while a tag is given
+      // but its read not sent: it does not look busy yet.
+      if (!tag_ok_q && !al_hold_i && !sweep_q) begin
+        tag_ok_q   <= tag_mem[next_q] == TAG_FREE;
         tag_free_q <= next_q;
         next_q     <= next_q + 5'd1;
       end else if (tag_ok_q && al) begin
@@ -152,6 +178,8 @@ module pcie_req_cpl (
   end
 
   // --- Time-outs: the scanner looks at one tag in four cycles ---
+  tag_e        scan_state;
+  assign scan_state = tag_e'(tag_mem[scan_q]);
   logic [24:0] now_q, since_q, age_q;
   logic [24:0] since_mem [32];
   logic [1:0]  phase_q;
@@ -165,7 +193,7 @@ module pcie_req_cpl (
   assign stamp_we  = arm_i || stamp_quar;
   assign stamp_tag = arm_i ? arm_tag_i : tag_q;
   assign to_valid  = phase_q == 2'd3 && old_q && scan_busy_q && !no_timeout_i;
-  assign expire    = phase_q == 2'd3 && old_q && scan_quar_q && !scan_busy_q;
+  assign expire    = phase_q == 2'd3 && old_q && scan_quar_q && !arm_i && !act && !sweep_q;
 
   always_ff @(posedge clk_i) begin
     if (stamp_we) since_mem[stamp_tag] <= now_q;
@@ -177,8 +205,8 @@ module pcie_req_cpl (
       unique case (phase_q)
         2'd0: begin
           since_q     <= since_mem[scan_q];
-          scan_busy_q <= busy_q[scan_q];
-          scan_quar_q <= quar_q[scan_q];
+          scan_busy_q <= scan_state == TAG_BUSY;
+          scan_quar_q <= scan_state == TAG_QUAR;
           phase_q     <= 2'd1;
         end
         2'd1: begin
@@ -189,13 +217,13 @@ module pcie_req_cpl (
           old_q   <= age_q >= {1'b0, cpl_timeout_i};
           phase_q <= 2'd3;
         end
-        default: if (!to_valid || to_ready) begin
+        default: if (!old_q || (scan_busy_q ? (no_timeout_i || to_ready) : (!scan_quar_q || expire))) begin
           scan_q  <= scan_q + 5'd1;
           phase_q <= 2'd0;
         end
       endcase
       // What was seen is no longer so.
-      if (flush_i || (arm_i && arm_tag_i == scan_q)) phase_q <= 2'd0;
+      if (sweep_q || (arm_i && arm_tag_i == scan_q)) phase_q <= 2'd0;
     end
   end
 
@@ -207,7 +235,7 @@ module pcie_req_cpl (
   logic        lk_q, ep_q, has_data_q, eop_q;
   logic [2:0]  cst_q;                   // completion status
   logic [11:0] bc_q;
-  logic [9:0]  len_q;
+  logic [6:0]  len_q;
   logic [15:0] rid_q;
   logic [2:0]  ctag_q;                  // tag bits that must be 0
   logic [6:0]  lower_q;
@@ -215,30 +243,29 @@ module pcie_req_cpl (
   logic        ev_time_q, ev_fail_q;    // not a completion: a time-out, a read that was not sent
   logic        was_busy_q, was_quar_q, kill_q;
   logic        is_final_q;              // last completion of the piece
-  logic [12:0] full_q;                  // bytes that the payload can hold
-  logic [12:0] bytes_q;                 // bytes of this completion
+  logic [8:0]  full_q;                  // bytes that the payload can hold (at most 256, see pcie_rx)
+  logic [8:0]  bytes_q;                 // bytes of this completion
   logic        len_ok_q, match_q, quar_end_q;
   logic [12:0] off_q;
-  logic [10:0] dws_q;                   // payload DWs not used
-  logic [12:0] words_q;                 // bytes from the first word's start to the end
+  logic [6:0]  dws_q;                   // payload DWs not used
+  logic        need_q;                  // the next word needs a beat
+  logic [8:0]  words_q;                 // bytes from the first word's start to the end
+  logic        endw_q;                  // the next word is the last
   logic        firstw_q;
   logic        last_q;
   logic        take;
 
-  logic [12:0] full, more;
-  assign full = {1'b0, len_q, 2'b00} - {11'd0, lower_q[1:0]};
-  assign more = full_q - t_q.len;
+  logic [12:0] more;
+  assign more = {4'd0, full_q} - t_q.len;
 
   // Beats for the NIC.
   logic        o_valid, o_ready, o_last;
   logic [7:0]  o_be, be_lo, be_hi;
   logic [63:0] o_data;
-  logic        shift, word_need, endw;
+  logic        shift;
   assign shift     = !lower_q[2];
-  assign word_need = !shift || dws_q > 11'd1;
-  assign endw      = words_q <= 13'd8;
   assign be_lo     = firstw_q ? 8'hff << lower_q[2:0] : 8'hff;
-  assign be_hi     = endw ? 8'hff >> (4'd8 - words_q[3:0]) : 8'hff;
+  assign be_hi     = endw_q ? 8'hff >> (4'd8 - words_q[3:0]) : 8'hff;
 
   always_comb begin
     o_valid = 1'b0;
@@ -248,11 +275,11 @@ module pcie_req_cpl (
     if (state_q == C_FIRST) begin       // the word whose only DW came with the header
       o_valid = !kill_q;
       o_data  = {hold_q, 32'd0};
-      o_last  = endw && last_q;
+      o_last  = endw_q && last_q;
     end
     if (state_q == C_DATA) begin
-      o_valid = (!word_need || cq_valid_i) && !kill_q;
-      o_last  = endw && last_q;
+      o_valid = (!need_q || cq_valid_i) && !kill_q;
+      o_last  = endw_q && last_q;
     end
     if (state_q == C_LAST) begin
       o_valid = !kill_q;
@@ -265,7 +292,7 @@ module pcie_req_cpl (
   always_comb begin
     unique case (state_q)
       C_IDLE, C_DW2:   cq_ready_o = (state_q == C_DW2) || !(to_valid || fail_valid_i);
-      C_DATA:          cq_ready_o = word_need && (o_ready || kill_q);
+      C_DATA:          cq_ready_o = need_q && (o_ready || kill_q);
       C_DROP, C_DRAIN: cq_ready_o = !eop_q;
       default:         cq_ready_o = 1'b0;
     endcase
@@ -274,9 +301,7 @@ module pcie_req_cpl (
   assign fail_ready_o = state_q == C_IDLE && fail_valid_i;
   assign to_ready     = state_q == C_IDLE && !fail_valid_i;
 
-  // The stamp memory has one write port: a time-out waits for it.
-  logic act;
-  assign act = state_q == C_ACT && !(ev_time_q && arm_i);
+  assign act = state_q == C_ACT && !arm_i && !sweep_q;
 
   // Ends of pieces and requests.
   assign st_all  = (end_q[8:6] != StOk) ? end_q[8:6] : st_q;
@@ -292,10 +317,10 @@ module pcie_req_cpl (
   // Table updates at the end of a split completion.
   piece_t t_next;
   assign t_next.id    = t_q.id;
-  assign t_next.off   = t_q.off + bytes_q;
-  assign t_next.len   = t_q.len - bytes_q;
+  assign t_next.off   = t_q.off + {4'd0, bytes_q};
+  assign t_next.len   = t_q.len - {4'd0, bytes_q};
   assign t_next.lower = t_q.lower + bytes_q[6:0];
-  assign update       = act && match_q && !is_final_q;
+  assign update       = act && match_q && !is_final_q && !kill_q;
   assign table_we     = update || al;
   assign table_waddr  = update ? tag_q : tag_free_q;
   assign table_wdata  = update ? t_next : {al_id_i, al_off_i, al_len_i, al_lower_i};
@@ -316,11 +341,11 @@ module pcie_req_cpl (
     unique case (state_q)
       C_IDLE: begin
         eop_q      <= 1'b0;
-        kill_q     <= 1'b0;
+        kill_q     <= sweep_q;
         lk_q       <= in_lk;
         has_data_q <= in[30];
         ep_q       <= in[14];
-        len_q      <= in[9:0];
+        len_q      <= in[6:0];
         cst_q      <= in[47:45];
         bc_q       <= in[43:32];
         ev_fail_q  <= fail_valid_i;
@@ -343,9 +368,9 @@ module pcie_req_cpl (
       end
       C_LOOK: begin
         t_q        <= table_mem[tag_q];
-        was_busy_q <= busy_q[tag_q] || ev_fail_q;
-        was_quar_q <= quar_q[tag_q];
-        full_q     <= full;
+        was_busy_q <= tag_mem[tag_q] == TAG_BUSY || ev_fail_q;
+        was_quar_q <= tag_mem[tag_q] == TAG_QUAR;
+        full_q     <= {len_q, 2'b00} - {7'd0, lower_q[1:0]};
         state_q    <= C_CHECK;
       end
       C_CHECK: begin
@@ -354,7 +379,7 @@ module pcie_req_cpl (
         // full - len is negative (more completions follow), or at most 3 (the last DW is not used up)
         len_ok_q   <= more[12] || more <= 13'd3;
         is_final_q <= !more[12];
-        bytes_q    <= more[12] ? full_q : t_q.len;
+        bytes_q    <= more[12] ? full_q : t_q.len[8:0];
         match_q    <= was_busy_q && !lk_q && rid_q == reqid_i && ctag_q == '0;
         quar_end_q <= 1'b0;
         if (ev_time_q || ev_fail_q) begin
@@ -377,14 +402,16 @@ module pcie_req_cpl (
           st_q <= StPoisoned;
         end
         // The last completion of a quarantined tag: an error, or no more bytes to come than it brings.
-        quar_end_q <= was_quar_q && !was_busy_q && rid_q == reqid_i && ctag_q == '0 &&
-                      (cst_q != pcie_pkg::CPL_SC || {1'b0, bc_q} <= full_q);
+        quar_end_q <= (was_quar_q || (was_busy_q && kill_q)) && rid_q == reqid_i && ctag_q == '0 &&
+                      (cst_q != pcie_pkg::CPL_SC || {1'b0, bc_q} <= {4'd0, full_q});
         state_q    <= C_ACT;
       end
       C_ACT: if (act) begin
         off_q    <= t_q.off;
-        dws_q    <= {1'b0, len_q};
-        words_q  <= bytes_q + {10'd0, lower_q[2:0]};
+        dws_q    <= len_q;
+        need_q   <= !shift || len_q > 7'd1;
+        words_q  <= bytes_q + {6'd0, lower_q[2:0]};
+        endw_q   <= bytes_q + {6'd0, lower_q[2:0]} <= 9'd8;
         firstw_q <= 1'b1;
         last_q   <= is_final_q && is_last;
         st_q     <= st_all;
@@ -407,15 +434,17 @@ module pcie_req_cpl (
       C_FIRST, C_DATA: if (take) begin
         firstw_q <= 1'b0;
         off_q    <= off_q + (firstw_q ? 13'd8 - {10'd0, lower_q[2:0]} : 13'd8);
-        words_q  <= words_q - 13'd8;
-        dws_q    <= dws_q - ((state_q == C_FIRST) ? 11'd1 : 11'd2);
+        words_q  <= words_q - 9'd8;
+        endw_q   <= words_q <= 9'd16;
+        dws_q    <= dws_q - 7'd2;       // C_FIRST comes without shift, where it does not count
+        need_q   <= !shift || dws_q > 7'd3;
         hold_q   <= in[63:32];
-        state_q  <= endw ? C_DRAIN : C_DATA;
+        state_q  <= endw_q ? C_DRAIN : C_DATA;
       end
       C_LAST: if (take) state_q <= (ev_time_q || ev_fail_q) ? C_IDLE : C_DRAIN;
       default: if (eop_q || (cq_valid_i && in_eop)) state_q <= C_IDLE;  // C_DROP, C_DRAIN: the rest of the TLP
     endcase
-    if (flush_i && state_q != C_IDLE) kill_q <= 1'b1;
+    if (flush_i) kill_q <= 1'b1;
     if (rst_i) begin
       state_q <= C_IDLE;
       kill_q  <= 1'b0;
@@ -440,5 +469,5 @@ module pcie_req_cpl (
     .rd_data_o  ({rdat_id_o, rdat_off_o, rdat_data_o, rdat_be_o, rdat_last_o, rdat_status_o}),
     .level_o    (level)
   );
-  assign idle_o = state_q == C_IDLE && !cq_valid_i && flight_o == '0 && level == '0;
+  assign idle_o = state_q == C_IDLE && !sweep_q && !cq_valid_i && flight_o == '0 && level == '0;
 endmodule

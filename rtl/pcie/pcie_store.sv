@@ -28,8 +28,8 @@ module pcie_store #(
   localparam logic [DEPTH_LOG2:0] Most = (DEPTH_LOG2 + 1)'(2 ** DEPTH_LOG2 - 8);
 
   // One bit more than the address: full and empty differ.
-  logic [DEPTH_LOG2:0] wptr_q, cptr_q, rptr_q;
-  logic [DEPTH_LOG2:0] waddr, wnext, cptr_d, rptr_d;
+  logic [DEPTH_LOG2:0] wptr_q, cptr_q, rptr_q, rnext_q;  // rnext_q: rptr_q + 1
+  logic [DEPTH_LOG2:0] waddr, wnext, cptr_d;
   logic                mem_empty_q, room_q;
   logic                ram_valid_q, out_valid_q;
   logic [WIDTH-1:0]    ram_data, out_data_q;
@@ -41,14 +41,13 @@ module pcie_store #(
   assign out_load = !out_valid_q || rd_ready_i;
   assign ram_load = !ram_valid_q || out_load;
   assign pop      = ram_load && !mem_empty_q;
-  assign rptr_d   = pop ? rptr_q + One : rptr_q;
 
   lib_ram_sdp #(.WIDTH(WIDTH), .DEPTH(2**DEPTH_LOG2)) u_ram (
     .clk_i,
     .we_i    (wr_i),
     .waddr_i (waddr[DEPTH_LOG2-1:0]),
     .wdata_i (wr_data_i),
-    .re_i    (pop),
+    .re_i    (ram_load),
     .raddr_i (rptr_q[DEPTH_LOG2-1:0]),
     .rdata_o (ram_data)
   );
@@ -58,6 +57,7 @@ module pcie_store #(
       wptr_q      <= '0;
       cptr_q      <= '0;
       rptr_q      <= '0;
+      rnext_q     <= One;
       mem_empty_q <= 1'b1;
       room_q      <= 1'b0;
       ram_valid_q <= 1'b0;
@@ -65,8 +65,12 @@ module pcie_store #(
     end else begin
       if (wr_i) wptr_q <= wnext;
       cptr_q      <= cptr_d;
-      rptr_q      <= rptr_d;
-      mem_empty_q <= cptr_q == rptr_d;  // sees a commit one cycle late, which is early enough
+      if (pop) begin
+        rptr_q  <= rnext_q;
+        rnext_q <= rnext_q + One;
+      end
+      // Sees a commit one cycle late, which is early enough. pop comes late: it only chooses.
+      mem_empty_q <= pop ? cptr_q == rnext_q : cptr_q == rptr_q;
       room_q      <= (wptr_q - rptr_q) <= Most;
       if (ram_load) ram_valid_q <= !mem_empty_q;
       if (out_load) out_valid_q <= ram_valid_q;
