@@ -342,7 +342,9 @@ static bool refill(struct gls_guest *g)
 		uint32_t piece[RANDOM_PIECES + 1];
 		unsigned pieces = 1;
 		piece[0] = g->rx_bytes;
-		if (g->c.random_layout && !gls_below(g->s, 4)) {
+		/* Buffers that are merged are single descriptors, as Linux's are. */
+		if (g->c.random_layout && g->rx_bytes >= GL_HDR_LEN + g->frame_max &&
+		    !gls_below(g->s, 4)) {
 			pieces = cut(g->s, g->rx_bytes, 2 + gls_below(g->s, 3), piece);
 		} else if (!g->c.random_layout && g->c.chain > 1 && g->rx_bytes > 4096) {
 			/* Linux without mergeable buffers and a large MTU: the header, then pages. */

@@ -8,6 +8,7 @@ struct gls *nic;
 struct gls_guest *guest[PORTS];
 struct net_counts net;
 uint64_t net_seed = 0x6c61e5;
+unsigned net_gap = 2000;
 
 struct frame {
 	struct frame *next;
@@ -57,7 +58,9 @@ static void problem(const char *format, ...)
 
 void net_mac(unsigned port, uint8_t mac[6])
 {
-	const uint8_t base[6] = { 0x02, 0x47, 0x4c, 0, (uint8_t)(port == WIRE), (uint8_t)(port + 1) };
+	const uint8_t base[6] = {
+		0x02, 0x47, 0x4c, 0, (uint8_t)(port == WIRE), (uint8_t)(port + 1)
+	};
 	memcpy(mac, base, 6);
 }
 
@@ -77,7 +80,8 @@ static bool vlan_fits(uint32_t control, const uint8_t *f, size_t bytes)
 	if (!(control & SW(VLAN_ACCESS)))
 		return true;
 	return bytes >= 16 && f[12] == 0x81 && f[13] == 0x00 &&
-	       (unsigned)((f[14] & 15) << 8 | f[15]) == (control & GL_BAR0_SW_CONTROL_VID_MASK) >> GL_BAR0_SW_CONTROL_VID_LSB;
+	       (unsigned)((f[14] & 15) << 8 | f[15]) ==
+		       (control & GL_BAR0_SW_CONTROL_VID_MASK) >> GL_BAR0_SW_CONTROL_VID_LSB;
 }
 
 static bool takes(unsigned p, const uint8_t *f, size_t bytes)
@@ -96,13 +100,15 @@ static uint64_t switched(unsigned from, const uint8_t *f, size_t bytes)
 {
 	uint64_t to = 0;
 	uint32_t c = from == WIRE ? 0 : ports[from].control;
-	if (from != WIRE && (!(c & SW(ENABLE)) || !vlan_fits(c, f, bytes) || (port_of(f + 6) != from && !(c & SW(ANY_SOURCE)))))
+	if (from != WIRE && (!(c & SW(ENABLE)) || !vlan_fits(c, f, bytes) ||
+			     (port_of(f + 6) != from && !(c & SW(ANY_SOURCE)))))
 		return 0;
 	bool unicast = false;
 	for (unsigned p = 0; p < WIRE; p++) {
 		if (p != from && takes(p, f, bytes))
 			to |= 1ull << p;
-		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p && vlan_fits(ports[p].control, f, bytes))
+		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p &&
+		    vlan_fits(ports[p].control, f, bytes))
 			unicast = true;
 	}
 	if (from != WIRE && c & SW(TO_WIRE) && (f[0] & 1 || !unicast))
@@ -183,16 +189,19 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 			f = f->next, skip++;
 		if (!f) {
 			size_t at = 0;
-			while (at < bytes && at < flow->first->bytes && octet[at] == flow->first->octet[at])
+			while (at < bytes && at < flow->first->bytes &&
+			       octet[at] == flow->first->octet[at])
 				at++;
 			net.wrong++;
-			problem("port %u got a frame of %zu bytes from port %u that differs at byte %zu (%zu bytes were sent)", to,
-				bytes, from, at, flow->first->bytes);
+			problem("port %u got a frame of %zu bytes from port %u that differs at "
+				"byte %zu (%zu bytes were sent)",
+				to, bytes, from, at, flow->first->bytes);
 			if (ports[from].lossy || ports[to].lossy)
 				return;
 		} else if (!ports[from].lossy && !ports[to].lossy) {
 			net.lost += skip;
-			problem("port %u did not get %u frames from port %u, but a later one", to, skip, from);
+			problem("port %u did not get %u frames from port %u, but a later one", to,
+				skip, from);
 		}
 		while (f && skip--)
 			forget(from, to);
@@ -215,7 +224,8 @@ static void wire_got(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok)
 	arrived(WIRE, frame, bytes);
 }
 
-void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t from[6], unsigned vid)
+void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t from[6],
+	       unsigned vid)
 {
 	uint64_t r = 0;
 	for (size_t i = 0; i < bytes; i++) {
@@ -290,10 +300,15 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 	ports[context].lossy = false;
 	ports[context].window = 32;
 	/* A ring must take what may be under way, or frames are dropped rightly. */
-	unsigned size = c.queue_size ? c.queue_size : 256, buffer = c.rx_buffer ? c.rx_buffer : 1536;
-	unsigned buffers = ((c.mtu ? c.mtu : 1500) + 30 + buffer - 1) / buffer * (c.random_layout ? 4 : 1);
+	unsigned size = c.queue_size ? c.queue_size : 256,
+		 buffer = c.rx_buffer ? c.rx_buffer : 1536;
+	unsigned buffers =
+		((c.mtu ? c.mtu : 1500) + 30 + buffer - 1) / buffer * (c.random_layout ? 4 : 1);
 	if (size / buffers < 2 * ports[context].window)
 		ports[context].window = size / buffers / 2 ? size / buffers / 2 : 1;
+	/* The firmware keeps at most 8 frames of a context that wait for descriptors; more of them at memory speed are dropped. */
+	if (buffers > 1 && ports[context].window > 8)
+		ports[context].window = 8;
 	/* Frames are dropped, and counted, until the firmware has seen DRIVER_OK and read descriptors. */
 	gls_run(nic, 5000);
 	return guest[context];
@@ -350,7 +365,8 @@ void net_check(void)
 		if (guest[p] && gls_guest_faults(guest[p], text, sizeof(text)))
 			fail_msg("guest %u: %s", p, text);
 	if (net.wrong || net.lost || net.strange)
-		fail_msg("%u frames wrong, %u lost, %u strange: %s", net.wrong, net.lost, net.strange, first_problem);
+		fail_msg("%u frames wrong, %u lost, %u strange: %s", net.wrong, net.lost,
+			 net.strange, first_problem);
 }
 
 void net_drain(void)
@@ -363,8 +379,10 @@ void net_drain(void)
 		for (unsigned from = 0; from < PORTS; from++)
 			for (unsigned to = 0; to < PORTS; to++)
 				if (flows[from][to].first && !ports[to].lossy && !ports[from].lossy)
-					problem("a frame of %zu bytes from port %u to port %u, and %u in all, did not arrive",
-						flows[from][to].first->bytes, from, to, must_arrive());
+					problem("a frame of %zu bytes from port %u to port %u, and "
+						"%u in all, did not arrive",
+						flows[from][to].first->bytes, from, to,
+						must_arrive());
 	if (first_problem[0]) {
 		net_check();
 		fail_msg("%s", first_problem);
@@ -400,9 +418,10 @@ void net_traffic_among(uint64_t set, unsigned frames, size_t most)
 			sent++;
 			idle = 0;
 		} else if (++idle > 40000) {
-			fail_msg("no port can send any more, %u frames under way; %s", net_pending(PORTS), first_problem);
+			fail_msg("no port can send any more, %u frames under way; %s",
+				 net_pending(PORTS), first_problem);
 		}
-		gls_run(nic, net_below(4) ? net_below(200) : net_below(2000));
+		gls_run(nic, net_below(4) ? net_below(net_gap / 10) : net_below(net_gap));
 	}
 }
 
@@ -434,7 +453,8 @@ unsigned net_needs_reset(unsigned context)
 	for (unsigned i = 0; i < 400; i++) {
 		uint32_t status = net_status(context);
 		if (status & 0x40)
-			return (status & GL_BAR0_CTX_STATUS_REASON_MASK) >> GL_BAR0_CTX_STATUS_REASON_LSB;
+			return (status & GL_BAR0_CTX_STATUS_REASON_MASK) >>
+			       GL_BAR0_CTX_STATUS_REASON_LSB;
 		gls_run(nic, 500);
 	}
 	return GL_RESET_REASON_NONE;
@@ -477,7 +497,8 @@ static void show_counters(void)
 		if (names[i] && gls_stat(nic, i))
 			printf("# %s %llu\n", names[i], (unsigned long long)gls_stat(nic, i));
 	for (unsigned c = 0; c < WIRE; c++)
-		for (unsigned i = 0; guest[c] && i < sizeof(context_names) / sizeof(context_names[0]); i++)
+		for (unsigned i = 0;
+		     guest[c] && i < sizeof(context_names) / sizeof(context_names[0]); i++)
 			if (context_names[i] && gls_context_stat(nic, c, i))
 				printf("# context %u %s %llu\n", c, context_names[i],
 				       (unsigned long long)gls_context_stat(nic, c, i));
@@ -492,8 +513,9 @@ int net_teardown(void **state)
 		show_counters();
 		char text[4096];
 		gls_log(nic, text, sizeof(text));
-		printf("# %llu cycles, %llu simulated; firmware's log:\n%s\n", (unsigned long long)gls_now(nic),
-		       (unsigned long long)gls_simulated(nic), text);
+		printf("# %llu cycles, %llu simulated; firmware's log:\n%s\n",
+		       (unsigned long long)gls_now(nic), (unsigned long long)gls_simulated(nic),
+		       text);
 	}
 	for (unsigned p = 0; p < WIRE; p++)
 		gls_guest_free(guest[p]);

@@ -38,17 +38,18 @@
 #include "guestlane_regs.h"
 #include "gl_mbox.h"
 
-#define WIRE  32u /* the port that is no guest */
-#define PORTS 33u
+#define WIRE   32u /* the port that is no guest */
+#define PORTS  33u
 #define NOBODY 99u /* a destination that no port has */
 
-#define SW(bit) GL_BAR0_SW_CONTROL_##bit##_MASK
-#define SW_USUAL (SW(ENABLE) | SW(BROADCAST) | SW(MULTICAST) | SW(TO_WIRE))
+#define SW(bit)	     GL_BAR0_SW_CONTROL_##bit##_MASK
+#define SW_USUAL     (SW(ENABLE) | SW(BROADCAST) | SW(MULTICAST) | SW(TO_WIRE))
 #define SW_VLAN(vid) (SW(VLAN_ACCESS) | (uint32_t)(vid) << GL_BAR0_SW_CONTROL_VID_LSB)
 
 extern struct gls *nic;
 extern struct gls_guest *guest[PORTS];
 extern uint64_t net_seed;
+extern unsigned net_gap; /* most cycles between two frames of random traffic (2000) */
 
 /* Counts of this test. */
 extern struct net_counts {
@@ -72,7 +73,8 @@ bool net_send(unsigned from, const void *frame, size_t bytes);
 /* The same with random octets behind the header; waits for room. */
 void net_send_to(unsigned from, unsigned to, size_t bytes);
 /* Builds such a frame. vid: 0 or an 802.1Q tag. */
-void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t from[6], unsigned vid);
+void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t from[6],
+	       unsigned vid);
 /* Frames that have not arrived yet, for one port or PORTS: all. */
 unsigned net_pending(unsigned port);
 /* Runs until everything has arrived; then nothing may be wrong anywhere. */
@@ -95,12 +97,13 @@ unsigned net_needs_reset(unsigned context);
 uint32_t net_capability(uint32_t id);
 
 #define assert_stat(stat, value) assert_int_equal(gls_stat(nic, GL_STAT_##stat), value)
-#define assert_cstat(context, stat, value) assert_int_equal(gls_context_stat(nic, context, GL_CSTAT_##stat), value)
+#define assert_cstat(context, stat, value) \
+	assert_int_equal(gls_context_stat(nic, context, GL_CSTAT_##stat), value)
 
 int net_setup(void **state);
 int net_teardown(void **state);
 void net_main(void);
 #define NET_TEST(function) cmocka_unit_test_setup_teardown(function, net_setup, net_teardown)
-#define NET_RUN(tests) (net_main(), cmocka_run_group_tests(tests, NULL, NULL) ? 1 : 0)
+#define NET_RUN(tests)	   (net_main(), cmocka_run_group_tests(tests, NULL, NULL) ? 1 : 0)
 
 #endif

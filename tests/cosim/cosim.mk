@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Co-simulation tests: C programs that see the NIC through sim/include/guestlane_sim.h only.
 
-COSIM_CHECK := frames
-COSIM_FULL  :=
+
+COSIM_CHECK := frames random
+# Random traffic for longer, with a seed of its own.
+COSIM_FULL  := random-long
 
 COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h
 COSIM_DIR  := $(BUILD)/tests/cosim
@@ -17,6 +19,9 @@ $(COSIM_DIR)/cosim.o: tests/cosim/cosim.c $(COSIM_H) $(REGS_H)
 $(COSIM_DIR)/%: tests/cosim/%.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_LIB) | $(FW_ELF)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(COSIM_DIR)/cosim.o $(COSIM_LINK) -lcmocka
+
+$(COSIM_DIR)/random-long: $(COSIM_DIR)/random
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 40 600\n' >$@ && chmod +x $@
 
 TESTS_CHECK += $(addprefix $(COSIM_DIR)/,$(COSIM_CHECK))
 TESTS_FULL  += $(addprefix $(COSIM_DIR)/,$(COSIM_FULL))

@@ -2,8 +2,9 @@
 // Frames of every size class, each way, over every kind of ring and buffer.
 #include "cosim.h"
 
-static const size_t sizes[] = { 14,  15,  17,  20,  33,  59,  60,   61,   62,	63,   64,   65,	  71,  72,  100, 127, 128,
-				129, 255, 256, 257, 511, 512, 513, 1000, 1023, 1024, 1025, 1500, 1513, 1514, 1515, 1518 };
+static const size_t sizes[] = { 14,  15,  17,	20,   33,   59,	  60,	61,   62,   63,	  64,
+				65,  71,  72,	100,  127,  128,  129,	255,  256,  257,  511,
+				512, 513, 1000, 1023, 1024, 1025, 1500, 1513, 1514, 1515, 1518 };
 #define SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
 static void all_sizes(bool split)
@@ -48,7 +49,8 @@ static void chained(bool split, bool indirect)
 {
 	net_open(&(struct gls_config){ 0 });
 	for (unsigned c = 0; c < 2; c++)
-		net_guest(c, &(struct gls_guest_config){ .split = split, .indirect = indirect, .chain = c ? 8 : 2 });
+		net_guest(c, &(struct gls_guest_config){
+				     .split = split, .indirect = indirect, .chain = c ? 8 : 2 });
 	for (unsigned i = 0; i < SIZES; i += 2) {
 		net_send_to(0, 1, sizes[i]);
 		net_send_to(1, WIRE, sizes[i]);
@@ -108,10 +110,14 @@ static void mergeable_buffers_split(void **state)
 
 static void jumbo(bool split, bool no_mergeable)
 {
-	static const size_t big[] = { 1514, 1536, 2048, 4095, 4096, 4097, 5000, 8192, 8999, 9000, 9014 };
+	static const size_t big[] = { 1514, 1536, 2048, 4095, 4096, 4097,
+				      5000, 8192, 8999, 9000, 9014 };
 	net_open(&(struct gls_config){ 0 });
 	for (unsigned c = 0; c < 2; c++)
-		net_guest(c, &(struct gls_guest_config){ .split = split, .mtu = 9000, .no_mergeable = no_mergeable, .chain = 3,
+		net_guest(c, &(struct gls_guest_config){ .split = split,
+							 .mtu = 9000,
+							 .no_mergeable = no_mergeable,
+							 .chain = 3,
 							 .indirect = c });
 	for (unsigned i = 0; i < sizeof(big) / sizeof(big[0]); i++) {
 		net_send_to(0, 1, big[i]);
@@ -156,7 +162,9 @@ static void in_order_rings(void **state)
 	(void)state;
 	net_open(&(struct gls_config){ 0 });
 	for (unsigned c = 0; c < 4; c++)
-		net_guest(c, &(struct gls_guest_config){ .in_order = true, .split = c & 1, .rx_buffer = c & 2 ? 400 : 0,
+		net_guest(c, &(struct gls_guest_config){ .in_order = true,
+							 .split = c & 1,
+							 .rx_buffer = c & 2 ? 400 : 0,
 							 .chain = c & 2 ? 3 : 1 });
 	net_traffic(200, 1514);
 	net_drain();

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random traffic over random ring layouts, with back-pressure, latency jitter, split and reordered completions: every frame arrives, once,
+// right and in order of its flow. `random N` runs N rounds, each with another seed.
+#include "cosim.h"
+
+#define CONTEXTS 6
+static unsigned rounds = 3, frames = 250;
+
+static unsigned choice(unsigned n, const unsigned *list)
+{
+	return list[net_below(n)];
+}
+
+static void one_round(void)
+{
+	static const unsigned latencies[] = { 20, 100, 100, 300, 800 };
+	static const unsigned payloads[] = { 128, 256 };
+	static const unsigned requests[] = { 128, 256, 512, 1024, 4096 };
+	static const unsigned stalls[] = { 0, 0, 10, 50, 80 };
+	static const unsigned links[] = { 0, 0, 64, 40 };
+	static const unsigned sizes[] = { 8, 16, 32, 64, 128, 256, 256, 256 };
+	static const unsigned buffers[] = { 0, 0, 0, 128, 256, 600, 2048, 4096 };
+	struct gls_config c = {
+		.seed = 1 + net_below(1u << 31),
+		.latency = choice(5, latencies),
+		.latency_jitter = net_below(2) ? net_below(400) : 0,
+		.out_of_order = net_below(2),
+		.split = net_below(2),
+		.link_bytes = choice(4, links),
+		.tx_stall_percent = choice(5, stalls),
+		.max_payload = choice(2, payloads),
+		.max_read_request = choice(5, requests),
+		.irq_latency = 1 + net_below(600),
+	};
+	static const unsigned gaps[] = { 10, 200, 2000 };
+	net_gap = choice(3, gaps);
+	bool jumbo = !net_below(3);
+	net_open(&c);
+	for (unsigned i = 0; i < CONTEXTS; i++) {
+		struct gls_guest_config g = {
+			.split = net_below(2),
+			.no_mergeable = !net_below(4),
+			.event_idx = net_below(2),
+			.indirect = net_below(2),
+			.in_order = !net_below(4),
+			.tx_interrupts = net_below(2),
+			.queue_size = choice(8, sizes),
+			.rx_buffer = choice(8, buffers),
+			.chain = 1 + net_below(8),
+			.random_layout = net_below(4) != 0,
+			.mtu = jumbo ? 9000 : 1500,
+			.memory = jumbo ? 6u << 20 : 0,
+			.memory_at = 4096ull * (1 + net_below(1u << 30)),
+		};
+		/* A frame takes at most 16 merged buffers. */
+		if (g.rx_buffer && g.rx_buffer < g.mtu / 15u)
+			g.rx_buffer = 600;
+		/* The largest frame and one more must fit the ring. */
+		unsigned need = 2 * (g.mtu + 30) / (g.rx_buffer ? g.rx_buffer : 1536) + 2;
+		if (g.queue_size < 4 * need && !g.no_mergeable)
+			g.queue_size = 256;
+		if (!g.split && net_below(2))
+			g.queue_size -= net_below(g.queue_size / 4);
+		net_guest(i, &g);
+	}
+	net_traffic(frames, jumbo ? 9014 : 1514);
+	net_drain();
+}
+
+static void random_traffic(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < rounds; i++) {
+		uint64_t seed = net_seed;
+		printf("# round with SEED=0x%llx\n", (unsigned long long)seed);
+		one_round();
+		printf("# %u frames sent, %u arrived, cycle %llu\n", net.sent, net.arrived,
+		       (unsigned long long)gls_now(nic));
+		net_teardown(NULL);
+		net_seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		net_setup(NULL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = { NET_TEST(random_traffic) };
+	if (argc > 1)
+		rounds = (unsigned)strtoul(argv[1], NULL, 0);
+	if (argc > 2)
+		frames = (unsigned)strtoul(argv[2], NULL, 0);
+	return NET_RUN(tests);
+}
