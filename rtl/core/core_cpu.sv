@@ -108,15 +108,20 @@ module core_cpu #(
   // F: fetch address
   // ---------------------------------------------------------------------------------------------------------
 
+  logic [31:0] reset_pc;  // a signal, so that a simulator can start elsewhere
+  assign reset_pc = RESET_PC;
+
   logic [31:0] pc_q;  // next sequential address
-  logic rd_branch_q, rd_jalr_q, rd_serial_q, rd_trap_q;  // one-hot, one cycle each
+  logic rd_eq_q, rd_lt_q, rd_jal_q, rd_jalr_q, rd_serial_q, rd_trap_q;  // at most one, for one cycle
+  logic rd_target;
   logic [31:0] rd_serial_pc_q, rd_trap_pc_q;
   logic [31:0] m1_target_q;  // pc + immediate of the branch or jump in M1
   logic [31:0] m1_addr_q;    // rs1 + immediate: data address, or target of jalr
 
-  assign redirect = rd_branch_q | rd_jalr_q | rd_serial_q | rd_trap_q;
+  assign rd_target = rd_eq_q | rd_lt_q | rd_jal_q;
+  assign redirect = rd_target | rd_jalr_q | rd_serial_q | rd_trap_q;
   assign imem_en_o = redirect | x_step;
-  assign imem_addr_o = ({32{~redirect}} & pc_q) | ({32{rd_branch_q}} & m1_target_q) |
+  assign imem_addr_o = ({32{~redirect}} & pc_q) | ({32{rd_target}} & m1_target_q) |
       ({32{rd_jalr_q}} & {m1_addr_q[31:1], 1'b0}) | ({32{rd_serial_q}} & rd_serial_pc_q) |
       ({32{rd_trap_q}} & rd_trap_pc_q);
 
@@ -131,7 +136,7 @@ module core_cpu #(
     end
     if (flush) d_valid_q <= 1'b0;
     if (rst_i) begin
-      pc_q <= RESET_PC;
+      pc_q <= reset_pc;
       d_valid_q <= 1'b0;
     end
   end
@@ -212,18 +217,23 @@ module core_cpu #(
   fwd_t x_fwd1_q, x_fwd2_q;
   logic [31:0] x_insn_q, x_pc_q, x_imm_q, x_rs1_q, x_rs2_q;
   logic x_ferr_q, x_irq_q;
+  logic [4:0] x_sh_q;  // shift amount
   logic [3:0] x_irq_code_q;
 
   logic irq_take, irq_pending;
   logic [ 3:0] irq_code;
 
   // Operands: AND-OR of the one-hot sources.
-  logic [31:0] m1_res_q, m2_res_q, pw_q;
+  // Two of these three are zero: the selection of the result takes place after the registers.
+  logic [31:0] m1_sum_q, m1_oth_q;
+  logic m1_slt_q;
+  logic [31:0] m1_res, m2_res_q, pw_q;
+  assign m1_res = m1_sum_q | m1_oth_q | {31'd0, m1_slt_q};
   logic [31:0] x_a, x_b;
   assign x_a = ({32{x_fwd1_q.rf}} & x_rs1_q) | ({32{x_fwd1_q.m2}} & m2_res_q) | ({32{x_fwd1_q.w}} & w_data) |
-      ({32{x_fwd1_q.pw}} & pw_q) | ({32{x_fwd1_q.m1}} & m1_res_q) | ({32{x_ctl_q.use_pc}} & x_pc_q);
+      ({32{x_fwd1_q.pw}} & pw_q) | ({32{x_fwd1_q.m1}} & m1_res) | ({32{x_ctl_q.use_pc}} & x_pc_q);
   assign x_b = ({32{x_fwd2_q.rf}} & x_rs2_q) | ({32{x_fwd2_q.m2}} & m2_res_q) | ({32{x_fwd2_q.w}} & w_data) |
-      ({32{x_fwd2_q.pw}} & pw_q) | ({32{x_fwd2_q.m1}} & m1_res_q) | ({32{x_ctl_q.use_imm}} & x_imm_q);
+      ({32{x_fwd2_q.pw}} & pw_q) | ({32{x_fwd2_q.m1}} & m1_res) | ({32{x_ctl_q.use_imm}} & x_imm_q);
 
   // Operands after this cycle, if X stays: early results are captured, late ones move along with their producer.
   logic m1_late_q, m2_late_q;
@@ -255,6 +265,9 @@ module core_cpu #(
     end
     x_rs1_q <= x_step ? d_rs1 : x_a;
     x_rs2_q <= x_step ? d_rs2 : x_b;
+    // Shifts by a register whose value had to be forwarded wait a cycle: the shift amount fans out to the whole
+    // shifter, so it has to come from a register of its own.
+    x_sh_q <= ~x_step ? x_b[4:0] : d_use_rs2 ? d_rs2[4:0] : imem_rdata_i[24:20];
     x_fwd1_q <= x_step ? d_fwd1 : x_fwd1_stay;
     x_fwd2_q <= x_step ? d_fwd2 : x_fwd2_stay;
     if (x_step) x_valid_q <= d_valid_q;
@@ -287,15 +300,16 @@ module core_cpu #(
 
   // Waiting: late operands; SYSTEM and FENCE.I until nothing older is left; wfi until an interrupt is pending;
   // anything behind an instruction that refetches.
-  logic x_late, x_drain, m1_serial_q, w_busy;
+  logic x_late, x_shift, x_drain, m1_serial_q, w_busy;
   assign x_late = ((x_fwd1_q.m1 | x_fwd2_q.m1) & m1_late_q) | ((x_fwd1_q.m2 | x_fwd2_q.m2) & m2_late_q);
+  assign x_shift = x_ctl_q.sh_reg & (x_fwd2_q.m1 | x_fwd2_q.m2 | x_fwd2_q.w | x_fwd2_q.pw);
   assign x_drain = x_ctl_q.serial & (m1_valid_q | m2_valid_q | w_busy);
   logic x_sleep;
   assign x_sleep = x_wfi & ~irq_pending & ~x_irq_q & ~x_ferr_q;
-  assign x_wait = x_valid_q & (x_late | x_drain | x_sleep) | m1_serial_q;
+  assign x_wait = x_valid_q & (x_late | x_shift | x_drain | x_sleep) | m1_serial_q;
   assign sleep_o = x_valid_q & x_sleep & ~x_drain & ~redirect & ~flush;
 
-  logic [31:0] x_res;
+  logic [31:0] x_sum, x_oth;
   logic x_lt, x_eq;
   core_alu #(
       .ZB(ZB)
@@ -305,16 +319,18 @@ module core_cpu #(
       .imm_i(x_ctl_q.use_imm),
       .a_i(x_a),
       .b_i(x_b),
-      .link_i(d_pc_q),  // fetch is sequential: D holds the pc + 4
-      .res_o(x_res),
+      .sh_i(x_sh_q),
+      .sum_o(x_sum),
+      .oth_o(x_oth),
       .lt_o(x_lt),
       .eq_o(x_eq)
   );
 
   logic [31:0] x_addr;
   assign x_addr = x_a + x_imm_q;
-  logic x_taken;
-  assign x_taken = (x_ctl_q.branch & (x_insn_q[12] ^ (x_insn_q[14] ? x_lt : x_eq))) | x_ctl_q.jal;
+  logic x_taken_eq, x_taken_lt;
+  assign x_taken_eq = x_ctl_q.branch_eq & (x_eq ^ x_ctl_q.branch_inv);
+  assign x_taken_lt = x_ctl_q.branch_lt & (x_lt ^ x_ctl_q.branch_inv);
 
   // Data request: byte enables, store data on its lanes, alignment.
   logic [1:0] x_size;
@@ -350,19 +366,28 @@ module core_cpu #(
   // ---------------------------------------------------------------------------------------------------------
 
   logic m1_exc_q, m1_irq_q, m1_misal_q, m1_is_mem_q, m1_we_q, m1_mul_q, m1_div_q, m1_csr_q, m1_mret_q;
-  logic m1_csr2_q;  // second cycle of a CSR instruction
+  logic m1_a_signed_q, m1_b_signed_q;
+  logic m1_link_q;  // result is the return address
+  logic [3:0] m1_csr_phase_q;  // one-hot: decode, read, modify, write
   logic [3:0] m1_code_q, m1_be_q;
   logic [31:0] m1_a_q, m1_b_q, m1_wdata_q, m1_pc_q, m1_insn_q;
 
   always_ff @(posedge clk_i) begin
-    rd_branch_q <= x_go & x_taken & ~x_irq_q & ~x_ferr_q;
-    rd_jalr_q   <= x_go & x_ctl_q.jalr & ~x_irq_q & ~x_ferr_q;
+    // An instruction that traps may redirect as well: nothing comes of it.
+    rd_eq_q   <= x_go & x_taken_eq;
+    rd_lt_q   <= x_go & x_taken_lt;
+    rd_jal_q  <= x_go & x_ctl_q.jal;
+    rd_jalr_q <= x_go & x_ctl_q.jalr;
     if (~mstall) begin
       m1_target_q <= x_pc_q + x_imm_q;
       m1_addr_q <= x_addr;
-      m1_res_q <= x_res;
+      m1_sum_q <= x_ctl_q.sel.add ? x_sum : 32'd0;
+      m1_oth_q <= x_oth;
+      m1_slt_q <= x_ctl_q.sel.slt & x_lt;
       m1_a_q <= x_a;
       m1_b_q <= x_b;
+      m1_a_signed_q <= x_insn_q[13:12] != 2'd3;  // mulhu is unsigned
+      m1_b_signed_q <= ~x_insn_q[13];  // mulhsu, mulhu: unsigned
       m1_wdata_q <= x_wdata;
       m1_be_q <= x_be;
       m1_we_q <= x_ctl_q.store;
@@ -370,12 +395,14 @@ module core_cpu #(
       m1_insn_q <= x_insn_q;
       m1_rd_q <= x_rd_q;
       m1_wen_q <= x_wen_q;
-      m1_late_q <= x_ctl_q.load | x_ctl_q.mul | x_ctl_q.div | x_ctl_q.serial;
+      // A return address is late as well; nobody waits for it, because the jump's target comes three cycles later.
+      m1_late_q <= x_ctl_q.load | x_ctl_q.mul | x_ctl_q.div | x_ctl_q.serial | x_ctl_q.jal | x_ctl_q.jalr;
+      m1_link_q <= x_ctl_q.jal | x_ctl_q.jalr;
       m1_irq_q <= x_irq_q;
       m1_code_q <= x_code;
-      m1_csr2_q <= 1'b0;
+      m1_csr_phase_q <= 4'b0001;
     end else begin
-      m1_csr2_q <= m1_csr_q;
+      m1_csr_phase_q <= {m1_csr_phase_q[2:0], 1'b0};
     end
     // Bits with an effect: cleared with the instruction.
     if (~mstall | flush | rst_i) begin
@@ -395,16 +422,19 @@ module core_cpu #(
   logic m1_tgt_bad, csr_illegal, m1_exc;
   logic [3:0] m1_code;
   logic [31:0] m1_tval;
-  logic m1_jumps_q, m1_jumps_jalr_q;  // a taken branch or jump is in M1
-  assign m1_tgt_bad = (m1_jumps_q & m1_target_q[1]) | (m1_jumps_jalr_q & m1_addr_q[1]);
+  logic m1_jumps_eq_q, m1_jumps_lt_q, m1_jumps_jal_q, m1_jumps_jalr_q, m1_jumps;  // a taken branch or jump is in M1
+  assign m1_jumps = m1_jumps_eq_q | m1_jumps_lt_q | m1_jumps_jal_q;
+  assign m1_tgt_bad = (m1_jumps & m1_target_q[1]) | (m1_jumps_jalr_q & m1_addr_q[1]);
   always_ff @(posedge clk_i) begin
     if (~mstall | flush | rst_i) begin
-      m1_jumps_q <= x_go & x_taken & ~x_exc;
-      m1_jumps_jalr_q <= x_go & x_ctl_q.jalr & ~x_exc;
+      m1_jumps_eq_q <= x_go & x_taken_eq;
+      m1_jumps_lt_q <= x_go & x_taken_lt;
+      m1_jumps_jal_q <= x_go & x_ctl_q.jal;
+      m1_jumps_jalr_q <= x_go & x_ctl_q.jalr;
     end
   end
 
-  assign m1_exc = m1_exc_q | m1_misal_q | m1_tgt_bad | (m1_csr2_q & csr_illegal);
+  assign m1_exc = m1_exc_q | m1_misal_q | m1_tgt_bad | (m1_csr_q & csr_illegal);
   always_comb begin
     m1_code = m1_code_q;
     m1_tval = 32'd0;
@@ -414,8 +444,8 @@ module core_cpu #(
       else m1_tval = m1_pc_q;  // fetch fault, breakpoint
     end else if (m1_tgt_bad) begin
       m1_code = core_pkg::ExcInsnMisaligned;
-      m1_tval = m1_jumps_q ? m1_target_q : {m1_addr_q[31:1], 1'b0};
-    end else if (m1_csr2_q) begin
+      m1_tval = m1_jumps ? m1_target_q : {m1_addr_q[31:1], 1'b0};
+    end else if (m1_csr_q) begin
       m1_code = core_pkg::ExcIllegal;
       m1_tval = m1_insn_q;
     end else begin
@@ -439,6 +469,8 @@ module core_cpu #(
       .clk_i,
       .rst_i,
       .f3_i(m1_insn_q[14:12]),
+      .a_signed_i(m1_a_signed_q),
+      .b_signed_i(m1_b_signed_q),
       .a_i(m1_a_q),
       .b_i(m1_b_q),
       .mul_en_i(~m2_wait),
@@ -450,21 +482,23 @@ module core_cpu #(
 
   assign m2_wait = m2_is_mem_q & ~dmem_rvalid_i;
   assign mstall = m2_wait | (m1_is_mem_q & ~(dmem_valid_o & dmem_ready_i)) | (m1_div_q & ~div_done) |
-      (m1_csr_q & ~m1_csr2_q);
+      (m1_csr_q & ~m1_csr_phase_q[3]);
 
-  // CSR access: read in the first cycle, write in the second.
+  // CSR access, one step per cycle: decode the number, read, compute the new value, write.
+  logic [31:0] m1_next;
+  assign m1_next = m1_pc_q + 32'd4;
   logic m1_step;  // M1 hands a live instruction to M2
   assign m1_step = m1_valid_q & ~mstall & ~flush;
 
-  logic [31:0] csr_rdata, csr_src, csr_wdata, csr_mepc;
+  logic [31:0] csr_rdata, csr_src, csr_wdata_q, csr_mepc;
   logic csr_write;
   assign csr_src = m1_insn_q[14] ? {27'd0, m1_insn_q[19:15]} : m1_a_q;
   assign csr_write = ~m1_insn_q[13] | m1_insn_q[19:15] != 5'd0;
-  always_comb begin
+  always_ff @(posedge clk_i) begin
     unique case (m1_insn_q[13:12])
-      2'd2: csr_wdata = csr_rdata | csr_src;
-      2'd3: csr_wdata = csr_rdata & ~csr_src;
-      default: csr_wdata = csr_src;
+      2'd2: csr_wdata_q <= csr_rdata | csr_src;
+      2'd3: csr_wdata_q <= csr_rdata & ~csr_src;
+      default: csr_wdata_q <= csr_src;
     endcase
   end
 
@@ -480,8 +514,8 @@ module core_cpu #(
       .write_i(csr_write),
       .illegal_o(csr_illegal),
       .rdata_o(csr_rdata),
-      .wr_i(m1_csr2_q & csr_write & ~csr_illegal & m1_step),
-      .wdata_i(csr_wdata),
+      .wr_i(m1_csr_q & csr_write & ~csr_illegal & m1_step),
+      .wdata_i(csr_wdata_q),
       .mret_i(m1_mret_q & m1_step),
       .mepc_o(csr_mepc),
       .trap_i(w_exc_q),
@@ -498,7 +532,7 @@ module core_cpu #(
       .irq_code_o(irq_code),
       .time_i,
       .retire_i(w_valid_q),
-      .event_i({div_event, mem_event, load_use_event, rd_branch_q | rd_jalr_q})
+      .event_i({div_event, mem_event, load_use_event, (rd_target | rd_jalr_q) & ~m1_exc_q})
   );
 
   always_ff @(posedge clk_i) begin
@@ -511,7 +545,7 @@ module core_cpu #(
   // waits behind m1_serial_q, so only D and X have to be discarded; m1_serial_q covers the cycle in between.
   always_ff @(posedge clk_i) begin
     rd_serial_q <= m1_step & m1_serial_q & ~m1_exc & (m1_mret_q | ~m1_csr_q | csr_write);
-    rd_serial_pc_q <= m1_mret_q ? csr_mepc : m1_pc_q + 32'd4;
+    rd_serial_pc_q <= m1_mret_q ? csr_mepc : m1_next;
     if (rst_i) rd_serial_q <= 1'b0;
   end
 
@@ -527,7 +561,7 @@ module core_cpu #(
 
   always_ff @(posedge clk_i) begin
     if (~m2_wait) begin
-      m2_res_q <= m1_csr_q ? csr_rdata : m1_div_q ? div_res : m1_res_q;
+      m2_res_q <= m1_csr_q ? csr_rdata : m1_div_q ? div_res : m1_link_q ? m1_next : m1_res;
       m2_rd_q <= m1_rd_q;
       m2_wen_q <= m1_wen_q & ~m1_exc;
       m2_late_q <= m1_late_q;
@@ -630,7 +664,7 @@ module core_cpu #(
         .x_rs2_i((|x_fwd2_q) & ~x_irq_q & ~x_ferr_q),
         .x_a_i(x_a),
         .x_b_i(x_b),
-        .x_next_i(x_taken ? x_pc_q + x_imm_q : x_ctl_q.jalr ? {x_addr[31:1], 1'b0} : x_pc_q + 32'd4),
+        .x_next_i(x_taken_eq | x_taken_lt | x_ctl_q.jal ? x_pc_q + x_imm_q : x_ctl_q.jalr ? {x_addr[31:1], 1'b0} : x_pc_q + 32'd4),
         .m1_mret_i(m1_mret_q),
         .m1_mepc_i(csr_mepc),
         .m1_mem_i(m1_is_mem_q),

@@ -2,8 +2,9 @@
 // Control and status registers of machine mode (privileged manual 1.12, chapters 2 and 3): trap state,
 // interrupt enables, cycle/instruction counters and four event counters.
 //
-// CSR instructions take two cycles in stage M1: in the first the register is read into rdata_o, in the second
-// (wr_i high) the new value is written.  Nothing older is in flight then, so nothing here is speculative.
+// CSR instructions take four cycles in stage M1, with addr_i and write_i stable: decode (illegal_o is valid afterwards),
+// read (rdata_o is valid afterwards), modify (outside), write (wr_i high).  Nothing older is in flight then, so
+// nothing here is speculative.
 // Traps arrive from stage W; trap_i and wr_i/mret_i are never high together.
 //
 // Writable fields: mstatus.MIE/MPIE (MPP reads 3: there is no other mode), mie.MSIE/MTIE/MEIE,
@@ -21,9 +22,9 @@ module core_csr #(
     // CSR instruction in M1
     input  logic [11:0] addr_i,
     input  logic        write_i,         // the instruction writes (it is not csrrs/csrrc with rs1 = 0)
-    output logic        illegal_o,       // no such CSR, or a write to a read-only one; valid in the second cycle
-    output logic [31:0] rdata_o,         // value before the write; valid in the second cycle
-    input  logic        wr_i,            // second cycle: perform the write
+    output logic        illegal_o,       // no such CSR, or a write to a read-only one
+    output logic [31:0] rdata_o,         // value before the write
+    input  logic        wr_i,            // perform the write
     input  logic [31:0] wdata_i,
     // mret in M1
     input  logic        mret_i,
@@ -59,49 +60,68 @@ module core_csr #(
   logic [3:0][31:0] hpm_q;
   logic [6:0] inhibit_q;
 
-  // Read.  Counters and event selectors 3..31 all exist; those that are not listed below read zero:
+  // Decode.  Counters and event selectors 3..31 all exist; those that are not listed below read zero:
   // [m]hpmcounter3..31[h] (0xb03, 0xb83, 0xc03, 0xc83 and up), mhpmevent3..31 (0x323 and up).
-  logic reads_zero;
-  assign reads_zero = addr_i[4:0] > 5'd2 & ((addr_i[11:8] == 4'hb & addr_i[6:5] == 2'd0) |
-      (addr_i[11:8] == 4'hc & addr_i[6:5] == 2'd0) | addr_i[11:5] == 7'b0011_001);
-  logic [31:0] rdata_d;
-  logic exists_d;
+  typedef struct packed {
+    logic mstatus, misa, mie, mtvec, mcountinhibit, mscratch, mepc, mcause, mtval, mip;
+    logic cycle, cycleh, instret, instreth, tim, timeh, mhartid;
+    logic [3:0] hpm;
+  } sel_t;
+
+  sel_t sel_d, sel_q;
+  logic zero_d;  // exists and reads zero
   always_comb begin
-    rdata_d  = 32'd0;
-    exists_d = 1'b1;
+    sel_d  = '0;
+    zero_d = 1'b0;
     unique case (addr_i)
-      12'h300: rdata_d = {19'd0, 2'b11, 3'd0, mpie_q, 3'd0, mie_q, 3'd0};  // mstatus
-      12'h301: rdata_d = 32'h4000_1100;  // misa: RV32IM
-      12'h304: rdata_d = {20'd0, ie_q[2], 3'd0, ie_q[1], 3'd0, ie_q[0], 3'd0};  // mie
-      12'h305: rdata_d = {mtvec_q, 1'b0, mtvec_vec_q};
-      12'h310: ;  // mstatush
-      12'h320: rdata_d = {25'd0, inhibit_q};  // mcountinhibit
-      12'h340: rdata_d = mscratch_q;
-      12'h341: rdata_d = {mepc_q, 2'd0};
-      12'h342: rdata_d = {cause_irq_q, 27'd0, cause_q};
-      12'h343: rdata_d = mtval_q;
-      12'h344: rdata_d = {20'd0, ip_q[2], 3'd0, ip_q[1], 3'd0, ip_q[0], 3'd0};  // mip
-      12'hb00, 12'hc00: rdata_d = mcycle_q[31:0];
-      12'hb80, 12'hc80: rdata_d = mcycle_q[63:32];
-      12'hb02, 12'hc02: rdata_d = minstret_q[31:0];
-      12'hb82, 12'hc82: rdata_d = minstret_q[63:32];
-      12'hc01: rdata_d = time_i[31:0];
-      12'hc81: rdata_d = time_i[63:32];
-      12'hb03, 12'hc03: rdata_d = hpm_q[0];
-      12'hb04, 12'hc04: rdata_d = hpm_q[1];
-      12'hb05, 12'hc05: rdata_d = hpm_q[2];
-      12'hb06, 12'hc06: rdata_d = hpm_q[3];
-      12'hf11, 12'hf12, 12'hf13, 12'hf15: ;  // mvendorid, marchid, mimpid, mconfigptr
-      12'hf14: rdata_d = HART_ID;
-      default: exists_d = reads_zero;
+      12'h300: sel_d.mstatus = 1'b1;
+      12'h301: sel_d.misa = 1'b1;
+      12'h304: sel_d.mie = 1'b1;
+      12'h305: sel_d.mtvec = 1'b1;
+      12'h320: sel_d.mcountinhibit = 1'b1;
+      12'h340: sel_d.mscratch = 1'b1;
+      12'h341: sel_d.mepc = 1'b1;
+      12'h342: sel_d.mcause = 1'b1;
+      12'h343: sel_d.mtval = 1'b1;
+      12'h344: sel_d.mip = 1'b1;
+      12'hb00, 12'hc00: sel_d.cycle = 1'b1;
+      12'hb80, 12'hc80: sel_d.cycleh = 1'b1;
+      12'hb02, 12'hc02: sel_d.instret = 1'b1;
+      12'hb82, 12'hc82: sel_d.instreth = 1'b1;
+      12'hc01: sel_d.tim = 1'b1;
+      12'hc81: sel_d.timeh = 1'b1;
+      12'hb03, 12'hc03: sel_d.hpm[0] = 1'b1;
+      12'hb04, 12'hc04: sel_d.hpm[1] = 1'b1;
+      12'hb05, 12'hc05: sel_d.hpm[2] = 1'b1;
+      12'hb06, 12'hc06: sel_d.hpm[3] = 1'b1;
+      12'hf14: sel_d.mhartid = 1'b1;
+      12'h310, 12'hf11, 12'hf12, 12'hf13, 12'hf15: zero_d = 1'b1;  // mstatush, vendor, arch, imp, configptr
+      default:
+      zero_d = addr_i[4:0] > 5'd2 & ((addr_i[11:8] == 4'hb & addr_i[6:5] == 2'd0) |
+          (addr_i[11:8] == 4'hc & addr_i[6:5] == 2'd0) | addr_i[11:5] == 7'b0011_001);
     endcase
   end
 
+  // Read.
   logic illegal_q;
   logic [31:0] rdata_q;
   always_ff @(posedge clk_i) begin
-    rdata_q   <= rdata_d;
-    illegal_q <= ~exists_d | (write_i & addr_i[11:10] == 2'b11);
+    sel_q <= sel_d;
+    illegal_q <= (sel_d == '0 & ~zero_d) | (write_i & addr_i[11:10] == 2'b11);
+    rdata_q <= ({32{sel_q.mstatus}} & {19'd0, 2'b11, 3'd0, mpie_q, 3'd0, mie_q, 3'd0}) |
+        ({32{sel_q.misa}} & 32'h4000_1100) |  // RV32IM
+        ({32{sel_q.mie}} & {20'd0, ie_q[2], 3'd0, ie_q[1], 3'd0, ie_q[0], 3'd0}) |
+        ({32{sel_q.mip}} & {20'd0, ip_q[2], 3'd0, ip_q[1], 3'd0, ip_q[0], 3'd0}) |
+        ({32{sel_q.mtvec}} & {mtvec_q, 1'b0, mtvec_vec_q}) |
+        ({32{sel_q.mcountinhibit}} & {25'd0, inhibit_q}) |
+        ({32{sel_q.mscratch}} & mscratch_q) | ({32{sel_q.mepc}} & {mepc_q, 2'd0}) |
+        ({32{sel_q.mcause}} & {cause_irq_q, 27'd0, cause_q}) | ({32{sel_q.mtval}} & mtval_q) |
+        ({32{sel_q.cycle}} & mcycle_q[31:0]) | ({32{sel_q.cycleh}} & mcycle_q[63:32]) |
+        ({32{sel_q.instret}} & minstret_q[31:0]) | ({32{sel_q.instreth}} & minstret_q[63:32]) |
+        ({32{sel_q.tim}} & time_i[31:0]) | ({32{sel_q.timeh}} & time_i[63:32]) |
+        ({32{sel_q.hpm[0]}} & hpm_q[0]) | ({32{sel_q.hpm[1]}} & hpm_q[1]) |
+        ({32{sel_q.hpm[2]}} & hpm_q[2]) | ({32{sel_q.hpm[3]}} & hpm_q[3]) |
+        ({32{sel_q.mhartid}} & HART_ID);
   end
   assign rdata_o   = rdata_q;
   assign illegal_o = illegal_q;
@@ -119,20 +139,17 @@ module core_csr #(
       mie_q  <= mpie_q;
       mpie_q <= 1'b1;
     end else if (wr_i) begin
-      unique case (addr_i)
-        12'h300: {mpie_q, mie_q} <= {wdata_i[7], wdata_i[3]};
-        12'h304: ie_q <= {wdata_i[11], wdata_i[7], wdata_i[3]};
-        12'h305: begin
-          mtvec_q <= wdata_i[0] ? {wdata_i[31:6], 4'd0} : wdata_i[31:2];
-          mtvec_vec_q <= wdata_i[0];
-        end
-        12'h320: inhibit_q <= wdata_i[6:0] & 7'h7d;
-        12'h340: mscratch_q <= wdata_i;
-        12'h341: mepc_q <= wdata_i[31:2];
-        12'h342: {cause_irq_q, cause_q} <= {wdata_i[31], wdata_i[3:0]};
-        12'h343: mtval_q <= wdata_i;
-        default: ;
-      endcase
+      if (sel_q.mstatus) {mpie_q, mie_q} <= {wdata_i[7], wdata_i[3]};
+      if (sel_q.mie) ie_q <= {wdata_i[11], wdata_i[7], wdata_i[3]};
+      if (sel_q.mtvec) begin
+        mtvec_q <= wdata_i[0] ? {wdata_i[31:6], 4'd0} : wdata_i[31:2];
+        mtvec_vec_q <= wdata_i[0];
+      end
+      if (sel_q.mcountinhibit) inhibit_q <= wdata_i[6:0] & 7'h7d;
+      if (sel_q.mscratch) mscratch_q <= wdata_i;
+      if (sel_q.mepc) mepc_q <= wdata_i[31:2];
+      if (sel_q.mcause) {cause_irq_q, cause_q} <= {wdata_i[31], wdata_i[3:0]};
+      if (sel_q.mtval) mtval_q <= wdata_i;
     end
     if (rst_i) begin
       mie_q <= 1'b0;
@@ -189,18 +206,13 @@ module core_csr #(
     hpm_q <= hpm_d;
     if (retire_i) skip_q <= 1'b0;
     if (wr_i) begin
-      unique case (addr_i)
-        12'hb00: mcycle_q[31:0] <= wdata_i;
-        12'hb80: mcycle_q[63:32] <= wdata_i;
-        12'hb02: minstret_q[31:0] <= wdata_i;
-        12'hb82: minstret_q[63:32] <= wdata_i;
-        12'hb03: hpm_q[0] <= wdata_i;
-        12'hb04: hpm_q[1] <= wdata_i;
-        12'hb05: hpm_q[2] <= wdata_i;
-        12'hb06: hpm_q[3] <= wdata_i;
-        default: ;
-      endcase
-      skip_q <= addr_i == 12'hb02 | addr_i == 12'hb82;
+      // (cycle, instret and hpmcounter share the selection, but a write to them is illegal.)
+      if (sel_q.cycle) mcycle_q[31:0] <= wdata_i;
+      if (sel_q.cycleh) mcycle_q[63:32] <= wdata_i;
+      if (sel_q.instret) minstret_q[31:0] <= wdata_i;
+      if (sel_q.instreth) minstret_q[63:32] <= wdata_i;
+      for (int i = 0; i < 4; i++) if (sel_q.hpm[i]) hpm_q[i] <= wdata_i;
+      skip_q <= sel_q.instret | sel_q.instreth;
     end
     if (rst_i) begin
       mcycle_q <= 64'd0;

@@ -65,24 +65,26 @@ module core_decode #(
 
   always_comb begin
     ctl_o = '0;
-    ctl_o.sel.link = insn_i[6];
-    ctl_o.sel.bit1 = zb_bit;
-    ctl_o.sel.lgc = is_alu & ~zb_bit & ~zb_shadd & (f3 == 3'd4 | f3 == 3'd6 | f3 == 3'd7);
-    ctl_o.sel.shift = is_alu & ~zb_bit & ~zb_shadd & (f3[1:0] == 2'd1);
+    ctl_o.sel.zbb = zb_bit;
+    ctl_o.sel.shl = is_alu & ~zb_bit & ~zb_shadd & f3 == 3'd1;
+    ctl_o.sel.shr = is_alu & ~zb_bit & ~zb_shadd & f3 == 3'd5;
     ctl_o.sel.slt = is_alu & ~zb_bit & ~zb_shadd & (f3 == 3'd2 | f3 == 3'd3);
     ctl_o.sel.add = (is_alu & f3 == 3'd0) | (insn_i[4] & insn_i[2]) | zb_shadd;
     ctl_o.use_pc = op == core_pkg::OpAuipc;
     ctl_o.use_imm = ~insn_i[6] & insn_i[4] & (~insn_i[5] | insn_i[2]);
     ctl_o.sub = is_op & insn_i[30] & ~zb_shadd;
     ctl_o.inv_b = zb_inv;
-    ctl_o.lgc_op = f3[1:0] == 2'd3 ? 2'd2 : {1'b0, f3[1]};
-    ctl_o.sh_left = ~f3[2];
+    // xor 4, or 6, and 7
+    ctl_o.lgc_op = is_alu & ~zb_bit & ~zb_shadd & f3[2] & f3 != 3'd5 ? {f3[1], f3[1] ~^ f3[0]} : 2'd0;
+    ctl_o.sh_reg = is_op & f3[1:0] == 2'd1 & ~insn_i[25];
     ctl_o.sh_arith = insn_i[30];
     ctl_o.sh_rotate = zb_rot;
     ctl_o.sh_add = zb_shadd ? f3[2:1] : 2'd0;
     // slt(i)/sltu(i): f3[0]; branches: f3[1]
     ctl_o.cmp_uns = insn_i[6] ? f3[1] : f3[0];
-    ctl_o.branch = op == core_pkg::OpBranch;
+    ctl_o.branch_eq = op == core_pkg::OpBranch & ~f3[2];
+    ctl_o.branch_lt = op == core_pkg::OpBranch & f3[2];
+    ctl_o.branch_inv = f3[0];
     ctl_o.jal = op == core_pkg::OpJal;
     ctl_o.jalr = op == core_pkg::OpJalr;
     ctl_o.load = op == core_pkg::OpLoad;

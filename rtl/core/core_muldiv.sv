@@ -11,6 +11,8 @@ module core_muldiv (
     input  logic        clk_i,
     input  logic        rst_i,
     input  logic [ 2:0] f3_i,       // funct3 of the instruction in M1
+    input  logic        a_signed_i, // multiply: operand is signed
+    input  logic        b_signed_i,
     input  logic [31:0] a_i,
     input  logic [31:0] b_i,
     input  logic        mul_en_i,
@@ -22,8 +24,8 @@ module core_muldiv (
 
   // Four products of 16-bit halves; the upper halves carry a sign bit when their operand is signed.
   logic a_sgn, b_sgn;
-  assign a_sgn = f3_i[1:0] != 2'd3 & a_i[31];  // mulhu: unsigned
-  assign b_sgn = ~f3_i[1] & b_i[31];  // mulhsu, mulhu: unsigned
+  assign a_sgn = a_signed_i & a_i[31];
+  assign b_sgn = b_signed_i & b_i[31];
 
   logic signed [17:0] al, ah, bl, bh;
   assign al = {2'b00, a_i[15:0]};

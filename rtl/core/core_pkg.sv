@@ -32,14 +32,13 @@ package core_pkg;
   localparam logic [4:0] OpJal = 5'b11011;
   localparam logic [4:0] OpSystem = 5'b11100;
 
-  // Which unit of the ALU gives the result.
+  // Which unit of the ALU gives the result; none of them: the logic unit, whose operation may be "zero".
   typedef struct packed {
     logic add;    // adder: add, sub, lui, auipc, sh?add
-    logic lgc;    // and, or, xor and their inverted forms
-    logic shift;  // shifts and rotates
+    logic shl;    // shift or rotate to the left
+    logic shr;    // ... to the right
     logic slt;    // set if less than
-    logic link;   // return address of jal and jalr
-    logic bit1;   // the Zbb unit
+    logic zbb;    // the Zbb unit
   } alu_sel_t;
 
   // Everything the execute stage has to know early in its cycle.  The remaining details (memory access size, CSR
@@ -51,13 +50,15 @@ package core_pkg;
     logic       use_imm;    // operand b is the immediate
     logic       sub;        // adder subtracts
     logic       inv_b;      // logic unit inverts b (andn, orn, xnor)
-    logic [1:0] lgc_op;     // 0 xor, 1 or, 2 and
-    logic       sh_left;
+    logic [1:0] lgc_op;     // 0 zero, 1 xor, 2 or, 3 and
+    logic       sh_reg;     // shift amount is in rs2
     logic       sh_arith;
     logic       sh_rotate;
     logic [1:0] sh_add;     // shift a left by this much before the adder (Zba)
     logic       cmp_uns;    // comparisons are unsigned
-    logic       branch;
+    logic       branch_eq;  // beq, bne
+    logic       branch_lt;  // blt[u], bge[u]
+    logic       branch_inv; // bne, bge[u]
     logic       jal;
     logic       jalr;
     logic       load;

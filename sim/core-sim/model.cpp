@@ -43,12 +43,13 @@ struct model *model_new(uint32_t pc, const char *trace)
 		m->trace->open(trace);
 	}
 	m->top->rst_i = 1;
+	m->top->eval();
+	// The reset address is a constant of the hardware; a simulated program may start anywhere.
+	m->top->rootp->core_cpu__DOT__reset_pc = pc;
 	for (int i = 0; i < 4; i++) {
 		m->top->clk_i = i & 1;
 		eval(m);
 	}
-	// The reset address is a constant of the hardware; a simulated program may start anywhere.
-	m->top->rootp->core_cpu__DOT__pc_q = pc;
 	m->top->rst_i = 0;
 	return m;
 }
