@@ -63,7 +63,7 @@ static bool queue_start(uint32_t ctx, uint32_t queue, uint32_t accepted_lo, uint
 
 	*q = (struct vq){ 0 };
 	q->dma = &shm.queue[index];
-	q->window = q->dma->window;
+	q->window = q->dma->window; /* same place as split_window */
 	q->ctx_cmd = ctx << GL_FWIO_DMA_CMD_CTX_LSB;
 	q->is_tx = (uint8_t)queue;
 	q->data_cookie = COOKIE(COOKIE_DATA, index);
@@ -85,6 +85,13 @@ static bool queue_start(uint32_t ctx, uint32_t queue, uint32_t accepted_lo, uint
 	if (!size || size > GL_QUEUE_SIZE_MAX || q->desc & 15u || q->device & 3u || q->driver & (q->split ? 1u : 3u) ||
 	    (q->split && size & (size - 1u)))
 		return false;
+	q->expect = q->split ? 0 : (uint32_t)DESC_AVAIL << 16;
+	if (!q->is_tx)
+		q->expect |= q->split ? DESC_WRITE : (uint32_t)DESC_WRITE << 16;
+	q->mask = q->split ? SPLIT_MASK : PACKED_MASK;
+	q->wrap = (q->split ? SPLIT_WINDOW : WINDOW) - 1u;
+	q->depth = min_u32(q->wrap + 1u, size);
+	q->flush_at = q->depth / 2 ? q->depth / 2 : 1;
 	q->fetch_wrap = q->used_wrap = 1;
 	q->more = 1;
 	q->live = 1;

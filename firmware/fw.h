@@ -2,13 +2,13 @@
 /*
  * The firmware's own state: contexts, their queues, and what the DMA engine reaches in data memory.
  *
- * How a queue works. Each has a *window* of 16 descriptors in data memory, counted by free-running indexes (entry i is
- * window[i % 16]):
+ * How a queue works. Each has a *window* of 32 descriptors (split ring: 16) in data memory, counted by free-running indexes
+ * (entry i is window[i modulo its size]):
  *
- *     used ........ head ........ scan ........ fetched
- *      | in use, or   | simple and   | read, not a
- *      | done and not | available    | simple one
- *      | written back |              |
+ *     used ........ head ........ lap ........ fetched
+ *      | in use, or   | available,  | available, of the
+ *      | done and not | of this lap | ring's next lap
+ *      | written back | of the ring | (packed)
  *
  * A *round* is one group of DMA commands of a queue of which the last one reports its completion: write used entries back,
  * read the driver's wish for interrupts, read frames (transmit), read the next descriptors. Completions come in command
@@ -33,12 +33,15 @@
 #endif
 #define GL_MAX_VQ (2u * GL_MAX_CTX)
 
-#define WINDOW	    16u /* descriptors kept for a queue */
-#define BURST	    8u	/* descriptors read at once */
-#define FLUSH_AT    8u	/* used entries of a receive queue that are written back at once */
+#define WINDOW	     32u /* descriptors kept for a packed queue */
+#define SPLIT_WINDOW 16u /* the same for a split queue, which needs room for other things */
+#define BURST	     16u /* descriptors read at once, frames sent in a round */
+#define SPLIT_BURST  8u
+#define FLUSH_AT     16u /* used entries of a receive queue that are written back at once (split: 8) */
 #define HEADS	    32u /* available ring entries kept for a split queue */
+#define MERGE_MAX   15u /* receive buffers that a frame may be spread over */
 #define PENDING	    8u	/* frames that may wait for a context's descriptor fetch */
-#define RX_BATCH    8u	/* frames taken per turn of the main loop */
+#define RX_BATCH    16u	/* frames taken per turn of the main loop */
 #define COMP_BATCH  4u	/* completions taken per turn */
 #define CHAIN_SMALL 36u /* descriptors of a chain that the small walkers hold */
 #define SMALL_WALKERS 6u
@@ -78,13 +81,18 @@ struct used_elem {
 
 /* What DMA reads and writes for one queue. */
 struct queue_dma {
-	struct desc window[WINDOW];
-	struct used_elem used[WINDOW]; /* split: elements on their way to the used ring */
-	uint16_t heads[HEADS];	       /* split: available ring entries */
-	uint32_t event;		       /* driver's event suppression, as last read */
-	uint16_t avail_idx;	       /* split: as last read */
-	uint16_t used_idx;	       /* split: value on its way to the used ring */
-	uint32_t avail_event;	       /* split with EVENT_IDX: value on its way to the used ring */
+	union {
+		struct desc window[WINDOW]; /* packed */
+		struct {
+			struct desc split_window[SPLIT_WINDOW];
+			struct used_elem used[SPLIT_WINDOW]; /* on their way to the used ring */
+			uint16_t heads[HEADS];		     /* available ring entries */
+		};
+	};
+	uint32_t event;	      /* driver's event suppression, as last read */
+	uint16_t avail_idx;   /* split: as last read */
+	uint16_t used_idx;    /* split: value on its way to the used ring */
+	uint32_t avail_event; /* split with EVENT_IDX: value on its way to the used ring */
 	uint32_t reserved;
 };
 
@@ -102,7 +110,7 @@ struct shared {
 	uint32_t no_notify;  /* split: flags = NO_NOTIFY */
 	uint32_t scratch[2];
 	/* headers of frames that take n receive buffers: num_buffers = n in the last two bytes */
-	uint32_t header[WINDOW + 1][3];
+	uint32_t header[MERGE_MAX + 1][3];
 };
 static_assert(offsetof(struct shared, response) == GL_MBOX_RESP_OFF, "mailbox response offset");
 static_assert(sizeof(struct shared) < GL_DMEM_SIZE, "DMA reaches 64 KiB of data memory");
@@ -114,25 +122,39 @@ static inline uint32_t dma_off(const void *p)
 	return (uint32_t)((uintptr_t)p - (uintptr_t)&shm);
 }
 
+/* DMA_LOCAL of something in `shm`. On the NIC the address itself will do: the register takes its low 16 bits. */
+static inline uint32_t dma_local(const void *p)
+{
+#ifdef GL_HOST
+	return dma_off(p);
+#else
+	return (uint32_t)p;
+#endif
+}
+
 struct vq {
 	/* receive fast path */
 	uint32_t head;
-	uint32_t fast_end; /* entries before it are simple; equals head while frames are pending or the queue is dead */
+	uint32_t fast_end; /* receive: entries before it may be taken as `expect` says; head while frames are pending or it is dead */
 	struct desc *window;
 	uint32_t used;
 	uint32_t data_cookie;
+	uint32_t expect; /* tail of an available, simple descriptor of this lap, under `mask` */
+	uint32_t mask;
+	uint32_t wrap; /* entries of the window - 1 */
 	uint8_t split;
 	uint8_t in_dirty; /* is in the list of queues with used entries to write */
 	uint8_t busy;	  /* a round is under way */
 	uint8_t live;
+	uint32_t flush_at; /* used receive entries that are written back at once */
+	uint32_t depth;	   /* descriptors to have at once: window or ring, what is smaller */
 	/* rounds */
-	uint32_t scan;
+	uint32_t lap;
 	uint32_t fetched;
-	uint32_t done;	/* transmit: entries whose frame was read */
-	uint32_t fence; /* transmit: becomes done when the round ends */
+	uint32_t done;	  /* transmit: entries whose frame was read */
+	uint32_t fence;	  /* transmit: becomes done when the round ends */
 	uint32_t ctx_cmd; /* context number as in DMA_CMD */
 	uint32_t round_cookie;
-	uint32_t expect; /* packed: tail flags of an available simple descriptor of the last burst */
 	struct queue_dma *dma;
 	uint64_t desc; /* ring addresses (guest DMA addresses) */
 	uint64_t driver;
@@ -141,32 +163,48 @@ struct vq {
 	uint16_t fetch_pos; /* packed: ring position of window entry `fetched` */
 	uint16_t used_pos;  /* packed: ring position of window entry `used` */
 	uint16_t flushed;   /* ring positions passed by the flush of this round */
-	uint8_t fetch_wrap;
+	uint8_t fetch_wrap; /* wrap counters of those positions (virtio 1.2, 2.8.1) */
 	uint8_t used_wrap;
 	uint8_t is_tx;
 	uint8_t event_idx; /* VIRTIO_F_EVENT_IDX */
-	uint8_t indirect;  /* VIRTIO_F_INDIRECT_DESC */
-	uint8_t mergeable; /* VIRTIO_NET_F_MRG_RXBUF */
 	uint8_t fetch_n;   /* descriptors that this round reads */
-	uint8_t heads_n;   /* split: available ring entries that this round reads */
-	uint8_t index_read; /* split: this round reads the available index */
 	uint8_t event_read; /* this round reads the driver's event suppression */
 	uint8_t more;	    /* the ring may hold more descriptors */
-	uint8_t kick;	    /* the driver rang */
+	uint8_t kick;	    /* the driver rang during this round */
+	/* what is rarely looked at */
 	uint8_t quiet;	    /* we told the driver not to ring */
+	uint8_t indirect;   /* VIRTIO_F_INDIRECT_DESC */
+	uint8_t mergeable;  /* VIRTIO_NET_F_MRG_RXBUF */
+	uint8_t heads_n;    /* split: available ring entries that this round reads */
+	uint8_t index_read; /* split: this round reads the available index */
 	uint8_t in_blocked; /* is in the list of queues that wait for packet buffer space or a walker */
 	uint8_t walker;	    /* number + 1 of the walker that follows the chain at head; 0: none */
 	uint8_t long_chain; /* the chain at head needs the big walker */
 	uint8_t pending_n;
 	uint8_t pending_at;
-	uint16_t chains;   /* packed: bit i: window entry i is the head of a chain; its step and skip are in addr_lo, addr_hi */
-	uint16_t merged;   /* packed: bit i: window entry i belongs to the same frame as the one before it */
+	uint32_t chains; /* packed: bit i: window entry i is the head of a chain; its step and skip are in addr_lo, addr_hi */
+	uint32_t merged; /* packed: bit i: window entry i belongs to the same frame as the one before it */
 	uint32_t heads_end; /* split: entries of the available ring read, free-running */
 	uint32_t avail_end; /* split: available index, free-running */
 	uint32_t stamp;	    /* time of the oldest used entry not written back */
 	uint32_t buffers;   /* used since DRIVER_OK */
 	uint32_t pending[PENDING]; /* RX_RECORD values that wait for descriptors */
 };
+
+#define AVAIL_MASK  ((uint32_t)(DESC_AVAIL | DESC_USED) << 16)
+#define PACKED_MASK ((uint32_t)(DESC_AVAIL | DESC_USED | DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << 16)
+#define SPLIT_MASK  ((uint32_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT))
+#define USED_TOGGLE ((uint32_t)DESC_USED << 16)
+
+static inline struct desc *window_at(const struct vq *q, uint32_t entry)
+{
+	return &q->window[entry & q->wrap];
+}
+
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
 
 struct context {
 	uint8_t state; /* enum gl_ctx_state */
@@ -220,7 +258,7 @@ static inline void dma_mem(const struct vq *q, uint32_t op, uint64_t addr, const
 {
 	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
 	fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
-	fwio_write(GL_FWIO_DMA_LOCAL, dma_off(local));
+	fwio_write(GL_FWIO_DMA_LOCAL, dma_local(local));
 	fwio_write(GL_FWIO_DMA_COOKIE, cookie);
 	fwio_write(GL_FWIO_DMA_CMD, len | q->ctx_cmd | op);
 }
@@ -245,16 +283,16 @@ void rx_records(void);
 void doorbell(uint32_t entry);
 void round_done(struct vq *q);
 void service(struct vq *q);
-void scan_window(struct vq *q);
 
 /* queue.c: what is not on the fast path */
 enum deliver { DELIVERED, WAITS, REFUSED };
-enum deliver rx_slow(struct vq *q, uint32_t record);
-void rx_pending(struct vq *q);
+enum deliver rx_deliver(struct vq *q, uint32_t record);
+bool rx_slow(struct vq *q, uint32_t record);
 void rx_drop_pending(struct vq *q, uint32_t counter);
 bool tx_special(struct vq *q);
+bool unavailable(struct vq *q);
 uint32_t flush_slow(struct vq *q, uint32_t end);
-void split_fetch(struct vq *q, uint32_t space, uint32_t notify);
+void split_fetch(struct vq *q, uint32_t space);
 bool split_fetched(struct vq *q);
 void notify_driver_off(struct vq *q);
 void notify_driver_on(struct vq *q);
@@ -289,6 +327,7 @@ extern uint32_t log_level;
 
 /* main.c */
 void fw_init(void);
+_Noreturn void fw_main(void);
 void fw_reset_state(void); /* host tests: as loaded */
 bool fw_step(void);
 void dirty_push(struct vq *q);

@@ -189,8 +189,10 @@ void fw_init(void)
 	shm.notify_on = 0;
 	shm.notify_off = 1u << 16;
 	shm.no_notify = 1;
-	for (uint32_t n = 0; n <= WINDOW; n++) /* bound: WINDOW + 1 */
+	for (uint32_t n = 0; n <= MERGE_MAX; n++) /* bound: MERGE_MAX + 1 */
 		shm.header[n][2] = n << 16;
+	for (uint32_t i = 0; i < GL_MAX_VQ; i++) /* bound: GL_MAX_VQ. The fast path looks before it knows that a queue is dead */
+		vqs[i].window = shm.queue[i].window;
 	fwio_write(GL_FWIO_FW_INFO, dma_off(&shm.info));
 	next_beat = time_now();
 	heartbeat();
@@ -218,10 +220,11 @@ bool fw_step(void)
 	const uint32_t event = fwio_read(GL_FWIO_EVENT) & EVENTS;
 
 	shm.info.loops++;
-	if (event & GL_FWIO_EVENT_RX_MASK)
-		rx_records();
+	/* completions first: they bring the descriptors that received frames need */
 	if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
 		completions();
+	if (event & GL_FWIO_EVENT_RX_MASK)
+		rx_records();
 	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
 		for (uint32_t n = 0; n < 2; n++) { /* bound: 2 */
 			const uint32_t entry = fwio_read(GL_FWIO_DOORBELL);

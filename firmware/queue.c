@@ -40,11 +40,6 @@ struct chain {
 
 enum gather { GATHERED, GATHER_WAIT, GATHER_BROKEN };
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t desc_addr(const struct desc *d)
 {
 	return (uint64_t)d->addr_hi << 32 | d->addr_lo;
@@ -104,12 +99,13 @@ void notify_driver_on(struct vq *q)
 /* --- Split rings: available index -> available ring entries -> descriptors, all three in each round --- */
 
 /* Starts the reads of a round; the last one, of the available index, is the one that is reported. */
-void split_fetch(struct vq *q, uint32_t space, uint32_t notify)
+void split_fetch(struct vq *q, uint32_t space)
 {
 	struct queue_dma *m = q->dma;
-	const uint32_t n = min_u32(min_u32(q->heads_end - q->fetched, BURST), space);
+	const uint32_t n = min_u32(min_u32(q->heads_end - q->fetched, SPLIT_BURST), space);
 
-	for (uint32_t i = 0; i < n;) { /* bound: BURST */
+	dma_room(SPLIT_BURST + 2);
+	for (uint32_t i = 0; i < n;) { /* bound: SPLIT_BURST */
 		const uint32_t at = q->fetched + i;
 		const uint32_t index = m->heads[at % HEADS];
 		uint32_t run = 1;
@@ -118,10 +114,10 @@ void split_fetch(struct vq *q, uint32_t space, uint32_t notify)
 			broken(q, GL_RESET_REASON_BAD_DESC);
 			return;
 		}
-		while (i + run < n && (at + run) % WINDOW && index + run < q->size &&
-		       m->heads[(at + run) % HEADS] == index + run) /* bound: BURST */
+		while (i + run < n && (at + run) % SPLIT_WINDOW && index + run < q->size &&
+		       m->heads[(at + run) % HEADS] == index + run) /* bound: SPLIT_BURST */
 			run++;
-		dma_mem(q, DMA_READ, q->desc + index * sizeof(struct desc), &q->window[at % WINDOW],
+		dma_mem(q, DMA_READ, q->desc + index * sizeof(struct desc), &q->window[at % SPLIT_WINDOW],
 			run * sizeof(struct desc), ring_cookie(q));
 		i += run;
 	}
@@ -137,7 +133,7 @@ void split_fetch(struct vq *q, uint32_t space, uint32_t notify)
 	q->heads_n = (uint8_t)entries;
 
 	q->index_read = 1;
-	dma_mem(q, DMA_READ | notify, q->driver + 2, &m->avail_idx, 2, q->round_cookie);
+	dma_mem(q, DMA_READ | DMA_NOTIFY, q->driver + 2, &m->avail_idx, 2, q->round_cookie);
 }
 
 /* Takes in what the round read. Returns true if the driver has made more available than was read. */
@@ -147,8 +143,9 @@ bool split_fetched(struct vq *q)
 	const uint16_t moved = (uint16_t)(index - (uint16_t)q->avail_end);
 
 	q->fetched += q->fetch_n;
+	q->lap = q->fetched;
 	q->heads_end += q->heads_n;
-	q->fetch_n = q->heads_n = q->index_read = 0;
+	q->heads_n = q->index_read = 0;
 	if ((uint16_t)(index - (uint16_t)q->used) > q->size || moved > q->size) {
 		broken(q, GL_RESET_REASON_BAD_INDEX);
 		return false;
@@ -156,7 +153,6 @@ bool split_fetched(struct vq *q)
 	q->avail_end += moved;
 	if (q->event_idx && moved)
 		q->quiet = 1;
-	scan_window(q);
 	return q->fetched != q->avail_end;
 }
 
@@ -222,8 +218,8 @@ uint32_t flush_slow(struct vq *q, uint32_t end)
 		write_used(q, first, first_pos, n);
 		for (uint32_t i = 0; i < step; i++) { /* bound: WINDOW */
 			const uint32_t bit = 1u << ((used + i) % WINDOW);
-			q->chains &= (uint16_t)~bit;
-			q->merged &= (uint16_t)~bit;
+			q->chains &= ~bit;
+			q->merged &= ~bit;
 		}
 		used += step;
 		pos += skip;
@@ -360,11 +356,52 @@ void walker_done(uint32_t number, uint32_t status)
 	walker_more(w, pos);
 }
 
-/* Ring position of the entry at head (packed). */
-static uint32_t head_pos(const struct vq *q)
+/* Forgets the window's entries from `entry` on (packed): they will be read again. */
+static void cut(struct vq *q, uint32_t entry)
 {
-	const uint32_t back = q->fetched - q->head;
-	return q->fetch_pos >= back ? q->fetch_pos - back : q->fetch_pos + q->size - back;
+	const uint32_t back = q->fetched - entry;
+	uint32_t pos = q->fetch_pos;
+
+	if (pos < back) {
+		pos += q->size;
+		q->fetch_wrap ^= 1;
+	}
+	q->fetch_pos = (uint16_t)(pos - back);
+	q->fetched = entry;
+	if ((int32_t)(q->lap - entry) > 0)
+		q->lap = entry;
+	q->more = 1;
+}
+
+/* Is `entry` a simple, available descriptor of the right direction? */
+static bool simple(const struct vq *q, uint32_t entry)
+{
+	uint32_t expect = q->expect;
+
+	if (!q->split && (int32_t)(entry - q->lap) >= 0)
+		expect ^= AVAIL_MASK;
+	return !((window_at(q, entry)->tail ^ expect) & q->mask);
+}
+
+/*
+ * True if the entry at `entry` turns out not to be available (packed: the driver is still writing it); then it will be read
+ * again.
+ */
+static bool not_available(struct vq *q, uint32_t entry)
+{
+	uint32_t expect = q->expect;
+
+	if ((int32_t)(entry - q->lap) >= 0)
+		expect ^= AVAIL_MASK;
+	if (q->split || !((window_at(q, entry)->tail ^ expect) & AVAIL_MASK))
+		return false;
+	cut(q, entry);
+	return true;
+}
+
+bool unavailable(struct vq *q)
+{
+	return not_available(q, q->head);
 }
 
 /*
@@ -373,7 +410,7 @@ static uint32_t head_pos(const struct vq *q)
  */
 static enum gather gather(struct vq *q, struct chain *c)
 {
-	struct desc *d = &q->window[q->head % WINDOW];
+	struct desc *d = window_at(q, q->head);
 	const uint32_t flags = flags_of(q, d);
 	static struct desc list[WINDOW];
 
@@ -438,7 +475,8 @@ static enum gather gather(struct vq *q, struct chain *c)
 	q->long_chain = 0;
 	if (!q->split) {
 		w->kind = WALK_PACKED;
-		walker_more(w, head_pos(q));
+		const uint32_t back = q->fetched - q->head;
+		walker_more(w, q->fetch_pos >= back ? q->fetch_pos - back : q->fetch_pos + q->size - back);
 		return GATHER_WAIT;
 	}
 	w->kind = WALK_SPLIT;
@@ -455,43 +493,41 @@ static enum gather gather(struct vq *q, struct chain *c)
 	return GATHER_WAIT;
 }
 
-/* The chain at head was used; `written` bytes of it. Moves head and scan behind it. */
+/* The chain at head was used; `written` bytes of it. Moves head behind it. */
 static void chain_used(struct vq *q, const struct chain *c, uint32_t written)
 {
-	const uint32_t at = q->head % WINDOW;
+	struct desc *d = window_at(q, q->head);
 
 	if (q->split) {
-		q->dma->used[at].id = q->dma->heads[q->head % HEADS];
-		q->dma->used[at].len = written;
+		q->dma->used[q->head % SPLIT_WINDOW].id = q->dma->heads[q->head % HEADS];
+		q->dma->used[q->head % SPLIT_WINDOW].len = written;
 		q->head++;
 	} else {
-		struct desc *d = &q->window[at];
 		const uint32_t wrap = d->tail & (uint32_t)DESC_AVAIL << 16;
 		d->len = written;
 		d->tail = c->id | (wrap ? DESC_AVAIL | DESC_USED : 0u) << 16 | (q->is_tx ? 0u : DESC_WRITE) << 16;
 		if (c->skip > 1) {
 			d->addr_lo = c->step;
 			d->addr_hi = c->skip;
-			q->chains |= (uint16_t)(1u << at);
+			q->chains |= 1u << q->head % WINDOW;
 		}
 		if (c->step != c->skip) { /* a walker went beyond the window: read on behind the chain */
-			uint32_t pos = head_pos(q);
-			if (q->fetched - q->head > q->fetch_pos)
-				q->fetch_wrap ^= 1; /* the head lies before the end of the ring */
-			pos += c->skip;
+			cut(q, q->head);
+			uint32_t pos = q->fetch_pos + c->skip;
 			if (pos >= q->size) {
 				pos -= q->size;
 				q->fetch_wrap ^= 1;
 			}
 			q->fetch_pos = (uint16_t)pos;
-			q->fetched = q->head + 1;
-			q->more = 1;
+			q->fetched = q->lap = q->head + 1;
 		}
 		q->head += c->step;
+		if ((int32_t)(q->head - q->lap) > 0) { /* it went on into the ring's next lap */
+			q->expect ^= AVAIL_MASK;
+			q->lap = q->fetched;
+		}
 	}
 	walker_free(q);
-	q->scan = q->head;
-	scan_window(q);
 }
 
 /* Next descriptor of a chain behind `i`, or c->n at its end. */
@@ -596,7 +632,7 @@ static void rx_drop(uint32_t record, uint32_t counter)
 }
 
 /* Writes n bytes of the record's slot from `offset` on to addr. */
-static void rx_write(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n, bool last)
+static void rx_piece(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n, bool last)
 {
 	dma_room(1);
 	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
@@ -610,16 +646,20 @@ static void rx_write(struct vq *q, uint32_t record, uint32_t offset, uint64_t ad
 /* The simple entry at head was used for `written` bytes. */
 static void rx_entry_used(struct vq *q, uint32_t written)
 {
-	const uint32_t at = q->head % WINDOW;
+	struct desc *d = window_at(q, q->head);
 
 	if (q->split) {
-		q->dma->used[at].id = q->dma->heads[q->head % HEADS];
-		q->dma->used[at].len = written;
+		q->dma->used[q->head % SPLIT_WINDOW].id = q->dma->heads[q->head % HEADS];
+		q->dma->used[q->head % SPLIT_WINDOW].len = written;
 	} else {
-		q->window[at].len = written;
-		q->window[at].tail ^= (uint32_t)DESC_USED << 16;
+		d->len = written;
+		d->tail ^= USED_TOGGLE;
 	}
 	q->head++;
+	if ((int32_t)(q->head - q->lap) > 0) {
+		q->expect ^= AVAIL_MASK;
+		q->lap = q->fetched;
+	}
 }
 
 /* Writes one frame into n simple buffers, n > 1 (virtio 1.2, 5.1.6.4). */
@@ -628,8 +668,8 @@ static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
 	uint32_t left = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
 	uint32_t offset = GL_SLOT_DATA;
 
-	for (uint32_t i = 0; i < n; i++) { /* bound: WINDOW */
-		const struct desc *d = &q->window[q->head % WINDOW];
+	for (uint32_t i = 0; i < n; i++) { /* bound: MERGE_MAX */
+		const struct desc *d = window_at(q, q->head);
 		uint64_t addr = desc_addr(d);
 		const uint32_t take = min_u32(d->len, left);
 		uint32_t data = take;
@@ -641,10 +681,10 @@ static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
 			data -= GL_HDR_LEN;
 		}
 		if (data)
-			rx_write(q, record, offset, addr, data, left == 0);
+			rx_piece(q, record, offset, addr, data, left == 0);
 		offset += data;
 		if (i)
-			q->merged |= (uint16_t)(1u << (q->head % WINDOW));
+			q->merged |= 1u << q->head % WINDOW;
 		rx_entry_used(q, take);
 	}
 }
@@ -674,7 +714,7 @@ static enum deliver rx_chain(struct vq *q, uint32_t record)
 	}
 	for (uint32_t i = 0; i < c.n && left; i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
 		const uint32_t n = min_u32(c.list[i].len, left);
-		rx_write(q, record, GL_SLOT_HDR + length - left, desc_addr(&c.list[i]), n, left == n);
+		rx_piece(q, record, GL_SLOT_HDR + length - left, desc_addr(&c.list[i]), n, left == n);
 		left -= n;
 	}
 	chain_used(q, &c, length);
@@ -686,7 +726,7 @@ static enum deliver rx_chain(struct vq *q, uint32_t record)
  * dropped because its buffer is too small (the buffer stays for the next frame). REFUSED: the context is broken; the record is
  * still the caller's.
  */
-static enum deliver rx_deliver(struct vq *q, uint32_t record)
+enum deliver rx_deliver(struct vq *q, uint32_t record)
 {
 	const uint32_t length = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
 	uint32_t total = 0;
@@ -694,10 +734,17 @@ static enum deliver rx_deliver(struct vq *q, uint32_t record)
 
 	if (q->head == q->fetched)
 		return WAITS;
-	if (q->head == q->scan)
-		return rx_chain(q, record);
-	while (total < length && q->head + n != q->scan) { /* bound: WINDOW */
-		const uint32_t len = q->window[(q->head + n) % WINDOW].len;
+	while (total < length && q->head + n != q->fetched && n < MERGE_MAX) { /* bound: MERGE_MAX */
+		const uint32_t entry = q->head + n;
+		const uint32_t len = window_at(q, entry)->len;
+		if (!simple(q, entry)) {
+			if (not_available(q, entry))
+				break;
+			if (!n)
+				return rx_chain(q, record);
+			n = MERGE_MAX; /* a frame is not merged over a chain */
+			break;
+		}
 		if (!len || (q->mergeable && len < GL_HDR_LEN)) {
 			broken(q, GL_RESET_REASON_BAD_LENGTH);
 			return REFUSED;
@@ -707,16 +754,17 @@ static enum deliver rx_deliver(struct vq *q, uint32_t record)
 		if (!q->mergeable)
 			break;
 	}
+	if (!n)
+		return WAITS;
 	if (total < length) {
-		/* Wait for more buffers to merge, unless they cannot come: window full, or a chain follows. */
-		if (q->mergeable && n < WINDOW && q->scan == q->fetched)
-			return WAITS;
+		if (q->mergeable && n < MERGE_MAX && n < q->depth)
+			return WAITS; /* for more buffers */
 		rx_drop(record, GL_CSTAT_RX_DROP_ERROR);
 		return DELIVERED;
 	}
 	if (n == 1) {
-		const struct desc *d = &q->window[q->head % WINDOW];
-		rx_write(q, record, GL_SLOT_HDR, desc_addr(d), length, true);
+		const struct desc *d = window_at(q, q->head);
+		rx_piece(q, record, GL_SLOT_HDR, desc_addr(d), length, true);
 		rx_entry_used(q, length);
 	} else {
 		rx_merge(q, record, n);
@@ -724,60 +772,41 @@ static enum deliver rx_deliver(struct vq *q, uint32_t record)
 	return DELIVERED;
 }
 
-static void rx_note_used(struct vq *q, uint32_t before)
-{
-	if (q->head != before && !q->in_dirty) {
-		q->stamp = time_now();
-		dirty_push(q);
-	}
-}
-
-/* A record that the fast path cannot take. Returns WAITS if it is pending and the queue wants service. */
-enum deliver rx_slow(struct vq *q, uint32_t record)
+/*
+ * A record that the fast path cannot take: delivered, dropped, or pending until there are descriptors. Returns true if the
+ * queue wants service.
+ */
+bool rx_slow(struct vq *q, uint32_t record)
 {
 	const uint32_t before = q->head;
 
 	if (!q->live) {
 		rx_drop(record, GL_CSTAT_RX_DROP_NOTREADY);
-		return DELIVERED;
+		return false;
 	}
 	if (!q->pending_n) {
 		const enum deliver result = rx_deliver(q, record);
-		if (result == DELIVERED) {
-			rx_note_used(q, before);
-			return q->head - q->used >= FLUSH_AT ? WAITS : DELIVERED;
-		}
 		if (result == REFUSED) {
 			rx_drop(record, GL_CSTAT_RX_DROP_NOTREADY);
-			return DELIVERED;
+			return false;
+		}
+		if (result == DELIVERED) {
+			if (q->head != before && !q->in_dirty) {
+				q->stamp = time_now();
+				dirty_push(q);
+			}
+			q->fast_end = q->lap;
+			return q->head - q->used >= q->flush_at;
 		}
 	}
 	if (q->pending_n == PENDING) {
 		rx_drop(record, GL_CSTAT_RX_DROP_NODESC);
-		return WAITS;
+	} else {
+		q->pending[(q->pending_at + q->pending_n) % PENDING] = record;
+		q->pending_n++;
 	}
-	q->pending[(q->pending_at + q->pending_n) % PENDING] = record;
-	q->pending_n++;
 	q->fast_end = q->head;
-	return WAITS;
-}
-
-/* Delivers pending frames as far as descriptors go. */
-void rx_pending(struct vq *q)
-{
-	const uint32_t before = q->head;
-
-	while (q->pending_n) { /* bound: PENDING */
-		const enum deliver result = rx_deliver(q, q->pending[q->pending_at]);
-		if (result != DELIVERED)
-			break;
-		q->pending_at = (q->pending_at + 1u) % PENDING;
-		q->pending_n--;
-	}
-	if (!q->live)
-		return;
-	q->fast_end = q->pending_n ? q->head : q->scan;
-	rx_note_used(q, before);
+	return true;
 }
 
 /* Gives up all pending frames. */
@@ -788,5 +817,5 @@ void rx_drop_pending(struct vq *q, uint32_t counter)
 		q->pending_at = (q->pending_at + 1u) % PENDING;
 		q->pending_n--;
 	}
-	q->fast_end = q->live ? q->scan : q->head;
+	q->fast_end = q->head;
 }

@@ -177,13 +177,30 @@ static void split_one_each_way(void **state)
 	one_each_way(false);
 }
 
+/* Frames for a context whose driver is not there, and for a queue it has not set up, are dropped and counted. */
+static void frames_for_nobody(void **state)
+{
+	(void)state;
+	receive(2, 60, 1);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.cstat[2][GL_CSTAT_RX_DROP_NOTREADY], 1);
+	guest_start(&guests[2], 0, true, 8, 8);
+	model.regs[2][GL_CTX_Q_NUM / 4] = 0;
+	assert_true(model_settle(1000));
+	assert_int_equal(ctxs[2].state, GL_CTX_LIVE);
+	receive(2, 60, 2);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.cstat[2][GL_CSTAT_RX_DROP_NOTREADY], 2);
+	assert_int_equal(model_slots_used(), 0);
+}
+
 /* --- Random traffic --- */
 
 struct flow {
 	uint32_t tx_token, tx_seen, tx_used; /* posted, seen on the wire, given back */
 	uint32_t rx_token, rx_seen;
-	uint64_t pool;
-	uint32_t pool_at;
+	uint64_t pool; /* receive half, transmit half */
+	uint32_t pool_at[2];
 	uint32_t rx_buffer;
 };
 
@@ -208,13 +225,12 @@ static uint32_t tx_len_of(const struct plan *p, uint32_t ctx, uint32_t token)
 	return 18 + x % (p->max_frame - 17);
 }
 
-static uint64_t pool_take(struct flow *f, uint32_t ctx, uint32_t bytes)
+static uint64_t pool_take(struct flow *f, uint32_t queue, uint32_t bytes)
 {
-	(void)ctx;
-	if (f->pool_at + bytes > 480000)
-		f->pool_at = 0;
-	f->pool_at += bytes;
-	return f->pool + f->pool_at - bytes;
+	if (f->pool_at[queue] + bytes > 240000)
+		f->pool_at[queue] = 0;
+	f->pool_at[queue] += bytes;
+	return f->pool + queue * 250000 + f->pool_at[queue] - bytes;
 }
 
 static void refill_rx(struct guest *g, struct flow *f, const struct plan *p)
@@ -230,7 +246,7 @@ static void refill_rx(struct guest *g, struct flow *f, const struct plan *p)
 		if (r->room < p->rx_pieces)
 			break;
 		for (uint32_t k = 0; k < p->rx_pieces; k++)
-			seg[k].addr = pool_take(f, g->ctx, p->rx_len);
+			seg[k].addr = pool_take(f, 0, p->rx_len);
 		if (!ring_add(r, seg, p->rx_pieces, p->indirect && p->rx_pieces > 1, f->rx_buffer++))
 			break;
 	}
@@ -357,7 +373,7 @@ static void traffic(const struct plan *p)
 				if (f->tx_token - f->tx_used >= 16)
 					break; /* the pool of memory holds no more */
 				if (!post_tx(g, len, f->tx_token, 1 + model_rand(p->max_pieces),
-					     p->indirect && model_rand(2), pool_take(f, c, len + 12 + 3 * 40)))
+					     p->indirect && model_rand(2), pool_take(f, 1, len + 12 + 3 * 40)))
 					break;
 				f->tx_token++;
 			}
@@ -385,7 +401,7 @@ static void traffic(const struct plan *p)
 	}
 	if (!model_settle(20000)) {
 		for (uint32_t i = 0; i < 2 * MODEL_CTX; i++)
-			print_message("# queue %u: live %u busy %u head %u scan %u fetched %u used %u more %u walker %u blocked %u pending %u\n", i, vqs[i].live, vqs[i].busy, vqs[i].head, vqs[i].scan, vqs[i].fetched, vqs[i].used, vqs[i].more, vqs[i].walker, vqs[i].in_blocked, vqs[i].pending_n);
+			print_message("# queue %u: live %u busy %u head %u lap %u fetched %u used %u more %u walker %u blocked %u pending %u\n", i, vqs[i].live, vqs[i].busy, vqs[i].head, vqs[i].lap, vqs[i].fetched, vqs[i].used, vqs[i].more, vqs[i].walker, vqs[i].in_blocked, vqs[i].pending_n);
 		fail();
 	}
 	take_wire(flows, p);
@@ -449,7 +465,7 @@ TRAFFIC(split_mergeable, .features = F(GL_FEATURE_MRG_RXBUF), .size_rx = 64, .si
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(packed_one_each_way), TEST(split_one_each_way), TEST(packed_traffic),
+		TEST(packed_one_each_way), TEST(split_one_each_way), TEST(frames_for_nobody),TEST(packed_traffic),
 		TEST(packed_odd_size),	   TEST(packed_tiny_ring),   TEST(packed_event_idx),
 		TEST(packed_chains),	   TEST(packed_long_chains), TEST(packed_indirect),
 		TEST(packed_mergeable),	   TEST(split_traffic),	     TEST(split_tiny_ring),
