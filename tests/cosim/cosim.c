@@ -23,7 +23,7 @@ struct flow {
 
 static struct flow flows[PORTS][PORTS];
 static struct {
-	bool up, lossy;
+	bool up, lossy, hostile;
 	uint32_t control;
 	unsigned pending, window;
 } ports[PORTS];
@@ -151,7 +151,8 @@ bool net_send(unsigned from, const void *frame, size_t bytes)
 		gls_wire_send(nic, frame, bytes, GLS_WIRE_OK);
 	} else {
 		int error = gls_guest_send(guest[from], frame, bytes, true);
-		if (error == -ENOSPC || (error == -ENOTCONN && ports[from].lossy))
+		if (error == -ENOSPC || (error == -ENOTCONN && ports[from].lossy) ||
+		    (error == -EIO && ports[from].hostile))
 			return false;
 		if (error)
 			fail_msg("%s", gls_error(nic));
@@ -177,6 +178,9 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 		if (flows[p][to].first && same(flows[p][to].first, octet, bytes))
 			from = p;
 	if (from == NOBODY || !flows[from][to].first) {
+		/* Who writes rings by hand sends what happens to lie there. */
+		if (from != NOBODY && ports[from].hostile)
+			return;
 		net.strange++;
 		problem("port %u got a frame of %zu bytes that was not sent to it", to, bytes);
 		return;
@@ -187,7 +191,9 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 		const struct frame *f = flow->first;
 		while (f && !same(f, octet, bytes))
 			f = f->next, skip++;
-		if (!f) {
+		if (!f && ports[from].hostile) {
+			return;
+		} else if (!f) {
 			size_t at = 0;
 			while (at < bytes && at < flow->first->bytes &&
 			       octet[at] == flow->first->octet[at])
@@ -268,6 +274,24 @@ void net_send_to(unsigned from, unsigned to, size_t bytes)
 
 /* --- Guests, running, checking ----------------------------------------------------------------------------------------------------- */
 
+/* Whatever happens, the NIC reaches guest memory and the MSI address only (DESIGN.md, invariant 1). */
+static void upstream(void *arg, const uint32_t *dw, size_t count)
+{
+	(void)arg, (void)count;
+	uint32_t type = dw[0] >> 24;
+	if (type != 0x00 && type != 0x20 && type != 0x40 && type != 0x60)
+		return;
+	uint64_t address = type & 0x20 ? (uint64_t)dw[2] << 32 | dw[3] : dw[2];
+	size_t bytes = (dw[0] & 0x3ff ? dw[0] & 0x3ff : 1024) * 4ul;
+	if (type & 0x40 && address >> 20 == 0xfee)
+		return;
+	if (!gls_memory(nic, address & ~3ull, bytes)) {
+		net.strange++;
+		problem("the NIC asks for %zu bytes at 0x%llx, which is no guest's memory", bytes,
+			(unsigned long long)address);
+	}
+}
+
 void net_open(const struct gls_config *config)
 {
 	struct gls_config c = *config;
@@ -280,6 +304,7 @@ void net_open(const struct gls_config *config)
 	if (!nic)
 		fail_msg("%s", gls_error(NULL));
 	gls_on_wire(nic, wire_got, NULL);
+	gls_on_tlp(nic, upstream, NULL);
 	ports[WIRE].up = true;
 	ports[WIRE].window = 64;
 }
@@ -317,6 +342,12 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 void net_lossy(unsigned port)
 {
 	ports[port].lossy = true;
+}
+
+void net_hostile(unsigned port)
+{
+	ports[port].lossy = ports[port].hostile = true;
+	ports[port].window = UINT32_MAX;
 }
 
 void net_window(unsigned port, unsigned frames)
@@ -362,7 +393,7 @@ void net_check(void)
 {
 	char text[2048];
 	for (unsigned p = 0; p < WIRE; p++)
-		if (guest[p] && gls_guest_faults(guest[p], text, sizeof(text)))
+		if (guest[p] && !ports[p].hostile && gls_guest_faults(guest[p], text, sizeof(text)))
 			fail_msg("guest %u: %s", p, text);
 	if (net.wrong || net.lost || net.strange)
 		fail_msg("%u frames wrong, %u lost, %u strange: %s", net.wrong, net.lost,

@@ -63,6 +63,8 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 void net_mac(unsigned port, uint8_t mac[6]);
 /* A port may lose frames from now on (its device is reset); what arrives must still be right. */
 void net_lossy(unsigned port);
+/* The same, and the test writes the guest's rings by hand: what its driver thinks of them does not count. */
+void net_hostile(unsigned port);
 /* Frames for a port that may be under way before net_send() says no (32). */
 void net_window(unsigned port, unsigned frames);
 /* What the switch in C believes of a context. */

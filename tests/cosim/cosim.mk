@@ -2,7 +2,7 @@
 # Co-simulation tests: C programs that see the NIC through sim/include/guestlane_sim.h only.
 
 
-COSIM_CHECK := frames random
+COSIM_CHECK := frames random hostile
 # Random traffic for longer, with a seed of its own.
 COSIM_FULL  := random-long
 
