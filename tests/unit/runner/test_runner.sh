@@ -59,6 +59,12 @@ program endless <<'E2'
 echo "ok 1 - x"
 sleep 60
 E2
+program patient <<'E2'
+#!/bin/sh
+# tests/run: timeout 9
+sleep 3
+printf '1..1\nok 1 - x\n'
+E2
 program skipped <<'E2'
 #!/bin/sh
 echo "1..0 # SKIP not root"
@@ -92,6 +98,8 @@ run ./short
 tap_is "fewer tests than planned is a failure" "$status $last" "1 1 passed, 1 failed, 0 skipped"
 run ./endless
 tap_is "a program that does not end is a failure" "$status $last" "1 1 passed, 1 failed, 0 skipped"
+run ./patient
+tap_is "a script may ask for more time" "$status $last" "0 1 passed, 0 failed, 0 skipped"
 run ./bails
 tap_is "Bail out! is a failure" "$status $last" "1 1 passed, 1 failed, 0 skipped"
 run ./missing
