@@ -37,7 +37,9 @@ module nic_pktbuf_fill #(
 );
 
   // Distributed RAM, read in the cycle of use.
+  (* ram_style = "distributed" *)
   logic [AW-1:0] base [64];   // start of the slot's byte 0 (16 bytes before what is stored)
+  (* ram_style = "distributed" *)
   logic [13:0]   count [64];
 
   // Stage 1: what was read for the word, and the word

@@ -51,6 +51,7 @@ module nic_pktbuf_read #(
   // Byte 14 is the low byte of num_buffers.
   localparam logic [63:0] HdrWord1 = 64'h0001_0000_0000_0000;
 
+  (* ram_style = "distributed" *)
   logic [AW-1:0] base [128];  // distributed RAM: start of the slot's byte 0
 
   // Stages 1 to 4 of the common pipeline (header fetch or DMA) and of the MAC's

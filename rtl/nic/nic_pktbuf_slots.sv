@@ -13,8 +13,9 @@
 //   release     a context gives up its reference, or frees its slot that was never submitted
 //   check       the owner check of the DMA engine
 //
-// New slots are written between two operations. A READ may only be granted for the bytes that
-// follow the last ones granted, so each byte of a slot is granted once.
+// New slots are written when no result is; nothing asks for a slot before it is entered. A READ may
+// only be granted for the bytes that follow the last ones granted, so each byte of a slot is granted
+// once.
 //
 // Tables, in block RAM, by slot number: entry {word, length, owner}, state {live, submitted,
 // references, bytes granted}, bitmap (words of 32 contexts). The bitmap of a slot that is not live is
@@ -149,7 +150,7 @@ module nic_pktbuf_slots #(
   logic               rel_valid, rel_ready;
   logic [6:0]         rel_slot;
   logic [7:0]         rel_ctx;
-  logic [1:0]         reclaim_q;       // something of that ring was freed since the last failure
+  logic [1:0]         reclaim_q;       // the oldest slot of that ring may be free
   logic [1:0]         empty;
   logic [5:0]         rx_tail_q, tx_tail_q;        // oldest slots
 
@@ -183,12 +184,17 @@ module nic_pktbuf_slots #(
   logic       any;
   logic [6:0] slot_q, slot;
   logic [7:0] ctx_q;
-  logic       rx_reclaim, tx_reclaim;
+  logic       rx_reclaim, tx_reclaim, reclaim, rel_pick, chk_pick;
 
   logic [6:0] rx_count_q, tx_count_q;  // slots in the table and not given back
   assign empty      = {tx_count_q == '0, rx_count_q == '0};
   assign rx_reclaim = reclaim_q[0] && !empty[0];
   assign tx_reclaim = reclaim_q[1] && !empty[1];
+  assign rel_pick   = rel_valid && !tx_new_valid_i;    // they may be for the slot that is
+  assign chk_pick   = chk_valid_i && !tx_new_valid_i;  // still to be entered
+  // A long run of reclaims takes turns with releases and checks.
+  assign reclaim    = (rx_reclaim || tx_reclaim) &&
+                      (op_q != OP_RECLAIM || !(rel_pick || chk_pick));
 
   always_comb begin
     any = 1'b1;
@@ -207,16 +213,16 @@ module nic_pktbuf_slots #(
     end else if (item_valid_i) begin
       op   = OP_ITEM;
       slot = item_slot_i;
-    end else if (rx_reclaim || tx_reclaim) begin
+    end else if (reclaim) begin
       op   = OP_RECLAIM;
       slot = rx_reclaim ? {1'b0, rx_tail_q} : {1'b1, tx_tail_q};
-    end else if (rel_valid) begin
+    end else if (rel_pick) begin
       op   = OP_RELEASE;
       slot = rel_slot;
     end else begin
       op   = OP_CHECK;
       slot = chk_slot_i;
-      any  = chk_valid_i;
+      any  = chk_pick;
     end
   end
 
@@ -259,7 +265,7 @@ module nic_pktbuf_slots #(
 
   // --- EXEC ---
   logic        exec, last_word, hit, fits, own, open, drop_ref;
-  logic        rel_free, rel_bad, chk_ok, sub_ok, free;
+  logic        rel_free, rel_bad, chk_ok, sub_ok, free, oldest;
   logic [2:0]  word_q;          // decision: word of the bitmap
   state_t      next;
   logic [31:0] next_map;
@@ -278,6 +284,7 @@ module nic_pktbuf_slots #(
   assign rel_free = !hit && open && own;
   assign rel_bad  = !hit && !(open && own);
   assign sub_ok   = open;
+  assign oldest   = slot_q[5:0] == (slot_q[6] ? tx_tail_q : rx_tail_q);
   assign drop_ref = op_q == OP_DONE || (op_q == OP_RELEASE && hit);
 
   // The slot ends: nobody took it, the last reference went, or its owner gave it up.
@@ -308,7 +315,7 @@ module nic_pktbuf_slots #(
   logic             rx_new, tx_new;
 
   assign sweep          = phase_q == SWEEP;
-  assign new_ok         = phase_q == LATCH || (phase_q == PICK && !wstate_q);
+  assign new_ok         = !sweep && !wstate_q && !count_valid_o;
   assign rx_new_ready_o = new_ok;
   assign tx_new_ready_o = new_ok && !rx_new_valid_i;
   assign rx_new         = rx_new_valid_i && rx_new_ready_o;
@@ -421,8 +428,8 @@ module nic_pktbuf_slots #(
       give_valid_o <= '0;
       freed_o      <= '0;
       if (exec && last_word && free) begin
-        reclaim_q[slot_q[6]] <= 1'b1;
-        freed_o[slot_q[6]]   <= 1'b1;
+        if (oldest) reclaim_q[slot_q[6]] <= 1'b1;
+        freed_o[slot_q[6]] <= 1'b1;
       end
       if (exec && op_q == OP_RECLAIM) begin
         if (state_q.live) reclaim_q[slot_q[6]] <= 1'b0;

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit benches of the packet buffers and the switch (rtl/nic/nic_pktbuf*, rtl/nic/nic_switch*).
+
+PKTBUF_RTL := $(REGS_PKG) $(LIB_RTL) $(wildcard rtl/nic/nic_pktbuf*.sv)
+SWITCH_RTL := $(REGS_PKG) $(LIB_RTL) $(wildcard rtl/nic/nic_switch*.sv)
+
+# 32 contexts as on the board; all 256 with small rings, where everything wraps sooner.
+PKTBUF_TEST := tests/unit/nic/test_pktbuf.cpp
+PKTBUF_256  := -GNCTX=256 -GRING_BYTES=16384 -CFLAGS "-DNCTX=256 -DRING_BYTES=16384"
+$(eval $(call verilator_test,pktbuf,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),))
+$(eval $(call verilator_test,pktbuf_256,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),$(PKTBUF_256)))
+
+$(eval $(call verilator_lint,nic_pktbuf,nic_pktbuf,$(PKTBUF_RTL),))
+$(eval $(call verilator_lint,nic_pktbuf_256,nic_pktbuf,$(PKTBUF_RTL),-GNCTX=256))
+$(eval $(call verilator_lint,nic_switch,nic_switch,$(SWITCH_RTL),))
+$(eval $(call verilator_lint,nic_switch_1,nic_switch,$(SWITCH_RTL),-GNCTX=1))
+$(eval $(call verilator_lint,nic_switch_256,nic_switch,$(SWITCH_RTL),-GNCTX=256))
+FORMAT_SRC += $(PKTBUF_TEST)
