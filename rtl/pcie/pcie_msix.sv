@@ -2,8 +2,8 @@
 // MSI-X: table and pending bit array (BAR4), and the messages (PCI Local Bus 3.0, 6.8.2).
 
 // One state machine serves BAR4 accesses, requests for messages, and the scan that sends what was held by a mask. A vector
-// that may not be sent (its mask, the function mask, MSI-X or bus master off) becomes pending; the scan runs after any table
-// write and whenever messages become allowed. Table at 0, PBA at half of BAR4. After reset and function level reset a
+// that may not be sent (its mask, the function mask, MSI-X or bus master off) becomes pending; it is tried again when its
+// mask is cleared, and all are when messages become allowed. Table at 0, PBA at half of BAR4. After reset and function level reset a
 // sweep sets all mask bits and clears the rest; nothing is served until it ends.
 //
 //   VECTORS        number of vectors;  BAR4_LOG2: size of BAR4
@@ -54,6 +54,7 @@ module pcie_msix #(
   logic [VW+1:0] sweep_q;
   logic [VW-1:0] vec_q;                 // vector under way, or the scan's position
   logic          scan_q;                // vec_q comes from the scan
+  logic          one_q;                 // of this vector only
   logic          kick_q;                // a scan is due
   logic          enable_q;
   logic [VW:0]   pending_q;             // number of pending vectors
@@ -147,7 +148,7 @@ module pcie_msix #(
     ev_sent_o    <= !rst_i && state_q == M_SEND && m_ready_i;
     ev_masked_o  <= !rst_i && set_pba;
     enable_q     <= enable_i;
-    if (tgt_write || (enable_i && !enable_q)) kick_q <= 1'b1;
+    if (enable_i && !enable_q) kick_q <= 1'b1;
     if (set_pba) pending_q <= pending_q + (VW + 1)'(1);
     if (clear_pba) pending_q <= pending_q - (VW + 1)'(1);
 
@@ -159,9 +160,16 @@ module pcie_msix #(
       M_IDLE: begin
         vec_q  <= '0;
         scan_q <= 1'b0;
+        one_q  <= 1'b0;
         addr_q <= tgt_addr_i[BAR4_LOG2-2:2];
         if (tgt_valid_i) begin
           if (!tgt_we_i) state_q <= tgt_addr_i[BAR4_LOG2-1] ? M_PBA : M_TABLE;
+          if (tgt_write && tgt_addr_i[3:2] == 2'd3) begin
+            vec_q   <= tgt_addr_i[VW+3:4];
+            scan_q  <= 1'b1;
+            one_q   <= 1'b1;
+            state_q <= M_CTL;
+          end
         end else if (msix_valid_i) begin
           vec_q <= msix_vector_i[VW-1:0];
           if (msix_vector_i < 9'(VECTORS)) state_q <= M_CTL;
@@ -197,7 +205,7 @@ module pcie_msix #(
       M_DONE: if (m_done_i) state_q <= scan_q ? M_NEXT : M_IDLE;
       default: begin                   // M_NEXT: the scan goes on
         vec_q   <= vec_q + VW'(1);
-        state_q <= (vec_q == Last || !enable_q) ? M_IDLE : M_CTL;
+        state_q <= (one_q || vec_q == Last || !enable_q) ? M_IDLE : M_CTL;
       end
     endcase
 

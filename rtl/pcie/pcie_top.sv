@@ -462,7 +462,10 @@ module pcie_top #(
   end
   assign ev_poisoned_o = rx_poisoned;
 
-  assign idle_o = rx_idle && rq_empty && cq_empty && target_idle && completer_idle && np_level == '0 && msix_idle &&
+  // Not idle either while an event is being told.
+  logic quiet;
+  assign quiet  = !ev_ur_o && !ur_later_q && !ev_malformed_o && !ev_poisoned_o && !ev_bad_cpl_o;
+  assign idle_o = quiet && rx_idle && rq_empty && cq_empty && target_idle && completer_idle && np_level == '0 && msix_idle &&
                   req_idle && ps_empty && tx_idle;
 
 `ifndef SYNTHESIS

@@ -24,7 +24,25 @@ typedef std::vector<uint32_t> dws_t;
 		}                                                                        \
 	} while (0)
 
-enum { KIB = 1024 };
+// What the module was built for, and what follows from it.
+#ifndef NCTX
+#define NCTX 32
+#endif
+constexpr unsigned pow2(unsigned n)
+{
+	unsigned p = 1;
+	while (p < n)
+		p *= 2;
+	return p;
+}
+enum {
+	KIB = 1024,
+	VECTORS = NCTX + 1,
+	BAR0_SIZE = 64 * KIB,
+	BAR2_SIZE = 4 * KIB * pow2(NCTX),
+	PBA = pow2(VECTORS) * 16 > 2 * KIB ? pow2(VECTORS) * 16 : 2 * KIB,
+	BAR4_SIZE = 2 * PBA,
+};
 enum { ST_OK = 0, ST_ABORT = 2, ST_POISONED = 3, ST_TIMEOUT = 4 }; // enum DMA_STATUS
 enum { SC = 0, UR = 1, CRS = 2, CA = 4 };			   // completion status
 
@@ -177,7 +195,6 @@ struct pending_read {
 static std::vector<pending_read> host_pending;
 static fault next_fault; // of the next read, once
 static bool tag_used[32];     // outstanding as far as the NIC can know
-static bool tag_lost[32];     // timed out: will be free again some time
 static uint64_t tag_since[32];
 static unsigned credits, count_bad_expected;
 static uint64_t tgt_reads, tgt_writes;
@@ -265,11 +282,11 @@ static int bar_of(uint64_t addr)
 {
 	if (!host_mem_on)
 		return -1;
-	if (addr >= BAR0_AT && addr < BAR0_AT + 64ull * KIB)
+	if (addr >= BAR0_AT && addr < BAR0_AT + (uint64_t)BAR0_SIZE)
 		return 0;
-	if (addr >= BAR2_AT && addr < BAR2_AT + 128ull * KIB)
+	if (addr >= BAR2_AT && addr < BAR2_AT + (uint64_t)BAR2_SIZE)
 		return 1;
-	if (addr >= BAR4_AT && addr < BAR4_AT + 4ull * KIB)
+	if (addr >= BAR4_AT && addr < BAR4_AT + (uint64_t)BAR4_SIZE)
 		return 2;
 	return -1;
 }
@@ -294,7 +311,7 @@ static void rc_write(uint64_t addr, const dws_t &data, unsigned fbe, unsigned lb
 		tgt_want w = tgt_want();
 		w.be = i == 0 ? fbe : i == data.size() - 1 ? lbe : 15;
 		w.bar = (unsigned)bar;
-		w.addr = (unsigned)((addr + 4 * i) & (bar ? 0x1fffc : 0xfffc));
+		w.addr = (unsigned)((addr + 4 * i) & ((bar ? BAR2_SIZE : BAR0_SIZE) - 4));
 		w.data = data[i];
 		if (w.be) {
 			want_writes.push_back(w);
@@ -358,7 +375,7 @@ static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe,
 		tgt_want w = tgt_want();
 		w.be = i == 0 ? fbe : i == len - 1 ? lbe : 15;
 		w.bar = (unsigned)bar;
-		w.addr = (unsigned)((addr + 4 * i) & (bar ? 0x1fffc : 0xfffc));
+		w.addr = (unsigned)((addr + 4 * i) & ((bar ? BAR2_SIZE : BAR0_SIZE) - 4));
 		w.tag = tag;
 		w.index = i;
 		w.writes_before = writes_wanted;
@@ -947,7 +964,7 @@ static void step(void)
 		a.addr = dut->tgt_addr_o;
 		a.be = dut->tgt_be_o;
 		a.data = dut->tgt_wdata_o;
-		CHECK(a.bar <= 1 && (a.addr & 3) == 0 && a.addr < (a.bar ? 128 * KIB : 64 * KIB), "target access bar %u addr %x", a.bar,
+		CHECK(a.bar <= 1 && (a.addr & 3) == 0 && a.addr < (unsigned)(a.bar ? BAR2_SIZE : BAR0_SIZE), "target access bar %u addr %x", a.bar,
 		      a.addr);
 		CHECK(a.be != 0, "target access without bytes");
 		if (tgt_log_on)
@@ -1091,7 +1108,7 @@ static uint32_t cfg_read(unsigned reg)
 static uint32_t bar_read(uint64_t addr)
 {
 	unsigned tag = rc_read(addr, 1, 15, 0);
-	step_until(np_tab[tag].done, 5000);
+	step_until(np_tab[tag].done, 20000);
 	return np_tab[tag].data[0];
 }
 
@@ -1176,13 +1193,14 @@ static void rc_start(void)
 	cfg_write(0x04, 6, 3);
 	host_mem_on = true;
 	cfg_write(0x50, 1u << 31, 8);
+	step_until(dut->idle_o, 16 * VECTORS + 500); // the MSI-X table has been swept
 }
 
 // No request for a message was forgotten.
 static void check_no_vector_lost(void)
 {
 	for (std::map<unsigned, uint64_t>::iterator i = msi_asked.begin(); i != msi_asked.end(); ++i)
-		CHECK(i->first > 32 || msi_came[i->first] > i->second, "vector %u lost", i->first);
+		CHECK(i->first >= VECTORS || msi_came[i->first] > i->second, "vector %u lost", i->first);
 }
 
 static void nic_write(uint64_t addr, unsigned len)

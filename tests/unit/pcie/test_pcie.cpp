@@ -2,6 +2,11 @@
 // PCI Express transaction layer: every rule on its own, then random traffic of everything at once.
 #include "rc.h"
 
+// How long random traffic goes on.
+#ifndef ROUNDS
+#define ROUNDS 12
+#endif
+
 static void start(void **state)
 {
 	(void)state;
@@ -27,8 +32,8 @@ static void bars_show_their_sizes(void **state)
 		unsigned reg;
 		uint32_t mask, type;
 	} bars[] = {
-		{ 0x10, 0xffff0000, 0 }, { 0x14, 0, 0 },	  { 0x18, 0xfffe0000, 12 }, { 0x1c, 0xffffffff, 0 },
-		{ 0x20, 0xfffff000, 0 }, { 0x24, 0, 0 }, { 0x30, 0, 0 },
+		{ 0x10, 0xffff0000, 0 }, { 0x14, 0, 0 },	  { 0x18, 0u - BAR2_SIZE, 12 }, { 0x1c, 0xffffffff, 0 },
+		{ 0x20, 0u - BAR4_SIZE, 0 }, { 0x24, 0, 0 }, { 0x30, 0, 0 },
 	};
 	start(state);
 	for (unsigned i = 0; i < sizeof bars / sizeof bars[0]; i++) {
@@ -47,11 +52,11 @@ static void bar0_and_bar2_reach_the_targets(void **state)
 	tgt_log_on = true;
 	rc_write32(BAR0_AT + 0x1c, 0x11223344);
 	assert_int_equal(bar_read(BAR0_AT + 0x1c), 0x11223344);
-	rc_write32(BAR2_AT + 0x1f070, 0x55667788);
-	assert_int_equal(bar_read(BAR2_AT + 0x1f070), 0x55667788);
+	rc_write32(BAR2_AT + BAR2_SIZE - 0x90, 0x55667788);
+	assert_int_equal(bar_read(BAR2_AT + BAR2_SIZE - 0x90), 0x55667788);
 	assert_int_equal(tgt_log.size(), 4);
 	assert_true(tgt_log[0].we && tgt_log[0].bar == 0 && tgt_log[0].addr == 0x1c && tgt_log[0].be == 15);
-	assert_true(tgt_log[2].we && tgt_log[2].bar == 1 && tgt_log[2].addr == 0x1f070);
+	assert_true(tgt_log[2].we && tgt_log[2].bar == 1 && tgt_log[2].addr == BAR2_SIZE - 0x90);
 	assert_int_equal(ev.ur + ev.malformed, 0);
 }
 
@@ -105,16 +110,17 @@ static void random_dma(void **state)
 
 static void a_vector_sends_its_message(void **state)
 {
+	const unsigned v = 5 % VECTORS;
 	start(state);
-	rc_write32(BAR4_AT + 16 * 5 + 0, 0xfee01004);
-	rc_write32(BAR4_AT + 16 * 5 + 4, 0x00000001);
-	rc_write32(BAR4_AT + 16 * 5 + 8, 0x00004031);
-	rc_write32(BAR4_AT + 16 * 5 + 12, 0);
-	assert_int_equal(bar_read(BAR4_AT + 16 * 5 + 8), 0x4031);
-	msi_table[5].addr = 0x1fee01004ull;
-	msi_table[5].data = 0x4031;
+	rc_write32(BAR4_AT + 16 * v + 0, 0xfee01004);
+	rc_write32(BAR4_AT + 16 * v + 4, 0x00000001);
+	rc_write32(BAR4_AT + 16 * v + 8, 0x00004031);
+	rc_write32(BAR4_AT + 16 * v + 12, 0);
+	assert_int_equal(bar_read(BAR4_AT + 16 * v + 8), 0x4031);
+	msi_table[v].addr = 0x1fee01004ull;
+	msi_table[v].data = 0x4031;
 	nic_write(0x7000, 200);
-	msix_queue.push_back(5);
+	msix_queue.push_back(v);
 	step_until(msi_got.size() == 1, 2000);
 	settle(1000);
 	assert_int_equal(ev.msix_sent, 1);
@@ -130,9 +136,9 @@ static void capabilities_are_linked(void **state)
 		seen |= 1u << (cfg_read(at) & 31);
 	assert_int_equal(n, 3);
 	assert_int_equal(seen, 1u << 1 | 1u << 0x11 | 1u << 0x10);
-	assert_int_equal(cfg_read(0x50) >> 16 & 0x7ff, 32);    // 33 vectors
+	assert_int_equal(cfg_read(0x50) >> 16 & 0x7ff, VECTORS - 1);
 	assert_int_equal(cfg_read(0x54), 4);		       // table: BAR4, 0
-	assert_int_equal(cfg_read(0x58), 0x804);	       // PBA: BAR4, 2 KiB
+	assert_int_equal(cfg_read(0x58), PBA | 4);	       // PBA: in its second half
 	assert_int_equal(cfg_read(0x60) >> 16 & 0xff, 2);      // endpoint, version 2
 	assert_int_equal(cfg_read(0x64) & 7, 1);	       // 256 bytes
 	assert_int_equal(cfg_read(0x64) >> 28 & 1, 1);	       // function level reset
@@ -191,7 +197,7 @@ static void unsupported_requests_are_answered_so(void **state)
 	rc_read(0x1000, 1, 15, 0);					 // no BAR
 	rc_read(BAR0_AT + 0x10000, 1, 15, 0);
 	rc_read(BAR0_AT - 4, 2, 15, 15);
-	rc_read(BAR2_AT + 0x20000, 4, 12, 1);
+	rc_read(BAR2_AT + BAR2_SIZE, 4, 12, 1);
 	rc_read((1ull << 32) + BAR0_AT, 1, 15, 0);			 // BAR0 is below 4 GiB
 	rc_read(BAR0_AT + 0xff8, 3, 15, 15);				 // crosses 4 KiB
 	rc_read(BAR0_AT, 1, 15, 1);					 // last byte enables of one DW
@@ -199,7 +205,7 @@ static void unsupported_requests_are_answered_so(void **state)
 	rc_read(BAR0_AT, 2, 0, 15);
 	rc_write(BAR0_AT + 0xff8, dws_t(3, 7), 15, 15);
 	rc_write(0x5000, one, 15, 0);
-	rc_write(BAR2_AT + 0x20000, four, 15, 15);
+	rc_write(BAR2_AT + BAR2_SIZE, four, 15, 15);
 	settle(3000);
 	assert_int_equal(ur_wanted - before, 26);
 	assert_int_equal(ev.ur, 26);
@@ -275,7 +281,7 @@ static void every_byte_enable_of_short_requests(void **state)
 	for (unsigned len = 1; len < 4; len++) {
 		for (unsigned be = 0; be < (len == 1 ? 16u : 256u); be++) {
 			for (unsigned at = 0; at < 2; at++) {
-				uint64_t addr = (be & 1 ? BAR0_AT : BAR2_AT) + 0x2078 + 4 * at;
+				uint64_t addr = (be & 1 ? BAR0_AT : BAR2_AT) + 0x78 + 4 * at;
 				dws_t d;
 				for (unsigned i = 0; i < len; i++)
 					d.push_back((uint32_t)tb_rand());
@@ -302,8 +308,8 @@ static void a_zero_length_read_touches_no_target(void **state)
 static void long_reads_are_split_at_128_bytes(void **state)
 {
 	start(state);
-	rc_read(BAR2_AT + 0x1000, 1024, 15, 15);
-	rc_read(BAR2_AT + 0x1ffc, 1, 8, 0);
+	rc_read(BAR2_AT + BAR2_SIZE - 0x1000, 1024, 15, 15);
+	rc_read(BAR2_AT + BAR2_SIZE - 4, 1, 8, 0);
 	rc_read(BAR0_AT + 0x007c, 33, 8, 1);
 	rc_read(BAR0_AT + 0x0000, 32, 15, 15);
 	rc_read(BAR0_AT + 0x0004, 32, 14, 7);
@@ -320,7 +326,7 @@ static void random_target_accesses(void **state)
 		opt.tx_stall = 40 * tb_below(3);
 		opt.rx_gap = 40 * tb_below(3);
 		for (unsigned i = 0; i < 80; i++) {
-			uint64_t base = tb_percent(50) ? BAR0_AT + 0x1000 * tb_below(16) : BAR2_AT + 0x1000 * tb_below(32);
+			uint64_t base = tb_percent(50) ? BAR0_AT + 0x1000 * tb_below(16) : BAR2_AT + 0x1000 * tb_below(NCTX);
 			unsigned dw = tb_below(1024), len = 1 + tb_below(tb_percent(80) ? 8 : 64), fbe, lbe;
 			if (dw + len > 1024 && tb_percent(90))
 				len = 1024 - dw;
@@ -615,48 +621,55 @@ static void the_table_keeps_what_is_written(void **state)
 {
 	start(state);
 	assert_int_equal(bar_read(BAR4_AT + 12), 1); // masked after reset
-	assert_int_equal(bar_read(BAR4_AT + 32 * 16 + 12), 1);
-	for (unsigned i = 0; i < 33 * 4; i++)
+	assert_int_equal(bar_read(BAR4_AT + (VECTORS - 1) * 16 + 12), 1);
+	for (unsigned i = 0; i < VECTORS * 4u; i++)
 		rc_write32(BAR4_AT + 4 * i, i * 0x01234567u);
-	for (unsigned i = 0; i < 33 * 4; i++) {
+	for (unsigned i = 0; i < VECTORS * 4u; i++) {
 		uint32_t want = i * 0x01234567u & ((i & 3) == 0 ? ~3u : (i & 3) == 3 ? 1u : ~0u);
 		assert_int_equal(bar_read(BAR4_AT + 4 * i), want);
 	}
 	rc_write(BAR4_AT + 8, dws_t(1, 0xaabbccdd), 6, 0);
 	assert_int_equal(bar_read(BAR4_AT + 8), (2 * 0x01234567u & 0xff0000ff) | 0x00bbcc00);
-	rc_write32(BAR4_AT + 33 * 16, 0xffffffff); // beyond the table
-	assert_int_equal(bar_read(BAR4_AT + 33 * 16), 0);
-	rc_write32(BAR4_AT + 0x800, 0xffffffff); // the PBA is read-only
-	assert_int_equal(bar_read(BAR4_AT + 0x800), 0);
-	assert_int_equal(bar_read(BAR4_AT + 0x808), 0);
+	rc_write32(BAR4_AT + VECTORS * 16, 0xffffffff); // beyond the table
+	assert_int_equal(bar_read(BAR4_AT + VECTORS * 16), 0);
+	rc_write32(BAR4_AT + PBA, 0xffffffff); // the PBA is read-only
+	assert_int_equal(bar_read(BAR4_AT + PBA), 0);
+	assert_int_equal(bar_read(BAR4_AT + BAR4_SIZE - 4), 0);
 	{ // a read of several entries at once
-		unsigned tag = rc_read(BAR4_AT, 32, 15, 15);
+		unsigned tag = rc_read(BAR4_AT, 8, 15, 15);
 		step_until(np_tab[tag].done, 2000);
 		assert_int_equal(np_tab[tag].data[5], 5 * 0x01234567u);
 	}
 }
 
+// Word of the pending bit array.
+static uint32_t pba(unsigned word)
+{
+	return bar_read(BAR4_AT + PBA + 4 * word);
+}
+
 static void a_masked_vector_is_sent_at_unmask(void **state)
 {
+	const unsigned low = 0, high = VECTORS - 1;
 	start(state);
-	program_vector(7, true);
-	program_vector(32, true);
+	program_vector(low, true);
+	program_vector(high, true);
 	settle(500);
-	msix_queue.push_back(7);
-	msix_queue.push_back(7);
-	msix_queue.push_back(32);
+	msix_queue.push_back(low);
+	msix_queue.push_back(low);
+	msix_queue.push_back(high);
 	steps(200);
 	assert_int_equal(msi_got.size(), 0);
 	assert_int_equal(ev.msix_masked, 2);
-	assert_int_equal(bar_read(BAR4_AT + 0x800), 1u << 7);
-	assert_int_equal(bar_read(BAR4_AT + 0x804), 1);
-	rc_write32(BAR4_AT + 7 * 16 + 12, 0);
-	step_until(msi_got.size() == 1, 500);
-	assert_int_equal(msi_got[0], 7);
-	assert_int_equal(bar_read(BAR4_AT + 0x800), 0);
-	rc_write32(BAR4_AT + 32 * 16 + 12, 0);
-	step_until(msi_got.size() == 2, 500);
-	assert_int_equal(bar_read(BAR4_AT + 0x804), 0);
+	assert_true(pba(0) & 1u << low);
+	assert_true(pba(high / 32) & 1u << high % 32);
+	rc_write32(BAR4_AT + low * 16 + 12, 0);
+	step_until(msi_got.size() == 1, 3 * VECTORS + 500);
+	assert_int_equal(msi_got[0], low);
+	assert_false(pba(0) & 1u << low);
+	rc_write32(BAR4_AT + high * 16 + 12, 0);
+	step_until(msi_got.size() == 2, 3 * VECTORS + 500);
+	assert_int_equal(pba(high / 32), 0);
 	steps(500);
 	assert_int_equal(msi_got.size(), 2);
 	assert_int_equal(ev.msix_sent, 2);
@@ -670,60 +683,62 @@ static void function_mask_enable_and_bus_master_hold_all(void **state)
 		unsigned be;
 	} gate[] = { { 0x50, 0xc0000000, 0x80000000, 8 }, { 0x50, 0, 0x80000000, 8 }, { 0x04, 2, 6, 1 } };
 	start(state);
-	for (unsigned v = 0; v < 33; v++)
+	for (unsigned v = 0; v < VECTORS; v++)
 		program_vector(v, false);
-	settle(5000);
+	settle(100 * VECTORS + 2000);
 	for (unsigned g = 0; g < 3; g++) {
 		msi_got.clear();
 		cfg_write(gate[g].reg, gate[g].off, gate[g].be);
-		for (unsigned v = 0; v < 33; v += 4)
+		unsigned asked = 0;
+		for (unsigned v = 0; v < VECTORS; v += 3, asked++)
 			msix_queue.push_back(v);
-		steps(500);
+		steps(10 * VECTORS);
 		assert_int_equal(msi_got.size(), 0);
-		assert_int_equal(bar_read(BAR4_AT + 0x800), 0x11111111);
-		assert_int_equal(bar_read(BAR4_AT + 0x804), 1);
+		assert_int_equal(pba(0), (uint32_t)(0x249249249ull & ((1ull << (VECTORS < 32 ? VECTORS : 32)) - 1)));
 		cfg_write(gate[g].reg, gate[g].on, gate[g].be);
-		step_until(msi_got.size() == 9, 1000);
-		assert_int_equal(bar_read(BAR4_AT + 0x800), 0);
+		step_until(msi_got.size() == asked, 30 * VECTORS + 500);
+		assert_int_equal(pba(0), 0);
 	}
-	msix_queue.push_back(33); // no such vector
+	msi_got.clear();
+	msix_queue.push_back(VECTORS); // no such vector
 	msix_queue.push_back(511);
-	msix_queue.push_back(3);
-	step_until(msi_got.size() == 10, 500);
+	msix_queue.push_back(1);
+	step_until(msi_got.size() == 1, 500);
 	settle(500);
 }
 
 static void random_masks(void **state)
 {
-	bool masked[33];
+	bool masked[VECTORS];
 	start(state);
-	for (unsigned v = 0; v < 33; v++) {
+	for (unsigned v = 0; v < VECTORS; v++) {
 		program_vector(v, true);
 		masked[v] = true;
 	}
 	opt.tx_stall = 30;
 	opt.wdat_gap = 30;
 	for (unsigned i = 0; i < 1500; i++) {
-		unsigned v = tb_below(33);
+		unsigned v = tb_below(VECTORS);
 		if (tb_percent(50)) {
 			masked[v] = !masked[v];
 			rc_write32(BAR4_AT + 16 * v + 12, masked[v]);
 		}
 		if (tb_percent(70))
-			msix_queue.push_back(tb_below(33));
+			msix_queue.push_back(tb_below(VECTORS));
 		if (tb_percent(20))
 			nic_random(true);
 		if (tb_percent(10))
-			rc_read(BAR4_AT + 0x800, 2, 15, 15);
+			rc_read(BAR4_AT + PBA, 2, 15, 15);
 		steps(tb_below(60));
 	}
-	for (unsigned v = 0; v < 33; v++)
+	for (unsigned v = 0; v < VECTORS; v++)
 		rc_write32(BAR4_AT + 16 * v + 12, 0);
 	settle(100000);
 	steps(1000);
 	check_no_vector_lost();
 	assert_int_equal(ev.msix_sent, msi_got.size());
-	assert_int_equal(bar_read(BAR4_AT + 0x800) | bar_read(BAR4_AT + 0x804), 0);
+	for (unsigned i = 0; i < (VECTORS + 31) / 32; i++)
+		assert_int_equal(pba(i), 0);
 }
 
 // --- Malformed TLPs ---
@@ -846,7 +861,7 @@ static void function_level_reset(void **state)
 	unsigned tag;
 	start(state);
 	set_sizes(256, 1024);
-	program_vector(3, false);
+	program_vector(1, false);
 	settle(1000);
 	tag = rc_other_np(2, 4, 1, 0x3a280068, d, SC, false, 2);
 	step_until(np_tab[tag].done, 500);
@@ -862,8 +877,8 @@ static void function_level_reset(void **state)
 	cfg_write(0x20, BAR4_AT);
 	cfg_write(0x04, 6, 3);
 	host_mem_on = true;
-	assert_int_equal(bar_read(BAR4_AT + 3 * 16 + 12), 1);
-	assert_int_equal(bar_read(BAR4_AT + 3 * 16 + 8), 0);
+	assert_int_equal(bar_read(BAR4_AT + 1 * 16 + 12), 1);
+	assert_int_equal(bar_read(BAR4_AT + 1 * 16 + 8), 0);
 }
 
 // The NIC side is reset at a random moment: what was not sent never is, what was sent ends in quarantine.
@@ -913,12 +928,10 @@ static void reset_of_the_nic_side(void **state)
 
 static void everything_at_once(void **state)
 {
-	const char *more = getenv("PCIE_ROUNDS");
-	unsigned rounds = more ? (unsigned)strtoul(more, NULL, 0) : 12;
 	start(state);
-	for (unsigned v = 0; v < 33; v++)
+	for (unsigned v = 0; v < VECTORS; v++)
 		program_vector(v, false);
-	for (unsigned round = 0; round < rounds; round++) {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		opt.fault_percent = 0;
 		dut->cpl_timeout_i = 150000;
 		set_sizes(128u << tb_below(2), 128u << tb_below(6));
@@ -959,17 +972,17 @@ static void everything_at_once(void **state)
 				break;
 			}
 			case 6:
-				msix_queue.push_back(tb_below(33));
+				msix_queue.push_back(tb_below(VECTORS));
 				break;
 			default: {
-				unsigned v = tb_below(33);
+				unsigned v = tb_below(VECTORS);
 				rc_write32(BAR4_AT + 16 * v + 12, tb_percent(40));
 				break;
 			}
 			}
 			steps(tb_below(120));
 		}
-		for (unsigned v = 0; v < 33; v++)
+		for (unsigned v = 0; v < VECTORS; v++)
 			rc_write32(BAR4_AT + 16 * v + 12, 0);
 		settle(3000000);
 		step_until(host_pending.empty(), 200000);
