@@ -23,3 +23,4 @@ FORMAT_SRC += tests/unit/nic/test_irq.cpp
 
 $(eval $(call verilator_test,stats,nic_stats,$(DEVPAGE_LIB) rtl/nic/nic_stats.sv,tests/unit/nic/test_stats.cpp,))
 FORMAT_SRC += tests/unit/nic/test_stats.cpp
+TESTS_FULL += tests/unit/nic/mutants_devpage

@@ -188,7 +188,6 @@ module nic_devpage #(
   logic        cur_full_q;   // all byte enables
   logic [9:0]  cur_word_q;   // word in the page, or in space CTX
   logic [31:0] cur_data_q;
-  logic        last_tgt_q;   // the operation before this was the host's
   logic        last_isr_q;   // among the others: the last one was nic_irq's
 
   // What a stage of its own finds out about it, in StRead.
@@ -234,7 +233,9 @@ module nic_devpage #(
   assign core_want  = ack_want || nr_want || fw_want;
   assign other_want = en_want || isr_want || core_want;
 
-  assign pick_tgt = tgt_want && !(last_tgt_q && other_want);
+  // In the cycle in which an access of the host is accepted (tgt_want is low then), whoever waits gets the engine; so the host,
+  // though first here, alternates with the others.
+  assign pick_tgt = tgt_want;
   assign pick_en  = !pick_tgt && en_want;
   assign pick_isr = !pick_tgt && !en_want && isr_want && !(last_isr_q && core_want);
   assign pick_ack = !pick_tgt && !en_want && !pick_isr && ack_want;
@@ -253,7 +254,6 @@ module nic_devpage #(
     if (rst_i) begin
       step_q     <= StSweep;
       sweep_q    <= '0;
-      last_tgt_q <= 1'b0;
       last_isr_q <= 1'b0;
     end else begin
       unique case (step_q)
@@ -263,14 +263,10 @@ module nic_devpage #(
         end
         StArb: if (tgt_want || other_want) begin
           step_q     <= StRead;
-          last_tgt_q <= pick_tgt;
           if (!pick_tgt && !pick_en) last_isr_q <= pick_isr;
         end
         StRead: step_q <= StLoad;
-        StLoad: begin
-          if (cur_op_q == OpTgt && toggled_hit_q) last_tgt_q <= 1'b0;  // the host's access is next
-          step_q <= (need_aux_q && !(cur_op_q == OpTgt && toggled_hit_q)) ? StSel : StExe;
-        end
+        StLoad: step_q <= (need_aux_q && !(cur_op_q == OpTgt && toggled_hit_q)) ? StSel : StExe;
         StSel:  step_q <= StAux;
         StAux:  step_q <= StExe;
         default: step_q <= StArb;

@@ -119,7 +119,7 @@ module nic_stats #(
   logic [EW-1:0]          e0_q, e1_q, e2_q, e3_q;
   logic                   first_q, first1_q, first2_q;  // first round after reset: the RAM's contents count as 0
   logic                   want1_q, want2_q, want3_q;    // the read waits for this one
-  logic                   we1_q, we2_q, we3_q;
+  logic                   we2_q, we3_q;
   logic [PW-1:0]          add1_q, add2_q;
   logic [63:0]            e_rdata, e_old2_q, e_sum3_q;
 
@@ -143,23 +143,22 @@ module nic_stats #(
       plane_q <= '0;
       e0_q    <= '0;
       first_q <= 1'b1;
-      we1_q   <= 1'b0;
+      add1_q  <= '0;
       we2_q   <= 1'b0;
       we3_q   <= 1'b0;
     end else begin
       plane_q <= plane_d;
       e0_q    <= (e0_q == EvLast) ? '0 : e0_q + EvOne;
       if (e0_q == EvLast) first_q <= 1'b0;
-      we1_q   <= first_q || pending != '0;
-      we2_q   <= we1_q;
+      add1_q  <= pending;
+      we2_q   <= first1_q || add1_q != '0;
       we3_q   <= we2_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
     e1_q     <= e0_q;
-    add1_q   <= pending;
-    first1_q <= first_q;
+    first1_q <= first_q && !rst_i;
     want1_q  <= rd_q == RdNic && rd_index_q[EW-1:0] == e0_q;
     e2_q     <= e1_q;
     add2_q   <= add1_q;
@@ -275,7 +274,7 @@ module nic_stats #(
 
   logic idle_q;
   always_ff @(posedge clk_i) begin
-    idle_q <= !rst_i && plane_q == '0 && ev_i == '0 && !first_q && !we1_q && !we2_q && !sweep_q && cst_valid_i == '0 &&
+    idle_q <= !rst_i && plane_q == '0 && ev_i == '0 && !first_q && add1_q == '0 && !we2_q && !sweep_q && cst_valid_i == '0 &&
               !l_valid_q && !s1_q && !s2_q && rd_q == RdIdle && !rd_valid_i;
   end
   assign idle_o = idle_q;

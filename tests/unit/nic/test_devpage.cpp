@@ -989,6 +989,31 @@ static void reset_between_event_and_ack(void **state)
 	}
 }
 
+// A reset in the very cycle in which the event of the one before is taken makes an event of its own.
+static void reset_while_an_event_is_taken(void **state)
+{
+	(void)state;
+	start();
+	bring_up(0);
+	for (unsigned take = 0; take < 16; take++) {
+		page_write(0, GL_DEV_STATUS, 0);
+		while (!dut->evq_valid_o)
+			cycle();
+		request(TGT, true, 0, GL_DEV_STATUS, 0);
+		for (unsigned t = 0; t < 16; t++) {
+			pop_percent = t == take ? 100 : 0;
+			cycle();
+		}
+		pop_percent = 0;
+		finish(TGT);
+		if (dev[0].event) // the taking was not the later one
+			event_of(0);
+		no_event();
+		ack(0);
+		assert_true(dut->run_o & 1);
+	}
+}
+
 static void driver_that_is_faster_than_the_firmware(void **state)
 {
 	(void)state;
@@ -1134,6 +1159,24 @@ static void enabling_twice_changes_nothing(void **state)
 	set_enable(1, false);
 	set_enable(1, true);
 	assert_int_equal(page_read(1, GL_DEV_STATUS), 0);
+}
+
+// The search for changed contexts may have stopped at one that an access has found first.
+static void enable_again_at_any_moment(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned delay = 0; delay < CONTEXTS + 30; delay++) {
+		unsigned c = delay % CONTEXTS;
+
+		set_enable(c, !dev[c].enabled);
+		page_read(c, GL_DEV_STATUS);
+		assert_false(dev[c].toggled);
+		cycles(delay);
+		set_enable(c, !dev[c].enabled);
+		cycles(2 * CONTEXTS + 40);
+		assert_false(dev[c].toggled);
+	}
 }
 
 static void idle_only_when_nothing_is_pending(void **state)
@@ -1382,10 +1425,12 @@ int main(void)
 		TB_TEST(status_bits_are_only_cleared_by_reset),
 		TB_TEST(needs_reset_stops_and_tells),
 		TB_TEST(reset_between_event_and_ack),
+		TB_TEST(reset_while_an_event_is_taken),
 		TB_TEST(driver_that_is_faster_than_the_firmware),
 		TB_TEST(interrupt_ack_clears_only_what_was_shown),
 		TB_TEST(disable_at_any_moment),
 		TB_TEST(enabling_twice_changes_nothing),
+		TB_TEST(enable_again_at_any_moment),
 		TB_TEST(idle_only_when_nothing_is_pending),
 		TB_TEST(an_accepted_read_is_answered_through_reset),
 		TB_TEST(flood_delays_no_other_page),
