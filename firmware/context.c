@@ -42,10 +42,12 @@ void context_offer(uint32_t ctx)
 	const struct context *c = &ctxs[ctx];
 	const uint8_t *m = c->mac;
 
-	offer(ctx, GL_CTX_DEVICE_FEATURES_LO, c->features_lo);
-	offer(ctx, GL_CTX_DEVICE_FEATURES_HI, c->features_hi);
-	offer(ctx, GL_CTX_Q_NUM_MAX, c->queue_size);
-	offer(ctx, GL_CTX_Q_NUM_MAX + GL_CTX_QUEUE_STRIDE, c->queue_size);
+	if (!(ctx_read(ctx, GL_CTX_STATUS) & STATUS_FEATURES_OK)) { /* else at its next reset */
+		offer(ctx, GL_CTX_DEVICE_FEATURES_LO, c->features_lo);
+		offer(ctx, GL_CTX_DEVICE_FEATURES_HI, c->features_hi);
+		offer(ctx, GL_CTX_Q_NUM_MAX, c->queue_size);
+		offer(ctx, GL_CTX_Q_NUM_MAX + GL_CTX_QUEUE_STRIDE, c->queue_size);
+	}
 	/* struct virtio_net_config: mac[6], status, max_virtqueue_pairs, mtu */
 	offer(ctx, GL_CTX_CONFIG, m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
 	offer(ctx, GL_CTX_CONFIG + 4, m[4] | (uint32_t)m[5] << 8 | (uint32_t)c->link_up << 16);

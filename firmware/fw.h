@@ -64,6 +64,7 @@
 
 /* Device status bits (virtio 1.2, 2.1). */
 #define STATUS_DRIVER_OK   0x04u
+#define STATUS_FEATURES_OK 0x08u
 #define STATUS_NEEDS_RESET 0x40u
 
 /* A descriptor as it lies in guest memory. tail: packed: id | flags << 16; split: flags | next << 16. */
@@ -317,7 +318,6 @@ void dma_failed(uint32_t kind, uint32_t index, uint32_t status);
 	(1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32) | 1u << (GL_FEATURE_RING_PACKED - 32) |    \
 	 1u << (GL_FEATURE_IN_ORDER - 32) | 1u << (GL_FEATURE_ORDER_PLATFORM - 32))
 void mailbox_request(void);
-void mailbox_poll(void);
 uint32_t build_id(void);
 
 /* log.c */

@@ -168,15 +168,18 @@ static uint32_t context_command(const struct gl_mbox_req *req, uint32_t *length)
 	}
 }
 
-/* The host rang the mailbox. */
+/* The host rang the mailbox; called until MBOX_DONE. */
 void mailbox_request(void)
 {
 	const struct gl_mbox_req *req = &shm.request;
 	uint32_t status = GL_MBOX_STATUS_OK;
 	uint32_t length = 0;
 
-	if (waiting)
-		return; /* the request under way still rings */
+	if (waiting) { /* the request under way still rings */
+		if (context_drained(waiting_ctx))
+			answer(GL_MBOX_STATUS_OK, 0);
+		return;
+	}
 	if (req->version != GL_MBOX_VERSION) {
 		answer(GL_MBOX_STATUS_VERSION, 0);
 		return;
@@ -219,13 +222,6 @@ void mailbox_request(void)
 	}
 	if (!waiting)
 		answer(status, length);
-}
-
-/* Answers a CTX_DISABLE whose context has drained. */
-void mailbox_poll(void)
-{
-	if (waiting && context_drained(waiting_ctx))
-		answer(GL_MBOX_STATUS_OK, 0);
 }
 
 uint32_t build_id(void)

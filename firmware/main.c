@@ -107,7 +107,6 @@ static void completion(uint32_t entry)
 		break;
 	case COOKIE_FENCE:
 		context_fenced(index);
-		mailbox_poll();
 		break;
 	case COOKIE_RING:
 	case COOKIE_DATA:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The firmware on the host, against the model of its hardware: every ring format and feature, reset, hostile guests. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ static void expect_used(struct ring *r, uint32_t token, uint32_t written)
 	assert_int_equal(w, written);
 }
 
-__attribute__((unused)) static void expect_none_used(struct ring *r)
+static void expect_none_used(struct ring *r)
 {
 	struct buffer b;
 	uint32_t w;
@@ -348,6 +349,8 @@ static void traffic(const struct plan *p)
 	uint32_t irqs[MODEL_CTX] = { 0 };
 
 	memset(flows, 0, sizeof(flows));
+	model.delay = 2u << model_rand(9);
+	model.tx_room = 1 + model_rand(64);
 	for (uint32_t c = 0; c < MODEL_CTX; c++) {
 		guest_start(&guests[c], p->features, p->packed, p->size_rx, p->size_tx);
 		flows[c].pool = guest_alloc(&guests[c], 500000, 1);
@@ -460,6 +463,767 @@ TRAFFIC(split_indirect, .features = F(GL_FEATURE_INDIRECT_DESC) | F(GL_FEATURE_E
 TRAFFIC(split_mergeable, .features = F(GL_FEATURE_MRG_RXBUF), .size_rx = 64, .size_tx = 16, .max_pieces = 2, .rx_len = 1500,
 	.rx_pieces = 1, .max_frame = 9014, .frames = 200)
 
+/* --- Reset at any time --- */
+
+/* Context 3 is reset, disabled and set up anew at random moments while context 1 moves frames undisturbed. */
+static void resets(bool packed)
+{
+	static struct model_frame f;
+	struct guest *calm = &guests[1];
+	struct guest *wild = &guests[3];
+	uint32_t sent = 0, seen = 0, received = 0, delivered = 0;
+	uint8_t want[2000];
+
+	start(1, 0, packed, 16);
+	const uint64_t pool = guest_alloc(calm, 40000, 1);
+	for (uint32_t i = 0; i < 8; i++)
+		post_rx(calm, 1600, 0);
+	ring_kick(&calm->q[0]);
+
+	model.delay = 2u << model_rand(8);
+	for (uint32_t turn = 0; turn < 600; turn++) {
+		const bool odd = model_rand(2);
+		guest_start(wild, model_rand(2) ? ALL_LO : 0, odd, 1u << model_rand(7), 1u << model_rand(7));
+		for (uint32_t i = model_rand(20); i; i--)
+			fw_step();
+		const uint64_t at = guest_alloc(wild, 200000, 1);
+		for (uint32_t i = 0; i < model_rand(20); i++)
+			post_tx(wild, 60 + model_rand(1400), turn * 100 + i, 1 + model_rand(38),
+				wild->features_lo >> GL_FEATURE_INDIRECT_DESC & 1u && model_rand(2), at + i * 2000);
+		ring_kick(&wild->q[1]);
+		for (uint32_t i = 0; i < model_rand(20); i++) {
+			const struct segment seg = { at + 100000 + i * 1600, 1600 };
+			ring_add(&wild->q[0], &seg, 1, false, i);
+		}
+		ring_kick(&wild->q[0]);
+		for (uint32_t i = 0; i < model_rand(20); i++)
+			receive(3, 60 + model_rand(1400), i);
+		/* the calm one */
+		if (sent - calm->q[1].used < 4 || !packed)
+			sent += post_tx(calm, 300, sent, 1, false, pool + sent % 16 * 400);
+		ring_kick(&calm->q[1]);
+		if (model_rand(3) == 0) {
+			receive(1, 100, received);
+			received++;
+		}
+		for (uint32_t i = model_rand(150); i; i--)
+			fw_step();
+		struct buffer b;
+		uint32_t w;
+		while (ring_used(&calm->q[1], &b, &w) == 1)
+			;
+		while (ring_used(&calm->q[0], &b, &w) == 1) {
+			fill(want, 100, delivered);
+			assert_int_equal(w, 112);
+			assert_memory_equal(model_at(1, b.seg[0].addr) + 12, want, 100);
+			delivered++;
+			assert_true(ring_add(&calm->q[0], b.seg, 1, false, 0));
+		}
+		ring_kick(&calm->q[0]);
+		while (model_sent(&f)) {
+			uint32_t token;
+			memcpy(&token, f.data + 14, 4);
+			fill(want, f.len, token);
+			assert_memory_equal(f.data, want, f.len);
+			if (f.ctx == 1)
+				assert_int_equal(token, seen++);
+		}
+		switch (model_rand(4)) {
+		case 0:
+			model_enable(3, false);
+			for (uint32_t i = model_rand(40); i; i--)
+				fw_step();
+			model_enable(3, true);
+			break;
+		case 1:
+			model_enable(3, false);
+			assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 3, NULL, 0), GL_MBOX_STATUS_OK);
+			assert_int_equal(model_mailbox(GL_MBOX_CTX_ENABLE, 3, NULL, 0), GL_MBOX_STATUS_OK);
+			model_enable(3, true);
+			break;
+		default:
+			guest_reset(wild);
+			break;
+		}
+	}
+	assert_true(model_settle(20000));
+	while (model_sent(&f)) {
+		if (f.ctx == 1)
+			seen++;
+	}
+	assert_int_equal(seen, sent);
+	assert_int_equal(model.cstat[1][GL_CSTAT_RX_FRAMES], received);
+	assert_int_equal(model_slots_used(), 0);
+	assert_int_equal(model.broken[3], 0);
+	guest_reset(wild);
+	start(3, 0, true, 8);
+	assert_true(post_tx(wild, 60, 7, 1, false, guest_alloc(wild, 2000, 1)));
+	ring_kick(&wild->q[1]);
+	assert_true(model_settle(1000));
+	expect_sent(3, 60, 7);
+	expect_used(&wild->q[1], 7, 0);
+}
+
+static void packed_resets(void **state)
+{
+	(void)state;
+	resets(true);
+}
+
+static void split_resets(void **state)
+{
+	(void)state;
+	resets(false);
+}
+
+/* --- Hostile guests --- */
+
+#define BAD 2u /* the hostile context */
+
+/* The hostile context needs a reset for that reason, nothing is held, and another context works. Then it may start over. */
+static void expect_broken(uint32_t reason)
+{
+	struct guest *g = &guests[1];
+
+	assert_true(model_settle(20000));
+	assert_int_equal(model.broken[BAD], reason);
+	assert_int_equal(ctxs[BAD].state, GL_CTX_BROKEN);
+	assert_int_equal(model.cstat[BAD][GL_CSTAT_NEEDS_RESET], 1);
+	assert_int_equal(model_slots_used(), 0);
+	receive(BAD, 60, 1); /* nothing goes there */
+	start(1, 0, true, 8);
+	assert_true(post_tx(g, 60, 7, 1, false, guest_alloc(g, 2000, 1)));
+	ring_kick(&g->q[1]);
+	assert_true(model_settle(1000));
+	expect_sent(1, 60, 7);
+	assert_int_equal(model_slots_used(), 0);
+
+	guest_reset(&guests[BAD]);
+	assert_true(model_settle(1000));
+	start(BAD, ALL_LO, true, 8);
+	assert_true(post_tx(&guests[BAD], 60, 8, 1, false, guest_alloc(&guests[BAD], 2000, 1)));
+	ring_kick(&guests[BAD].q[1]);
+	assert_true(model_settle(1000));
+	expect_sent(BAD, 60, 8);
+	assert_int_equal(model.cstat[BAD][GL_CSTAT_NEEDS_RESET], 1);
+}
+
+static struct guest *hostile(uint32_t features, bool packed, uint32_t size)
+{
+	start(BAD, features, packed, size);
+	return &guests[BAD];
+}
+
+/* One descriptor with these flags (NEXT, WRITE, INDIRECT) in the first place of a queue. */
+static void post_raw(struct ring *r, uint64_t addr, uint32_t len, uint32_t flags)
+{
+	if (r->packed) {
+		put_desc(r->ctx, r->desc, addr, len, (flags | DESC_AVAIL) << 16);
+	} else {
+		put_desc(r->ctx, r->desc, addr, len, flags);
+		put16(r->ctx, r->driver + 4, 0);
+		put16(r->ctx, r->driver + 2, 1);
+	}
+	model_ring(r->ctx, r->queue);
+}
+
+#define HOSTILE_TX(name, reason, features, packed, addr, len, flags)                                                           \
+	static void name(void **state)                                                                                         \
+	{                                                                                                                      \
+		struct guest *g = hostile(features, packed, 8);                                                                \
+		const uint64_t good = guest_alloc(g, 20000, 16);                                                               \
+		(void)state;                                                                                                   \
+		(void)good;                                                                                                    \
+		post_raw(&g->q[1], addr, len, flags);                                                                          \
+		expect_broken(GL_RESET_REASON_##reason);                                                                       \
+	}
+
+#define INDIRECT F(GL_FEATURE_INDIRECT_DESC)
+#define OUTSIDE	 (MODEL_BASE(BAD) + MODEL_MEM)
+HOSTILE_TX(packed_tx_empty, BAD_LENGTH, 0, true, good, 0, 0)
+HOSTILE_TX(packed_tx_short, BAD_LENGTH, 0, true, good, 12 + 13, 0)
+HOSTILE_TX(packed_tx_long, BAD_LENGTH, 0, true, good, 12 + FRAME_MAX + 1, 0)
+HOSTILE_TX(packed_tx_absurd, BAD_LENGTH, 0, true, good, 0xffffffffu, 0)
+HOSTILE_TX(packed_tx_write, BAD_FLAGS, 0, true, good, 100, DESC_WRITE)
+HOSTILE_TX(packed_tx_outside, DMA_REFUSED, 0, true, OUTSIDE - 50, 100, 0)
+HOSTILE_TX(packed_tx_far_outside, DMA_REFUSED, 0, true, ~0ull - 5, 100, 0)
+HOSTILE_TX(packed_indirect_refused, BAD_FLAGS, 0, true, good, 32, DESC_INDIRECT)
+HOSTILE_TX(packed_indirect_next, BAD_FLAGS, INDIRECT, true, good, 32, DESC_INDIRECT | DESC_NEXT)
+HOSTILE_TX(packed_indirect_empty, BAD_LENGTH, INDIRECT, true, good, 0, DESC_INDIRECT)
+HOSTILE_TX(packed_indirect_odd, BAD_LENGTH, INDIRECT, true, good, 40, DESC_INDIRECT)
+HOSTILE_TX(packed_indirect_long, BAD_LENGTH, INDIRECT, true, good, 257 * 16, DESC_INDIRECT)
+HOSTILE_TX(packed_indirect_outside, DMA_REFUSED, INDIRECT, true, OUTSIDE, 32, DESC_INDIRECT)
+HOSTILE_TX(packed_indirect_zeros, BAD_LENGTH, INDIRECT, true, good, 32, DESC_INDIRECT)
+HOSTILE_TX(split_tx_empty, BAD_LENGTH, 0, false, good, 0, 0)
+HOSTILE_TX(split_tx_long, BAD_LENGTH, 0, false, good, 12 + FRAME_MAX + 1, 0)
+HOSTILE_TX(split_tx_write, BAD_FLAGS, 0, false, good, 100, DESC_WRITE)
+HOSTILE_TX(split_tx_outside, DMA_REFUSED, 0, false, OUTSIDE - 50, 100, 0)
+HOSTILE_TX(split_next_outside, BAD_DESC, 0, false, good, 100, DESC_NEXT | 8u << 16)
+HOSTILE_TX(split_next_self, LOOP, 0, false, good, 100, DESC_NEXT)
+HOSTILE_TX(split_indirect_next, BAD_FLAGS, INDIRECT, false, good, 32, DESC_INDIRECT | DESC_NEXT)
+HOSTILE_TX(split_indirect_odd, BAD_LENGTH, INDIRECT, false, good, 17, DESC_INDIRECT)
+
+/* All descriptors of the ring say NEXT. */
+static void packed_loop(void **state)
+{
+	struct guest *g = hostile(0, true, 64);
+	struct ring *r = &g->q[1];
+	const uint64_t good = guest_alloc(g, 2000, 1);
+
+	(void)state;
+	for (uint32_t i = 0; i < 64; i++)
+		put_desc(BAD, r->desc + i * 16, good, 20, (DESC_NEXT | DESC_AVAIL) << 16);
+	model_ring(BAD, 1);
+	expect_broken(GL_RESET_REASON_LOOP);
+}
+
+static void packed_loop_small(void **state)
+{
+	struct guest *g = hostile(0, true, 4);
+	struct ring *r = &g->q[1];
+	const uint64_t good = guest_alloc(g, 2000, 1);
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		put_desc(BAD, r->desc + i * 16, good, 20, (DESC_NEXT | DESC_AVAIL) << 16);
+	model_ring(BAD, 1);
+	expect_broken(GL_RESET_REASON_LOOP);
+}
+
+/* Two descriptors that name each other. */
+static void split_loop(void **state)
+{
+	struct guest *g = hostile(0, false, 64);
+	struct ring *r = &g->q[1];
+	const uint64_t good = guest_alloc(g, 2000, 1);
+
+	(void)state;
+	put_desc(BAD, r->desc + 16 * 5, good, 20, DESC_NEXT | 9u << 16);
+	put_desc(BAD, r->desc + 16 * 9, good, 20, DESC_NEXT | 5u << 16);
+	put16(BAD, r->driver + 4, 5);
+	put16(BAD, r->driver + 2, 1);
+	model_ring(BAD, 1);
+	expect_broken(GL_RESET_REASON_LOOP);
+}
+
+static void table(bool packed, uint32_t tail, uint32_t len, uint32_t reason)
+{
+	struct guest *g = hostile(INDIRECT, packed, 8);
+	const uint64_t good = guest_alloc(g, 2000, 1);
+	const uint64_t at = guest_alloc(g, 48, 16);
+
+	for (uint32_t i = 0; i < 3; i++)
+		put_desc(BAD, at + 16 * i, good, i == 1 ? len : 50, i == 1 ? tail : packed ? 0 : DESC_NEXT | (i + 1) << 16);
+	post_raw(&g->q[1], at, 48, DESC_INDIRECT);
+	expect_broken(reason);
+}
+
+static void packed_table_in_table(void **state)
+{
+	(void)state;
+	table(true, DESC_INDIRECT << 16, 48, GL_RESET_REASON_BAD_FLAGS);
+}
+
+static void packed_table_write(void **state)
+{
+	(void)state;
+	table(true, DESC_WRITE << 16, 48, GL_RESET_REASON_BAD_FLAGS);
+}
+
+static void packed_table_absurd_length(void **state)
+{
+	(void)state;
+	table(true, 0, 0xfffffff0u, GL_RESET_REASON_BAD_LENGTH);
+}
+
+static void split_table_in_table(void **state)
+{
+	(void)state;
+	table(false, DESC_INDIRECT, 48, GL_RESET_REASON_BAD_FLAGS);
+}
+
+static void split_table_loop(void **state)
+{
+	(void)state;
+	table(false, DESC_NEXT | 0u << 16, 48, GL_RESET_REASON_LOOP);
+}
+
+static void split_table_next_outside(void **state)
+{
+	(void)state;
+	table(false, DESC_NEXT | 3u << 16, 48, GL_RESET_REASON_BAD_DESC);
+}
+
+static void split_index_jump(void **state)
+{
+	struct guest *g = hostile(0, false, 8);
+
+	(void)state;
+	put16(BAD, g->q[1].driver + 2, 9);
+	model_ring(BAD, 1);
+	expect_broken(GL_RESET_REASON_BAD_INDEX);
+}
+
+static void split_index_back(void **state)
+{
+	struct guest *g = hostile(0, false, 8);
+
+	(void)state;
+	put16(BAD, g->q[0].driver + 2, 0xffff);
+	model_ring(BAD, 0);
+	expect_broken(GL_RESET_REASON_BAD_INDEX);
+}
+
+static void split_head_outside(void **state)
+{
+	struct guest *g = hostile(0, false, 8);
+
+	(void)state;
+	put16(BAD, g->q[1].driver + 4, 8);
+	put16(BAD, g->q[1].driver + 2, 1);
+	model_ring(BAD, 1);
+	expect_broken(GL_RESET_REASON_BAD_DESC);
+}
+
+/* A receive buffer of that length and flags, then a frame. */
+static void bad_buffer(bool packed, uint32_t features, uint64_t addr, uint32_t len, uint32_t flags, uint32_t reason)
+{
+	struct guest *g = hostile(features, packed, 8);
+
+	if (!addr)
+		addr = guest_alloc(g, 4000, 1);
+	post_raw(&g->q[0], addr, len, flags);
+	assert_true(model_settle(1000));
+	receive(BAD, 100, 1);
+	expect_broken(reason);
+}
+
+static void packed_rx_readonly(void **state)
+{
+	(void)state;
+	bad_buffer(true, 0, 0, 1600, 0, GL_RESET_REASON_BAD_FLAGS);
+}
+
+static void packed_rx_empty(void **state)
+{
+	(void)state;
+	bad_buffer(true, 0, 0, 0, DESC_WRITE, GL_RESET_REASON_BAD_LENGTH);
+}
+
+static void packed_rx_tiny_mergeable(void **state)
+{
+	(void)state;
+	bad_buffer(true, F(GL_FEATURE_MRG_RXBUF), 0, 11, DESC_WRITE, GL_RESET_REASON_BAD_LENGTH);
+}
+
+static void packed_rx_outside(void **state)
+{
+	(void)state;
+	bad_buffer(true, 0, OUTSIDE - 50, 1600, DESC_WRITE, GL_RESET_REASON_DMA_REFUSED);
+}
+
+static void split_rx_readonly(void **state)
+{
+	(void)state;
+	bad_buffer(false, 0, 0, 1600, 0, GL_RESET_REASON_BAD_FLAGS);
+}
+
+static void split_rx_outside(void **state)
+{
+	(void)state;
+	bad_buffer(false, 0, OUTSIDE, 1600, DESC_WRITE, GL_RESET_REASON_DMA_REFUSED);
+}
+
+/* A ring area outside of the guest's memory: `word` of the queue registers (2 descriptors, 4 driver, 6 device). */
+static void area(bool packed, uint32_t word, uint32_t value, uint32_t reason)
+{
+	struct guest *g = &guests[BAD];
+
+	guest_start(g, 0, packed, 8, 8);
+	assert_true(post_tx(g, 60, 1, 1, false, guest_alloc(g, 2000, 1)));
+	ring_wish(&g->q[1], WISH_ALL, 0);
+	if (word == 0)
+		model.regs[BAD][GL_CTX_Q_NUM / 4 + 8] = 0x80000000u | value;
+	else
+		model.regs[BAD][GL_CTX_Q_NUM / 4 + 8 + word] += value;
+	expect_broken(reason);
+}
+
+#define AREA(name, packed, word, value, reason)                                                                                \
+	static void name(void **state)                                                                                         \
+	{                                                                                                                      \
+		(void)state;                                                                                                   \
+		area(packed, word, value, GL_RESET_REASON_##reason);                                                           \
+		(void)model_sent_bad();                                                                                        \
+	}
+
+AREA(packed_ring_outside, true, 2, MODEL_MEM, DMA_REFUSED)
+AREA(split_ring_outside, false, 4, MODEL_MEM, DMA_REFUSED)
+AREA(packed_ring_misaligned, true, 2, 8, BAD_QUEUE)
+AREA(packed_driver_misaligned, true, 4, 2, BAD_QUEUE)
+AREA(split_used_misaligned, false, 6, 2, BAD_QUEUE)
+AREA(split_avail_misaligned, false, 4, 1, BAD_QUEUE)
+AREA(packed_size_zero, true, 0, 0, BAD_QUEUE)
+AREA(packed_size_large, true, 0, 257, BAD_QUEUE)
+AREA(split_size_odd, false, 0, 12, BAD_QUEUE)
+
+/* The device area of the used ring is outside: the frame goes out, then the context breaks. */
+static void split_used_outside(void **state)
+{
+	static struct model_frame f;
+	struct guest *g = &guests[BAD];
+
+	(void)state;
+	guest_start(g, 0, false, 8, 8);
+	assert_true(post_tx(g, 60, 1, 1, false, guest_alloc(g, 2000, 1)));
+	model.regs[BAD][GL_CTX_Q_NUM / 4 + 8 + 6] += MODEL_MEM;
+	assert_true(model_settle(1000));
+	assert_true(model_sent(&f));
+	expect_broken(GL_RESET_REASON_DMA_REFUSED);
+}
+
+/* A PCI Express error while a frame is read costs the frame; while a ring is read, the device. */
+static void frame_read_error(void **state)
+{
+	struct guest *g = hostile(0, true, 8);
+	const uint64_t at = guest_alloc(g, 6000, 1);
+
+	(void)state;
+	model.fail_ctx = BAD;
+	model.fail_from = at + 2000;
+	model.fail_to = at + 2001;
+	model.fail_status = GL_DMA_STATUS_POISONED;
+	assert_true(post_tx(g, 60, 1, 1, false, at));
+	assert_true(post_tx(g, 600, 2, 3, false, at + 1800));
+	assert_true(post_tx(g, 60, 3, 1, false, at + 4000));
+	ring_kick(&g->q[1]);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.broken[BAD], 0);
+	assert_int_equal(model.cstat[BAD][GL_CSTAT_TX_DROP_ERROR], 1);
+	assert_int_equal(model_sent_bad(), 1);
+	expect_sent(BAD, 60, 1);
+	expect_sent(BAD, 60, 3);
+	for (uint32_t i = 1; i <= 3; i++)
+		expect_used(&g->q[1], i, 0);
+}
+
+static void ring_read_error(void **state)
+{
+	struct guest *g = hostile(0, true, 8);
+
+	(void)state;
+	model.fail_ctx = BAD;
+	model.fail_from = g->q[1].desc;
+	model.fail_to = g->q[1].desc + 16;
+	model.fail_status = GL_DMA_STATUS_TIMEOUT;
+	assert_true(post_tx(g, 60, 1, 1, false, guest_alloc(g, 2000, 1)));
+	ring_kick(&g->q[1]);
+	assert_true(model_settle(1000));
+	model.fail_to = 0;
+	expect_broken(GL_RESET_REASON_DMA_ERROR);
+}
+
+/* The driver leaves a hole in the ring: what follows is not taken, and the firmware does not go round in circles. */
+static void packed_hole(void **state)
+{
+	struct guest *g = hostile(0, true, 16);
+	struct ring *r = &g->q[1];
+	const uint64_t at = guest_alloc(g, 4000, 1);
+
+	(void)state;
+	for (uint32_t i = 0; i < 16; i++)
+		put_desc(BAD, r->desc + i * 16, at, 100, i == 3 ? 0 : i | DESC_AVAIL << 16);
+	model_ring(BAD, 1);
+	assert_true(model_settle(2000));
+	assert_int_equal(model.broken[BAD], 0);
+	uint32_t n = 0;
+	static struct model_frame f;
+	while (model_sent(&f))
+		n++;
+	assert_int_equal(n, 3);
+}
+
+/* --- Events --- */
+
+/* No interrupt is raised while the driver does not want one, and exactly one when the entry it names is used. */
+static void events(bool packed)
+{
+	struct guest *g = &guests[1];
+	struct ring *r = &g->q[1];
+	const uint64_t at = guest_alloc(g, 4000, 1);
+	uint32_t token = 0;
+
+	start(1, F(GL_FEATURE_EVENT_IDX), packed, 8);
+	const uint64_t buffer = guest_alloc(g, 4000, 1);
+	(void)at;
+	for (uint32_t turn = 0; turn < 40; turn++) {
+		const uint32_t before = model.irqs[1];
+		const uint32_t wait = model_rand(4);
+		const bool none = model_rand(4) == 0;
+		ring_wish(r, none ? WISH_NONE : WISH_EVENT, wait);
+		for (uint32_t i = 0; i < 5; i++) {
+			assert_true(post_tx(g, 60, token, 1, false, buffer));
+			ring_kick(r);
+			assert_true(model_settle(1000));
+			expect_sent(1, 60, token);
+			expect_used(r, token, 0);
+			token++;
+			assert_int_equal(model.irqs[1] - before, !none && i >= wait);
+		}
+	}
+}
+
+static void packed_events(void **state)
+{
+	(void)state;
+	events(true);
+}
+
+static void split_events(void **state)
+{
+	(void)state;
+	events(false);
+}
+
+/* Without EVENT_IDX: the flag alone decides. */
+static void no_interrupt_flag(void **state)
+{
+	(void)state;
+	for (uint32_t packed = 0; packed < 2; packed++) {
+		struct guest *g = &guests[packed];
+		start(packed, 0, packed, 8);
+		const uint64_t buffer = guest_alloc(g, 4000, 1);
+		for (uint32_t i = 0; i < 10; i++) {
+			const uint32_t before = model.irqs[packed];
+			ring_wish(&g->q[1], i % 3 ? WISH_NONE : WISH_ALL, 0);
+			assert_true(post_tx(g, 60, i, 1, false, buffer));
+			ring_kick(&g->q[1]);
+			assert_true(model_settle(1000));
+			expect_sent(packed, 60, i);
+			expect_used(&g->q[1], i, 0);
+			assert_int_equal(model.irqs[packed] - before, i % 3 == 0);
+		}
+	}
+}
+
+/* A driver that keeps the ring full is told not to ring. */
+static void few_doorbells(void **state)
+{
+	(void)state;
+	for (uint32_t packed = 0; packed < 2; packed++) {
+		struct guest *g = &guests[packed];
+		struct ring *r = &g->q[1];
+		start(packed, packed ? 0 : F(GL_FEATURE_EVENT_IDX), packed, 128);
+		const uint64_t buffer = guest_alloc(g, 4000, 1);
+		uint32_t posted = 0, used = 0;
+		struct buffer b;
+		uint32_t w;
+		ring_wish(r, WISH_NONE, 0);
+		while (used < 2000) {
+			while (posted < 2000 && post_tx(g, 60, posted, 1, false, buffer))
+				posted++;
+			ring_kick(r);
+			fw_step();
+			static struct model_frame f;
+			while (model_sent(&f))
+				;
+			while (ring_used(r, &b, &w) == 1)
+				assert_int_equal(b.token, used++);
+		}
+		assert_true(r->kicks < 300); /* 2000 frames in bursts; one ring each would be 2000 */
+	}
+}
+
+/* --- Receive corner cases --- */
+
+static void no_buffers(void **state)
+{
+	struct guest *g = &guests[1];
+
+	(void)state;
+	start(1, 0, true, 8);
+	receive(1, 60, 1);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.cstat[1][GL_CSTAT_RX_DROP_NODESC], 1);
+	post_rx(g, 1600, 1); /* no doorbell: found when the next frame comes */
+	receive(1, 60, 2);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.cstat[1][GL_CSTAT_RX_FRAMES], 1);
+	expect_used(&g->q[0], 1, 72);
+	assert_int_equal(model_slots_used(), 0);
+}
+
+/* A frame that does not fit is dropped; its buffer waits for one that does. */
+static void small_buffer(void **state)
+{
+	(void)state;
+	for (uint32_t packed = 0; packed < 2; packed++) {
+		struct guest *g = &guests[packed];
+		start(packed, 0, packed, 8);
+		post_rx(g, 200, 1);
+		ring_kick(&g->q[0]);
+		assert_true(model_settle(1000));
+		receive(packed, 189, 1);
+		assert_true(model_settle(1000));
+		assert_int_equal(model.cstat[packed][GL_CSTAT_RX_DROP_ERROR], 1);
+		expect_none_used(&g->q[0]);
+		receive(packed, 188, 2);
+		assert_true(model_settle(1000));
+		expect_used(&g->q[0], 1, 200);
+		assert_int_equal(model_slots_used(), 0);
+	}
+}
+
+/* A frame over more buffers than can be merged is dropped. */
+static void too_many_buffers(void **state)
+{
+	struct guest *g = &guests[1];
+
+	(void)state;
+	start(1, F(GL_FEATURE_MRG_RXBUF), true, 64);
+	for (uint32_t i = 0; i < 40; i++)
+		post_rx(g, 100, i);
+	ring_kick(&g->q[0]);
+	assert_true(model_settle(1000));
+	receive(1, 1500 - 11, 1);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.cstat[1][GL_CSTAT_RX_DROP_ERROR], 1);
+	receive(1, 1500 - 12, 2);
+	assert_true(model_settle(1000));
+	for (uint32_t i = 0; i < 15; i++)
+		expect_used(&g->q[0], i, 100);
+	expect_none_used(&g->q[0]);
+}
+
+/* Transmit slots run out and come back: nothing is lost. */
+static void transmit_ring_full(void **state)
+{
+	struct guest *g = &guests[1];
+
+	(void)state;
+	start(1, 0, true, 64);
+	const uint64_t buffer = guest_alloc(g, 4000, 1);
+	model.tx_room = 0;
+	for (uint32_t i = 0; i < 40; i++)
+		assert_true(post_tx(g, 60, 5, 1, false, buffer));
+	assert_true(post_tx(g, 60, 5, 4, false, buffer + 1000));
+	ring_kick(&g->q[1]);
+	for (uint32_t i = 0; i < 200; i++)
+		fw_step();
+	model.tx_room = 3;
+	assert_true(model_settle(4000));
+	for (uint32_t i = 0; i < 41; i++) {
+		expect_sent(1, 60, 5);
+		expect_used(&g->q[1], 5, 0);
+	}
+}
+
+/* --- Mailbox --- */
+
+static void mailbox(void **state)
+{
+	struct gl_mbox_ctx_config config = { .fields = GL_MBOX_FIELD_ALL, .mtu = 1500, .link_up = 1 };
+	struct gl_mbox_ctx_state s;
+	struct gl_mbox_info info;
+	struct gl_mbox_log_level level = { 3 };
+
+	(void)state;
+	assert_int_equal(model_mailbox(GL_MBOX_NOP, 0, NULL, 0), GL_MBOX_STATUS_OK);
+	assert_int_equal(model_mailbox(99, 0, NULL, 0), GL_MBOX_STATUS_COMMAND);
+	assert_int_equal(model_mailbox(GL_MBOX_GET_INFO, 0, NULL, 0), GL_MBOX_STATUS_OK);
+	memcpy(&info, shm.response.payload, sizeof(info));
+	assert_int_equal(info.contexts, MODEL_CTX);
+	assert_int_equal(info.features_lo, FEATURES_LO);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_GET, MODEL_CTX, NULL, 0), GL_MBOX_STATUS_CONTEXT);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CREATE, 0, &config, sizeof(config)), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_ENABLE, 0, NULL, 0), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DESTROY, 0, NULL, 0), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, 8), GL_MBOX_STATUS_LENGTH);
+	config.mtu = 67;
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)), GL_MBOX_STATUS_VALUE);
+	assert_int_equal(model_mailbox(GL_MBOX_SET_LOG_LEVEL, 0, &level, sizeof(level)), GL_MBOX_STATUS_VALUE);
+	level.level = GL_LOG_DEBUG;
+	assert_int_equal(model_mailbox(GL_MBOX_SET_LOG_LEVEL, 0, &level, sizeof(level)), GL_MBOX_STATUS_OK);
+
+	/* the link goes down under a live driver: configuration interrupt, new generation */
+	start(0, ALL_LO, true, 8);
+	const uint32_t generation = model.regs[0][GL_CTX_CONFIG_GENERATION / 4];
+	config.fields = GL_MBOX_FIELD_LINK | GL_MBOX_FIELD_FEATURES;
+	config.link_up = 0;
+	config.features_lo = F(GL_FEATURE_MAC);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)), GL_MBOX_STATUS_OK);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.config_irqs[0], 1);
+	assert_int_equal(model.regs[0][GL_CTX_CONFIG_GENERATION / 4], generation + 1);
+	assert_int_equal(model.regs[0][GL_CTX_CONFIG / 4 + 1] >> 16, 0);
+	assert_int_equal(model.regs[0][GL_CTX_DEVICE_FEATURES_LO / 4], FEATURES_LO); /* not before its reset */
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_GET, 0, NULL, 0), GL_MBOX_STATUS_OK);
+	memcpy(&s, shm.response.payload, sizeof(s));
+	assert_int_equal(s.state, GL_CTX_LIVE);
+	assert_int_equal(s.link_up, 0);
+	assert_int_equal(s.mtu, 9000);
+	assert_int_equal(s.queue[1].size, 8);
+	assert_int_equal(s.queue[1].packed, 1);
+	guest_reset(&guests[0]);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.regs[0][GL_CTX_DEVICE_FEATURES_LO / 4], F(GL_FEATURE_MAC));
+
+	/* disable, destroy */
+	model_enable(0, false);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 0, NULL, 0), GL_MBOX_STATUS_OK);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 0, NULL, 0), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DESTROY, 0, NULL, 0), GL_MBOX_STATUS_OK);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model.regs[0][GL_CTX_DEVICE_FEATURES_LO / 4], 0);
+	shm.request.version = 7;
+	model.mbox_busy = 1;
+	assert_true(model_settle(100));
+	assert_int_equal(shm.response.status, GL_MBOX_STATUS_VERSION);
+	assert_int_equal(shm.response.version, GL_MBOX_VERSION);
+}
+
+/* CTX_DISABLE is answered when no command of the context is left. */
+static void disable_waits(void **state)
+{
+	struct guest *g = &guests[1];
+
+	(void)state;
+	start(1, 0, true, 64);
+	const uint64_t buffer = guest_alloc(g, 4000, 1);
+	model.delay = 400;
+	for (uint32_t i = 0; i < 40; i++)
+		assert_true(post_tx(g, 60, 5, 1, false, buffer));
+	ring_kick(&g->q[1]);
+	for (uint32_t i = 0; i < 5; i++)
+		fw_step();
+	assert_false(model_dma_idle());
+	model_enable(1, false);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 1, NULL, 0), GL_MBOX_STATUS_OK);
+	assert_true(model_dma_idle());
+	assert_int_equal(ctxs[1].state, GL_CTX_DISABLED);
+	static struct model_frame f;
+	while (model_sent(&f))
+		;
+	assert_int_equal(model_slots_used(), 0);
+}
+
+/* The log has lines, the heart beats. */
+static void log_and_heartbeat(void **state)
+{
+	(void)state;
+	assert_true(model.log_head > 20);
+	assert_non_null(memmem(shm.log, LOG_SIZE, "firmware runs", 13));
+	assert_int_equal(model.fw_info, GL_MBOX_SIZE);
+	assert_int_equal(shm.info.magic, GL_FW_INFO_MAGIC);
+	const uint32_t beats = model.beats;
+	model.time += HEARTBEAT_CYCLES;
+	fw_step();
+	assert_int_equal(model.beats, beats + 1);
+	model.time += HEARTBEAT_CYCLES;
+	fw_step();
+	assert_int_equal(model.beats, beats + 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -471,6 +1235,7 @@ int main(void)
 		TEST(packed_mergeable),	   TEST(split_traffic),	     TEST(split_tiny_ring),
 		TEST(split_event_idx),	   TEST(split_chains),	     TEST(split_long_chains),
 		TEST(split_indirect),	   TEST(split_mergeable),
+		TEST(packed_tx_empty), TEST(packed_tx_short), TEST(packed_tx_long), TEST(packed_tx_absurd), TEST(packed_tx_write), TEST(packed_tx_outside), TEST(packed_tx_far_outside), TEST(packed_indirect_refused), TEST(packed_indirect_next), TEST(packed_indirect_empty), TEST(packed_indirect_odd), TEST(packed_indirect_long), TEST(packed_indirect_outside), TEST(packed_indirect_zeros), TEST(split_tx_empty), TEST(split_tx_long), TEST(split_tx_write), TEST(split_tx_outside), TEST(split_next_outside), TEST(split_next_self), TEST(split_indirect_next), TEST(split_indirect_odd), TEST(packed_ring_outside), TEST(split_ring_outside), TEST(packed_ring_misaligned), TEST(packed_driver_misaligned), TEST(split_used_misaligned), TEST(split_avail_misaligned), TEST(packed_size_zero), TEST(packed_size_large), TEST(split_size_odd), TEST(packed_resets), TEST(split_resets), TEST(packed_loop), TEST(packed_loop_small), TEST(split_loop), TEST(packed_table_in_table), TEST(packed_table_write), TEST(packed_table_absurd_length), TEST(split_table_in_table), TEST(split_table_loop), TEST(split_table_next_outside), TEST(split_index_jump), TEST(split_index_back), TEST(split_head_outside), TEST(packed_rx_readonly), TEST(packed_rx_empty), TEST(packed_rx_tiny_mergeable), TEST(packed_rx_outside), TEST(split_rx_readonly), TEST(split_rx_outside), TEST(split_used_outside), TEST(frame_read_error), TEST(ring_read_error), TEST(packed_hole), TEST(packed_events), TEST(split_events), TEST(no_interrupt_flag), TEST(few_doorbells), TEST(no_buffers), TEST(small_buffer), TEST(too_many_buffers), TEST(transmit_ring_full), TEST(mailbox), TEST(disable_waits), TEST(log_and_heartbeat),
 	};
 	const char *s = getenv("SEED");
 
