@@ -19,6 +19,7 @@ $(BUILD)/core/%.o: sim/core-sim/%.c $(CORE_SIM_H)
 # $(call core_sim,PROGRAM,DIRECTORY,FLAGS): one core-sim; the tests build variants of it with a seeded bug in the core.
 define core_sim
 $(1): $(CORE_RTL) $(CORE_SIM_O) sim/core-sim/core.vlt sim/core-sim/model.cpp sim/core-sim/model.h
+	@rm -f $$@  # or it is not linked again when only the C files have changed
 	$$(call quietly,VERILATE,$(2)/build.log,$(VERILATOR) $(VERILATOR_FLAGS) --exe --build --trace-fst "-GRVFI=1'b1" $(3) \
 		-CFLAGS -I$(CURDIR)/sim/core-sim -CFLAGS -std=c++17 -MAKEFLAGS OPT_FAST=-O2 --top-module core_cpu --Mdir $(2) \
 		-o $(CURDIR)/$(1) sim/core-sim/core.vlt $(CORE_RTL) $(CURDIR)/sim/core-sim/model.cpp $(abspath $(CORE_SIM_O)))

@@ -303,9 +303,13 @@ module core_cpu #(
   logic x_late, x_shift, x_drain, m1_serial_q, w_busy;
   assign x_late = ((x_fwd1_q.m1 | x_fwd2_q.m1) & m1_late_q) | ((x_fwd1_q.m2 | x_fwd2_q.m2) & m2_late_q);
   assign x_shift = x_ctl_q.sh_reg & (x_fwd2_q.m1 | x_fwd2_q.m2 | x_fwd2_q.w | x_fwd2_q.pw);
-  assign x_drain = x_ctl_q.serial & (m1_valid_q | m2_valid_q | w_busy);
-  logic x_sleep;
-  assign x_sleep = x_wfi & ~irq_pending & ~x_irq_q & ~x_ferr_q;
+  assign x_drain = x_ctl_q.serial & (m1_valid_q | m2_valid_q | w_busy | ~x_again_q);
+  logic x_sleep, x_wfi_q, x_again_q;
+  always_ff @(posedge clk_i) begin
+    x_again_q <= ~x_step;  // X holds the instruction for at least the second cycle, so x_wfi_q belongs to it
+    x_wfi_q   <= x_wfi & ~x_irq_q & ~x_ferr_q;
+  end
+  assign x_sleep = x_ctl_q.serial & x_wfi_q & ~irq_pending;
   assign x_wait = x_valid_q & (x_late | x_shift | x_drain | x_sleep) | m1_serial_q;
   assign sleep_o = x_valid_q & x_sleep & ~x_drain & ~redirect & ~flush;
 

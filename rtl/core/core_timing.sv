@@ -2,23 +2,19 @@
 // The core as `make timing` places it: with 32 KiB of instruction RAM and 64 KiB of data RAM, the way the NIC
 // uses it, and a register at every other port, so that only paths of the core and its memories count.
 //
-// The memories are loaded through ld_*; the data RAM's contents are seen through the core's stores only, so the last
-// store is an output.
+// The instruction RAM is loaded through ld_*; of what the core does its stores are seen, as one parity bit.
 
 module core_timing #(
     parameter bit ZB = 1'b0
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
-    input  logic        ld_we_i,
-    input  logic [12:0] ld_addr_i,
-    input  logic [31:0] ld_data_i,
+    input  logic        ld_we_i,   // writes the instruction RAM
+    input  logic        ld_bit_i,  // address and data, bit by bit
     input  logic [ 2:0] irq_i,
-    input  logic        time_i,         // one more on the time counter
+    input  logic        time_i,    // one more on the time counter
     output logic        sleep_o,
-    output logic        store_o,
-    output logic [31:0] store_addr_o,
-    output logic [31:0] store_data_o
+    output logic        store_o
 );
 
   logic rst_q, ld_we_q, time_q;
@@ -27,6 +23,8 @@ module core_timing #(
   logic [2:0] irq_q;
   logic [63:0] time_count_q;
   logic sleep;
+  logic store_q;
+  logic [31:0] addr_q, data_q;
 
   logic imem_en, imem_err_q;
   logic [31:0] imem_addr, imem_rdata_q;
@@ -111,15 +109,15 @@ module core_timing #(
   always_ff @(posedge clk_i) begin
     rst_q <= rst_i;
     ld_we_q <= ld_we_i;
-    ld_addr_q <= ld_addr_i;
-    ld_data_q <= ld_data_i;
+    {ld_addr_q, ld_data_q} <= {ld_addr_q[11:0], ld_data_q, ld_bit_i};
     irq_q <= irq_i;
     time_q <= time_i;
     time_count_q <= rst_q ? 64'd0 : time_count_q + {63'd0, time_q};
     sleep_o <= sleep;
-    store_o <= dmem_valid & dmem_we;
-    store_addr_o <= dmem_addr;
-    store_data_o <= dmem_wdata;
+    store_q <= dmem_valid & dmem_we;
+    addr_q <= dmem_addr;
+    data_q <= dmem_wdata;
+    store_o <= store_q & ^{addr_q, data_q};
   end
 
 endmodule

@@ -18,6 +18,7 @@
 #define RAM_BASE  0x80000000u
 #define RAM_SIZE  (16u << 20)
 #define CONSOLE	  0x10000000u
+#define EXTERNAL  0x10000004u
 #define CLINT	  0x02000000u
 #define MSIP	  (CLINT + 0x0)
 #define MTIMECMP  (CLINT + 0x4000)
@@ -46,9 +47,9 @@ static const char help_text[] =
 	"\n"
 	"Machine: memory at 0x80000000 (16 MiB) and wherever the ELF's segments lie (physical\n"
 	"addresses); it answers one cycle after a request. Console: a byte stored to 0x10000000 goes to\n"
-	"stdout. CLINT at 0x02000000: msip +0, mtimecmp +0x4000, mtime +0xbff8 (counts clock cycles).\n"
-	"All else is an access fault. The program starts at the ELF's entry and ends when it stores an\n"
-	"odd value v to the symbol `tohost`.\n"
+	"stdout. External interrupt line: bit 0 stored to 0x10000004. CLINT at 0x02000000: msip +0,\n"
+	"mtimecmp +0x4000, mtime +0xbff8 (counts clock cycles). All else is an access fault. The program\n"
+	"starts at the ELF's entry and ends when it stores an odd value v to the symbol `tohost`.\n"
 	"\n"
 	"Cycles, instructions and cycles per instruction go to stderr at the end.\n"
 	"Exit status: 0 if v is 1, else v >> 1 (255 if that is more than 255); 2 for a wrong command line\n"
@@ -60,7 +61,7 @@ struct machine {
 	uint32_t tohost;
 	bool ending; /* tohost was written; runs on until that store has retired */
 	uint32_t status;
-	bool msip;
+	bool msip, external;
 	uint64_t mtime, mtimecmp;
 };
 
@@ -132,8 +133,10 @@ static bool access_data(struct machine *m, uint32_t addr, bool we, unsigned be, 
 	if (addr - CLINT < CLINT_END - CLINT)
 		return clint_access(m, addr & ~3u, we, be, wdata, rdata);
 	if (addr >> 12 == CONSOLE >> 12) {
-		if (we && addr == CONSOLE && be & 1)
+		if (we && (addr & ~3u) == CONSOLE && be & 1)
 			putchar((int)(wdata & 0xff));
+		if (we && (addr & ~3u) == EXTERNAL && be & 1)
+			m->external = wdata & 1;
 		return true;
 	}
 	if (!we)
@@ -218,6 +221,7 @@ static bool run(struct machine *m, struct model *core, const struct options *opt
 		in.dmem_err = in.dmem_rvalid && err;
 		in.dmem_ready = (!outstanding || in.dmem_rvalid) && (!opt->stall || random_below(3) != 0);
 		in.irq_software = m->msip;
+		in.irq_external = m->external;
 		in.irq_timer = m->mtime >= m->mtimecmp;
 		in.time = m->mtime;
 		model_settle(core, &in, &out);
