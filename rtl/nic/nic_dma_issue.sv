@@ -198,6 +198,7 @@ module nic_dma_issue #(
     entry_o.op      = p_q.op;
     entry_o.ctx     = p_q.ctx;
     entry_o.mine    = p_q.mine;
+    entry_o.first   = p_q.first;
     entry_o.slot    = p_q.slot[5:0];
     entry_o.sub     = p_q.sub;
     entry_o.rel     = p_q.rel;

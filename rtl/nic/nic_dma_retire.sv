@@ -6,7 +6,8 @@
 // command is the command's. A completion is queued for a failure, and for a success if NOTIFY was given. When its queue
 // (or a counter) has no room everything before waits: nothing is lost.
 //
-// Per slot of the transmit ring an error bit remembers a failed READ until the slot is submitted.
+// Per slot of the transmit ring an error bit remembers a failed READ. The first READ of a frame forgets what was before, since a slot
+// can also be given up without a submit.
 //
 //   entry_*                in; read_issued_i counts reads out, id_free_o: one more may be issued
 //   pending_i, done_*      from nic_dma_land
@@ -202,9 +203,9 @@ module nic_dma_retire #(
   assign failed = !ok_q && mine_q;
 
   always_ff @(posedge clk_i) begin
-    slot_error_q <= error_q[head.slot];
+    slot_error_q <= error_q[head.slot] && !head.first;
     if (rst_i) error_q <= '0;
-    else if (out_first_q && mine_q) error_q[slot_q] <= !sub_q && (failed || slot_error_q);
+    else if (out_first_q && mine_q) error_q[slot_q] <= failed || slot_error_q;
   end
 
   always_ff @(posedge clk_i) begin

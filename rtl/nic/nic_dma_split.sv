@@ -106,6 +106,7 @@ module nic_dma_split (
   logic        gq_q, gwait_q;    // query offered; answer awaited
   logic        chk_q, cwait_q;
   logic        bad_q, owner_q;   // refused before any question; the owner check has passed (or is not needed)
+  logic        first_q;          // READ: from the frame's first byte
   logic [2:0]  gstatus_q;
   logic [51:0] hpage_q;
   logic [12:0] plen_q;           // length of this piece
@@ -157,6 +158,7 @@ module nic_dma_split (
     if (state_q == ASK) begin
       bad_q     <= c_mem ? bad : c_q.op != OpIrq;
       owner_q   <= !(c_mem && c_q.in_slot && no_slot_q);
+      first_q   <= c_q.off == 16'(glregs_pkg::SLOT_DATA);
       gstatus_q <= StOk;
     end
     if (chk_done_i) owner_q <= chk_ok_i;
@@ -219,6 +221,7 @@ module nic_dma_split (
     piece_o.end_cmd = end_q;
     piece_o.status  = status_q;
     piece_o.mine    = c_q.op == OpRead && c_q.in_slot && owner_q;
+    piece_o.first   = first_q;
     piece_o.sub     = c_q.op == OpRead && c_q.in_slot && owner_q && c_q.last && end_q;
     piece_o.rel     = c_q.op == OpWrite && c_q.in_slot && c_q.last && end_q;
     piece_o.notify  = c_q.notify;

@@ -291,8 +291,8 @@ static void finish_one(void)
 	}
 	c->status = st;
 	c->end = tb_cycles;
-	if (c->op == READ && c->in_slot && c->owner_ok && st)
-		slots[c->slot].error = true;
+	if (c->op == READ && c->in_slot && c->owner_ok)
+		slots[c->slot].error = st || (slots[c->slot].error && c->off != 16);
 	if (c->op == WRITE && c->in_slot && c->last) {
 		check_cmd(i, c->released, "its reference was not released");
 		if (!st) {
@@ -1130,10 +1130,19 @@ static void failed_reads_spoil_the_frame(void **state)
 	drain();
 	open_slot(65, 0, 200); // the next frame there is good
 	give(READ, 0, guest(0, 0), 200, true, 65, 16, true, false);
+	drain();
+	open_slot(66, 0, 200); // a frame that fails and is given up, as the firmware may
+	give(READ, 0, guest(1, 0), 100, true, 66, 16, false, false);
+	drain();
+	open_slot(66, 1, 200); // does not harm the next one there
+	give(READ, 1, guest(1, 0), 200, true, 66, 16, true, false);
+	drain();
+	open_slot(66, 0, 200);
+	give(READ, 0, guest(0, 0), 200, true, 66, 16, true, false);
 	env.fail = 100;
 	step();
 	drain();
-	assert_int_equal(reports, 8 + (cmd[given - 1].status != 0));
+	assert_int_equal(reports, 9 + (cmd[given - 1].status != 0));
 }
 
 static void requester_errors_come_back(void **state)
