@@ -10,9 +10,15 @@ PKTBUF_256  := -GNCTX=256 -GRING_BYTES=16384 -CFLAGS "-DNCTX=256 -DRING_BYTES=16
 $(eval $(call verilator_test,pktbuf,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),))
 $(eval $(call verilator_test,pktbuf_256,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),$(PKTBUF_256)))
 
+SWITCH_TEST := tests/unit/nic/test_switch.cpp
+$(eval $(call verilator_test,switch,nic_switch,$(SWITCH_RTL),$(SWITCH_TEST),))
+$(eval $(call verilator_test,switch_1,nic_switch,$(SWITCH_RTL),$(SWITCH_TEST),-GNCTX=1 -CFLAGS -DNCTX=1))
+$(eval $(call verilator_test,switch_7,nic_switch,$(SWITCH_RTL),$(SWITCH_TEST),-GNCTX=7 -CFLAGS -DNCTX=7))
+$(eval $(call verilator_test,switch_256,nic_switch,$(SWITCH_RTL),$(SWITCH_TEST),-GNCTX=256 -CFLAGS -DNCTX=256))
+
 $(eval $(call verilator_lint,nic_pktbuf,nic_pktbuf,$(PKTBUF_RTL),))
 $(eval $(call verilator_lint,nic_pktbuf_256,nic_pktbuf,$(PKTBUF_RTL),-GNCTX=256))
 $(eval $(call verilator_lint,nic_switch,nic_switch,$(SWITCH_RTL),))
 $(eval $(call verilator_lint,nic_switch_1,nic_switch,$(SWITCH_RTL),-GNCTX=1))
 $(eval $(call verilator_lint,nic_switch_256,nic_switch,$(SWITCH_RTL),-GNCTX=256))
-FORMAT_SRC += $(PKTBUF_TEST)
+FORMAT_SRC += $(PKTBUF_TEST) $(SWITCH_TEST)

@@ -17,7 +17,7 @@
 #define SLOT_DATA  16
 #define MAP_WORDS  ((NCTX + 31) / 32)
 #define LAG	   3000 // cycles within which room that the model sees free must be free in the module
-#define READ_AHEAD 4   // words between the ring and the MAC
+#define READ_AHEAD 4	// words between the ring and the MAC
 
 enum slot_state { FREE, ALLOCATED, SUBMITTED, DECIDED };
 
@@ -25,7 +25,7 @@ struct slot {
 	enum slot_state state;
 	unsigned len, owner, refs, serial;
 	bool map[256];
-	bool err;      // the switch must be told
+	bool err;	// the switch must be told
 	unsigned tasks; // bench tasks that still use it
 	uint8_t data[MAX_LEN + 8];
 };
@@ -43,13 +43,13 @@ struct wire_frame {
 
 struct tx_task {
 	unsigned slot, ctx, len;
-	unsigned next;		// next byte to ask for
-	bool asking;		// a check is on its way
-	unsigned words;		// words still in the write queue
-	bool lose;		// one byte is never written
-	bool err;		// submitted with an error
-	bool drop;		// given up before it is submitted
-	unsigned stop;		// given up, or submitted, when so many bytes were asked for
+	unsigned next;	// next byte to ask for
+	bool asking;	// a check is on its way
+	unsigned words; // words still in the write queue
+	bool lose;	// one byte is never written
+	bool err;	// submitted with an error
+	bool drop;	// given up before it is submitted
+	unsigned stop;	// given up, or submitted, when so many bytes were asked for
 };
 
 struct rx_task {
@@ -112,7 +112,8 @@ static unsigned rx_pos, rx_wait, rx_settle;
 static bool rx_active, rx_tight; // rx_tight: room was short when the frame began, or later
 static uint64_t mac_phase, dw_last;
 static struct {
-	uint64_t rx, rx_dropped, rx_bad, tx, tx_full, wire, copies, lost, given_up, rel_bad, refused, bytes;
+	uint64_t rx, rx_dropped, rx_bad, tx, tx_full, wire, copies, lost, given_up, rel_bad,
+		refused, bytes;
 } seen;
 static uint64_t rel_bad_want;
 static struct {
@@ -137,7 +138,8 @@ static void reset_model(void)
 	memset(old_given, 0, sizeof(old_given));
 	item_rx.clear(), item_tx.clear(), undecided.clear(), wire_out.clear(), on_wire.clear();
 	tx_tasks.clear(), rx_tasks.clear(), rx_idle.clear();
-	checks.clear(), writes.clear(), reads.clear(), read_flight.clear(), releases.clear(), submits.clear();
+	checks.clear(), writes.clear(), reads.clear(), read_flight.clear(), releases.clear(),
+		submits.clear();
 	check_open = false, rx_active = false, mac_phase = 0;
 	check_age = read_age = dec_gap = alloc_wait = rx_pos = rx_wait = rx_settle = sub_run = 0;
 	memset(&seen, 0, sizeof(seen));
@@ -192,7 +194,8 @@ static bool was_full(unsigned ring, unsigned len)
 {
 	unsigned i = (tb_cycles + 1) % LAG;
 
-	return taken_words[ring] - old_given[ring][i] + words_of(len) > WORDS || head[ring] - old_tail[ring][i] >= 64;
+	return taken_words[ring] - old_given[ring][i] + words_of(len) > WORDS ||
+	       head[ring] - old_tail[ring][i] >= 64;
 }
 
 static unsigned random_len(unsigned kind)
@@ -321,7 +324,8 @@ static void sw_drive(void)
 		wire_out.push_back(slot);
 	for (unsigned c = 0; c < NCTX; c++)
 		if (s->map[c])
-			rx_idle.push_back(new rx_task{ slot, c, tb_percent(80) ? 4u : 0u, 0, false, tb_cycles + 2 });
+			rx_idle.push_back(new rx_task{ slot, c, tb_percent(80) ? 4u : 0u, 0, false,
+						       tb_cycles + 2 });
 }
 
 static void sw_check(void)
@@ -354,7 +358,8 @@ static void mac_drive(void)
 	dut->wire_valid_i = !wire_out.empty();
 	dut->wire_slot_i = wire_out.empty() ? 0 : wire_out.front();
 	mac_phase++;
-	dut->tx_ready_i = knob.mac_ready_every ? mac_phase % knob.mac_ready_every == 0 : tb_percent(knob.mac);
+	dut->tx_ready_i =
+		knob.mac_ready_every ? mac_phase % knob.mac_ready_every == 0 : tb_percent(knob.mac);
 }
 
 static void mac_check(void)
@@ -378,7 +383,8 @@ static void mac_check(void)
 	if (dut->wire_valid_i && dut->wire_ready_o) {
 		unsigned slot = wire_out.front();
 		struct slot *s = &slots[slot];
-		on_wire.push_back(wire_frame{ slot, 0, false, std::vector<uint8_t>(s->data, s->data + s->len) });
+		on_wire.push_back(wire_frame{ slot, 0, false,
+					      std::vector<uint8_t>(s->data, s->data + s->len) });
 		wire_out.pop_front();
 	}
 	// The module has read the last word once no more than READ_AHEAD words remain.
@@ -423,7 +429,15 @@ static void alloc_check(void)
 	s->owner = alloc_ctx;
 	for (unsigned i = 0; i < s->len; i++)
 		s->data[i] = (uint8_t)tb_rand();
-	struct tx_task *t = new tx_task{ (unsigned)(s - slots), alloc_ctx, alloc_len, 0, false, 0, false, false, false,
+	struct tx_task *t = new tx_task{ (unsigned)(s - slots),
+					 alloc_ctx,
+					 alloc_len,
+					 0,
+					 false,
+					 0,
+					 false,
+					 false,
+					 false,
 					 alloc_len };
 	if (tb_percent(knob.broken))
 		switch (tb_below(4)) {
@@ -456,14 +470,16 @@ static void bad_check(void)
 			return;
 		other = (t->ctx + tb_range(1, 255)) & 255;
 		if (kind == 0)
-			checks.push_back(check{ t->slot, other, 0, SLOT_DATA + t->next, 1, false, NULL, NULL });
+			checks.push_back(check{ t->slot, other, 0, SLOT_DATA + t->next, 1, false,
+						NULL, NULL });
 		if (kind == 1)
-			checks.push_back(
-				check{ t->slot, t->ctx, 0, SLOT_DATA + t->len, tb_range(1, 9000), false, NULL, NULL });
+			checks.push_back(check{ t->slot, t->ctx, 0, SLOT_DATA + t->len,
+						tb_range(1, 9000), false, NULL, NULL });
 		if (kind == 2)
 			checks.push_back(check{ t->slot, t->ctx, 1, 4, 12, false, NULL, NULL });
 		if (kind == 3 && t->next == 0)
-			checks.push_back(check{ t->slot, t->ctx, 0, tb_below(SLOT_DATA), 4, false, NULL, NULL });
+			checks.push_back(check{ t->slot, t->ctx, 0, tb_below(SLOT_DATA), 4, false,
+						NULL, NULL });
 	} else if (!rx_tasks.empty()) {
 		struct rx_task *t = rx_tasks[tb_below(rx_tasks.size())];
 		other = (t->ctx + tb_range(1, 255)) & 255;
@@ -471,8 +487,10 @@ static void bad_check(void)
 		if (kind == 4 && !slots[t->slot].map[other])
 			checks.push_back(check{ t->slot, other, 1, 4, 12, false, NULL, NULL });
 		if (kind == 5)
-			checks.push_back(check{ t->slot, t->ctx, 1, tb_below(65536 - SLOT_DATA - slots[t->slot].len),
-						SLOT_DATA + slots[t->slot].len + 1, false, NULL, NULL });
+			checks.push_back(check{ t->slot, t->ctx, 1,
+						tb_below(65536 - SLOT_DATA - slots[t->slot].len),
+						SLOT_DATA + slots[t->slot].len + 1, false, NULL,
+						NULL });
 	}
 }
 
@@ -494,7 +512,8 @@ static void tx_granted(struct tx_task *t, unsigned off, unsigned len)
 			if (w + i >= off && w + i < off + len) {
 				if (w + i != lost)
 					be |= 1u << i;
-				data = (data & ~(0xffull << 8 * i)) | (uint64_t)s->data[w + i - SLOT_DATA] << 8 * i;
+				data = (data & ~(0xffull << 8 * i)) |
+				       (uint64_t)s->data[w + i - SLOT_DATA] << 8 * i;
 			}
 		part = tb_percent(20) ? (unsigned)tb_rand() & 0xff : 0xff;
 		for (unsigned k = 0; k < 2; k++, part = ~part & 0xff)
@@ -502,7 +521,8 @@ static void tx_granted(struct tx_task *t, unsigned off, unsigned len)
 				uint64_t noise = tb_rand();
 				for (unsigned i = 0; i < 8; i++)
 					if (be & part & 1u << i)
-						noise = (noise & ~(0xffull << 8 * i)) | (data & 0xffull << 8 * i);
+						noise = (noise & ~(0xffull << 8 * i)) |
+							(data & 0xffull << 8 * i);
 				writes.push_back(put_word{ t->slot & 63, w, be & part, noise, t });
 				t->words++;
 			}
@@ -572,8 +592,12 @@ static void dma_drive(void)
 		if (t->next < SLOT_DATA + slots[t->slot].len) {
 			rx_ask(t);
 		} else if (t->words == 0 && checks.empty() && !check_open) {
+			unsigned before = 1;
+			for (struct release &r : releases)
+				before += r.slot == t->slot;
 			releases.push_back(release{ t->slot, t->ctx, false });
-			if (t->slot < 64 && tb_percent(10))
+			// Once more, while others still hold the slot.
+			if (t->slot < 64 && before < slots[t->slot].refs && tb_percent(20))
 				releases.push_back(release{ t->slot, t->ctx, true });
 			rx_tasks.erase(rx_tasks.begin() + i--);
 			delete t;
@@ -707,16 +731,18 @@ static void step(void)
 	alloc_check();
 	dma_check();
 	for (unsigned r = 0; r < 2; r++)
-		old_tail[r][tb_cycles % LAG] = tail[r], old_given[r][tb_cycles % LAG] = given_words[r];
+		old_tail[r][tb_cycles % LAG] = tail[r],
+					old_given[r][tb_cycles % LAG] = given_words[r];
 	dut->time_i = (uint32_t)tb_cycles;
 	tb_tick();
 }
 
 static bool quiet(void)
 {
-	return !rx_active && !rx_settle && !alloc_wait && tx_tasks.empty() && rx_tasks.empty() && rx_idle.empty() &&
-	       item_rx.empty() && item_tx.empty() && undecided.empty() && wire_out.empty() && on_wire.empty() &&
-	       checks.empty() && !check_open && releases.empty() && submits.empty() && dut->idle_o;
+	return !rx_active && !rx_settle && !alloc_wait && tx_tasks.empty() && rx_tasks.empty() &&
+	       rx_idle.empty() && item_rx.empty() && item_tx.empty() && undecided.empty() &&
+	       wire_out.empty() && on_wire.empty() && checks.empty() && !check_open &&
+	       releases.empty() && submits.empty() && dut->idle_o;
 }
 
 static void drain(void)
@@ -740,12 +766,14 @@ static void run(unsigned cycles)
 	for (unsigned i = 0; i < cycles; i++)
 		step();
 	drain();
-	print_message("# %llu received, %llu for want of room, %llu bad; %llu sent, %llu for want of room, %llu given up; "
+	print_message("# %llu received, %llu for want of room, %llu bad; %llu sent, %llu for want "
+		      "of room, %llu given up; "
 		      "%llu to the wire, %llu copies, %llu to nobody, %llu checks refused\n",
-		      (unsigned long long)seen.rx, (unsigned long long)seen.rx_dropped, (unsigned long long)seen.rx_bad,
-		      (unsigned long long)seen.tx, (unsigned long long)seen.tx_full, (unsigned long long)seen.given_up,
-		      (unsigned long long)seen.wire, (unsigned long long)seen.copies, (unsigned long long)seen.lost,
-		      (unsigned long long)seen.refused);
+		      (unsigned long long)seen.rx, (unsigned long long)seen.rx_dropped,
+		      (unsigned long long)seen.rx_bad, (unsigned long long)seen.tx,
+		      (unsigned long long)seen.tx_full, (unsigned long long)seen.given_up,
+		      (unsigned long long)seen.wire, (unsigned long long)seen.copies,
+		      (unsigned long long)seen.lost, (unsigned long long)seen.refused);
 }
 
 // --- Random traffic ---
@@ -767,7 +795,8 @@ static void mixed_traffic_is_kept_byte_for_byte(void **state)
 	(void)state;
 	common();
 	run(150000);
-	assert_true(seen.rx > 100 && seen.wire > 50 && seen.copies > 100 && seen.refused > 50 && seen.given_up > 0);
+	assert_true(seen.rx > 100 && seen.wire > 50 && seen.copies > 100 && seen.refused > 50 &&
+		    seen.given_up > 0);
 }
 
 static void slow_neighbours_fill_both_rings(void **state)
@@ -851,8 +880,10 @@ static void random_knobs(void **state)
 // --- Directed tests: helpers ---
 static void quiet_inputs(void)
 {
-	dut->rx_valid_i = dut->sw_ready_i = dut->dec_valid_i = dut->rel_valid_i = dut->wire_valid_i = 0;
-	dut->tx_ready_i = dut->alloc_valid_i = dut->sub_valid_i = dut->dw_valid_i = dut->dr_valid_i = 0;
+	dut->rx_valid_i = dut->sw_ready_i = dut->dec_valid_i = dut->rel_valid_i =
+		dut->wire_valid_i = 0;
+	dut->tx_ready_i = dut->alloc_valid_i = dut->sub_valid_i = dut->dw_valid_i =
+		dut->dr_valid_i = 0;
 	dut->chk_valid_i = 0;
 	tb_eval();
 }
@@ -1008,9 +1039,9 @@ static void only_the_owner_fills_a_slot_and_every_byte_once(void **state)
 	assert_false(checked(slot, 3, false, SLOT_DATA - 1, 10)); // the header
 	assert_false(checked(slot, 3, false, SLOT_DATA, 101));	  // longer than allocated
 	assert_false(checked(slot, 3, false, SLOT_DATA, 65535));
-	assert_false(checked(slot, 3, false, SLOT_DATA + 1, 10)); // a gap
+	assert_false(checked(slot, 3, false, SLOT_DATA + 1, 10));  // a gap
 	assert_false(checked(slot - 64, 3, false, SLOT_DATA, 10)); // the receive ring
-	assert_false(checked(slot, 3, true, 4, 12));		  // nobody may read it
+	assert_false(checked(slot, 3, true, 4, 12));		   // nobody may read it
 	assert_true(checked(slot, 3, false, SLOT_DATA, 60));
 	assert_false(checked(slot, 3, false, SLOT_DATA, 60)); // again
 	assert_false(checked(slot, 3, false, SLOT_DATA + 60, 41));
@@ -1027,7 +1058,7 @@ static void a_submitted_slot_is_closed(void **state)
 	submit(slot, false);
 	tb_ticks(8);
 	assert_false(checked(slot, 3, false, SLOT_DATA + 50, 50));
-	take_item(slot, true); // and not all of it was written
+	take_item(slot, true);		 // and not all of it was written
 	assert_false(released(slot, 3)); // no longer the owner's to give up
 	decide(slot, 0, false);
 	tb_wait(dut->idle_o, 40);
