@@ -29,11 +29,7 @@ module core_alu #(
   logic [32:0] cmp_a, cmp_b;
   assign cmp_a = {a_i[31] ^ ~ctl_i.cmp_uns, a_i[30:0], 1'b0};
   assign cmp_b = {b_i[31] ^ ~ctl_i.cmp_uns, b_i[30:0], 1'b0};
-`ifdef CORE_MUTANT_SLTU
-  assign lt_o = cmp_a[31:0] < cmp_b[31:0];  // seeded bug: the sign is ignored
-`else
   assign lt_o = cmp_a < cmp_b;
-`endif
   assign eq_o = a_i == b_i;
 
   // Logic.

@@ -643,11 +643,7 @@ module core_cpu #(
   assign flush = w_exc_q;
 
   always_ff @(posedge clk_i) begin
-`ifdef CORE_MUTANT_FORWARD
-    pw_q <= w_res_q;  // seeded bug: a load's data is not forwarded from behind W
-`else
     pw_q <= w_data;
-`endif
     rd_trap_q <= w_exc_q & ~rst_i;
     rd_trap_pc_q <= trap_target;
   end
