@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MSI-X: table and pending bit array (BAR4), and the messages (PCI Local Bus 3.0, 6.8.2).
 
-// One state machine serves BAR4 accesses, requests for messages, and the scan that sends what was held by a mask. A vector
+// One state machine serves requests for messages and the scan that sends what was held by a mask. BAR4 accesses come in
+// between, and whenever a message waits to be sent: a write of the host must never wait for one of ours. A vector
 // that may not be sent (its mask, the function mask, MSI-X or bus master off) becomes pending; it is tried again when its
 // mask is cleared, and all are when messages become allowed. Table at 0, PBA at half of BAR4. After reset and function level reset a
 // sweep sets all mask bits and clears the rest; nothing is served until it ends.
@@ -47,7 +48,7 @@ module pcie_msix #(
   localparam logic [VW-1:0] Last = VW'(VECTORS - 1);
 
   typedef enum logic [3:0] {
-    M_SWEEP, M_IDLE, M_TABLE, M_TABLE2, M_PBA, M_CTL, M_CTL2, M_LO, M_HI, M_DATA, M_DATA2, M_HOLD, M_SEND, M_DONE, M_NEXT
+    M_SWEEP, M_IDLE, M_CTL, M_CTL2, M_LO, M_HI, M_DATA, M_DATA2, M_HOLD, M_SEND, M_DONE, M_NEXT
   } state_e;
 
   state_e        state_q;
@@ -59,7 +60,6 @@ module pcie_msix #(
   logic          enable_q;
   logic [VW:0]   pending_q;             // number of pending vectors
   logic [31:0]   lo_q, hi_q, data_q;
-  logic [BAR4_LOG2-2:2] addr_q;         // of the read under way
 
   // --- PBA ---
   logic [31:0]    pba [2**PBW];
@@ -70,11 +70,18 @@ module pcie_msix #(
   end else begin : g_pba_one
     assign pba_word = '0;
   end
-  assign pba_tgt = addr_q[PBW+1:2];
+  assign pba_tgt = tgt_addr_i[PBW+1:2];
 
-  logic        in_table, in_pba;
-  assign in_table = addr_q[BAR4_LOG2-2:4] <= (BAR4_LOG2-5)'(VECTORS - 1);
-  assign in_pba   = addr_q[BAR4_LOG2-2:PBW+2] == '0;
+  // BAR4 accesses: a read is answered in the next cycle.
+  logic tgt_take, tgt_write, tgt_read, in_table, in_pba;
+  logic rd_table_q, rd_pba_q, rd_none_q;
+  logic [31:0] rd_pba_word_q;
+  assign in_table    = !tgt_addr_i[BAR4_LOG2-1] && tgt_addr_i[BAR4_LOG2-2:4] <= (BAR4_LOG2-5)'(VECTORS - 1);
+  assign in_pba      = tgt_addr_i[BAR4_LOG2-1] && tgt_addr_i[BAR4_LOG2-2:PBW+2] == '0;
+  assign tgt_ready_o = state_q == M_IDLE || state_q == M_SEND || state_q == M_DONE;
+  assign tgt_take    = tgt_valid_i && tgt_ready_o;
+  assign tgt_write   = tgt_take && tgt_we_i && in_table;
+  assign tgt_read    = tgt_take && !tgt_we_i;
 
   logic [4:0] bitno;
   if (VW >= 5) begin : g_bit
@@ -91,10 +98,7 @@ module pcie_msix #(
   logic [VW+1:0] ram_waddr, ram_raddr;
   logic [31:0]   ram_wdata, ram_rdata;
   logic [1:0]    ram_word;
-  logic          tgt_write;
 
-  assign tgt_write = state_q == M_IDLE && tgt_valid_i && tgt_we_i && !tgt_addr_i[BAR4_LOG2-1] &&
-                     tgt_addr_i[BAR4_LOG2-2:4] <= (BAR4_LOG2-5)'(VECTORS - 1);
   always_comb begin
     if (state_q == M_SWEEP) begin
       ram_we    = 4'hf;
@@ -116,7 +120,7 @@ module pcie_msix #(
       default: ram_word = 2'd2;
     endcase
   end
-  assign ram_raddr = (state_q == M_TABLE) ? addr_q[VW+3:2] : {vec_q, ram_word};
+  assign ram_raddr = tgt_read ? tgt_addr_i[VW+3:2] : {vec_q, ram_word};
 
   lib_ram_sdp #(.WIDTH(32), .DEPTH(2**(VW+2)), .BYTES_WE(1)) u_table (
     .clk_i,
@@ -138,17 +142,19 @@ module pcie_msix #(
     else if (set_pba) pba[pba_word] <= pba_q | (32'd1 << bitno);
     else if (clear_pba) pba[pba_word] <= pba_q & ~(32'd1 << bitno);
     pba_q       <= pba[pba_word];
-    tgt_rdata_o <= '0;
-    if (state_q == M_PBA && in_pba) tgt_rdata_o <= pba[pba_tgt];
-    if (state_q == M_TABLE2 && in_table) tgt_rdata_o <= ram_rdata;
+    rd_pba_word_q <= pba[pba_tgt];
   end
 
   always_ff @(posedge clk_i) begin
-    tgt_rvalid_o <= !rst_i && (state_q == M_PBA || state_q == M_TABLE2);
+    rd_table_q   <= !rst_i && tgt_read && in_table;
+    rd_pba_q     <= !rst_i && tgt_read && in_pba;
+    rd_none_q    <= !rst_i && tgt_read && !in_table && !in_pba;
+    tgt_rvalid_o <= !rst_i && (rd_table_q || rd_pba_q || rd_none_q);
+    tgt_rdata_o  <= rd_table_q ? ram_rdata : rd_pba_q ? rd_pba_word_q : 32'd0;
     ev_sent_o    <= !rst_i && state_q == M_SEND && m_ready_i;
     ev_masked_o  <= !rst_i && set_pba;
     enable_q     <= enable_i;
-    if (enable_i && !enable_q) kick_q <= 1'b1;
+    if ((enable_i && !enable_q) || (tgt_write && state_q != M_IDLE)) kick_q <= 1'b1;
     if (set_pba) pending_q <= pending_q + (VW + 1)'(1);
     if (clear_pba) pending_q <= pending_q - (VW + 1)'(1);
 
@@ -161,9 +167,7 @@ module pcie_msix #(
         vec_q  <= '0;
         scan_q <= 1'b0;
         one_q  <= 1'b0;
-        addr_q <= tgt_addr_i[BAR4_LOG2-2:2];
         if (tgt_valid_i) begin
-          if (!tgt_we_i) state_q <= tgt_addr_i[BAR4_LOG2-1] ? M_PBA : M_TABLE;
           if (tgt_write && tgt_addr_i[3:2] == 2'd3) begin
             vec_q   <= tgt_addr_i[VW+3:4];
             scan_q  <= 1'b1;
@@ -179,9 +183,6 @@ module pcie_msix #(
           if (pending_q != '0 && enable_i) state_q <= M_CTL;
         end
       end
-      M_TABLE:  state_q <= M_TABLE2;
-      M_TABLE2: state_q <= M_IDLE;
-      M_PBA:    state_q <= M_IDLE;
       M_CTL:    state_q <= M_CTL2;     // reads vector control and the PBA word
       M_CTL2: begin
         if (scan_q) state_q <= (is_pending && !ram_rdata[0] && enable_q) ? M_LO : M_NEXT;
@@ -219,12 +220,11 @@ module pcie_msix #(
     end
   end
 
-  assign tgt_ready_o  = state_q == M_IDLE;
   assign msix_ready_o = state_q == M_IDLE && !tgt_valid_i;
   assign m_valid_o    = state_q == M_SEND;
   assign m_addr_o     = {hi_q, lo_q};
   assign m_data_o     = data_q;
-  assign idle_o       = state_q == M_IDLE && !kick_q && !tgt_rvalid_o && !ev_sent_o && !ev_masked_o;
+  assign idle_o       = state_q == M_IDLE && !kick_q && !tgt_rvalid_o && !rd_table_q && !rd_pba_q && !rd_none_q && !ev_sent_o && !ev_masked_o;
 
 `ifndef SYNTHESIS
   initial if (VECTORS < 2 || VECTORS > 512 || VECTORS * 16 > 2 ** (BAR4_LOG2 - 1))
