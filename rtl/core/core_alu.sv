@@ -14,7 +14,8 @@ module core_alu #(
     input  logic           [31:0] b_i,
     input  logic           [ 4:0] sh_i,     // shift amount, early in the cycle
     output logic           [31:0] sum_o,    // result of the adder
-    output logic           [31:0] oth_o,    // result of everything else but slt; zero if it is not wanted
+    output logic           [31:0] lgc_o,    // result of the logic and Zbb units; zero if it is not wanted
+    output logic           [31:0] shift_o,  // result of the shifter; zero if it is not wanted
     output logic                  lt_o,     // a < b (signed or unsigned)
     output logic                  eq_o      // a == b
 );
@@ -44,19 +45,32 @@ module core_alu #(
     endcase
   end
 
-  // Shifter: one right shifter; a left shift reverses the bits before and after.  The reversal before is part of
-  // the first four-way selection, the one after is part of the selection of the result.
-  logic [31:0] sh_in, sh0, sh1, sh2, sh3, sh4, sh4_rev;
-  logic [15:0] fill;
+  // Shifter: rotate to the right, then mask.  A left shift by n is a rotation to the right by -n.  The mask comes from
+  // the shift amount alone and is ready before the operand; it is zero if the instruction is no shift.
+  logic [ 4:0] rot;
+  logic [31:0] rot0, rot1, rot2, below_n, keep;
+  logic        fill;
+  assign rot = ctl_i.sel.shl ? -sh_i : sh_i;
   always_comb begin
-    for (int i = 0; i < 32; i++) sh_in[i] = ctl_i.sel.shl ? a_i[31-i] : a_i[i];
-    fill = ctl_i.sh_rotate ? sh_in[15:0] : {16{ctl_i.sh_arith & a_i[31] & ctl_i.sel.shr}};
-    sh0 = sh_i[4] ? {fill, sh_in[31:16]} : sh_in;
-    sh1 = sh_i[3] ? {(ctl_i.sh_rotate ? sh0[7:0] : fill[7:0]), sh0[31:8]} : sh0;
-    sh2 = sh_i[2] ? {(ctl_i.sh_rotate ? sh1[3:0] : fill[3:0]), sh1[31:4]} : sh1;
-    sh3 = sh_i[1] ? {(ctl_i.sh_rotate ? sh2[1:0] : fill[1:0]), sh2[31:2]} : sh2;
-    sh4 = sh_i[0] ? {(ctl_i.sh_rotate ? sh3[0] : fill[0]), sh3[31:1]} : sh3;
-    for (int i = 0; i < 32; i++) sh4_rev[i] = sh4[31-i];
+    unique case (rot[4:3])
+      2'd0: rot0 = a_i;
+      2'd1: rot0 = {a_i[7:0], a_i[31:8]};
+      2'd2: rot0 = {a_i[15:0], a_i[31:16]};
+      default: rot0 = {a_i[23:0], a_i[31:24]};
+    endcase
+    unique case (rot[2:1])
+      2'd0: rot1 = rot0;
+      2'd1: rot1 = {rot0[1:0], rot0[31:2]};
+      2'd2: rot1 = {rot0[3:0], rot0[31:4]};
+      default: rot1 = {rot0[5:0], rot0[31:6]};
+    endcase
+    rot2 = rot[0] ? {rot1[0], rot1[31:1]} : rot1;
+    for (int i = 0; i < 32; i++) below_n[i] = i < {27'd0, sh_i};
+    for (int i = 0; i < 32; i++) begin
+      keep[i] = (ctl_i.sel.shl & (ctl_i.sh_rotate | ~below_n[i])) | (ctl_i.sel.shr & (ctl_i.sh_rotate | ~below_n[31-i]));
+    end
+    fill = ctl_i.sel.shr & ctl_i.sh_arith & ~ctl_i.sh_rotate & a_i[31];
+    shift_o = (rot2 & keep) | (~keep & {32{fill}});
   end
 
   logic [31:0] zbb;
@@ -84,7 +98,7 @@ module core_alu #(
   end
 
   always_comb begin
-    oth_o = lgc | ({32{ctl_i.sel.shr}} & sh4) | ({32{ctl_i.sel.shl}} & sh4_rev) | ({32{ctl_i.sel.zbb}} & zbb);
+    lgc_o = lgc | ({32{ctl_i.sel.zbb}} & zbb);
   end
 
   logic unused;

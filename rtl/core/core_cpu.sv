@@ -224,11 +224,11 @@ module core_cpu #(
   logic [ 3:0] irq_code;
 
   // Operands: AND-OR of the one-hot sources.
-  // Two of these three are zero: the selection of the result takes place after the registers.
-  logic [31:0] m1_sum_q, m1_oth_q;
+  // All of these but one are zero: the selection of the result takes place after the registers.
+  logic [31:0] m1_sum_q, m1_lgc_q, m1_sft_q;
   logic m1_slt_q;
   logic [31:0] m1_res, m2_res_q, pw_q;
-  assign m1_res = m1_sum_q | m1_oth_q | {31'd0, m1_slt_q};
+  assign m1_res = m1_sum_q | m1_lgc_q | m1_sft_q | {31'd0, m1_slt_q};
   logic [31:0] x_a, x_b;
   assign x_a = ({32{x_fwd1_q.rf}} & x_rs1_q) | ({32{x_fwd1_q.m2}} & m2_res_q) | ({32{x_fwd1_q.w}} & w_data) |
       ({32{x_fwd1_q.pw}} & pw_q) | ({32{x_fwd1_q.m1}} & m1_res) | ({32{x_ctl_q.use_pc}} & x_pc_q);
@@ -313,7 +313,7 @@ module core_cpu #(
   assign x_wait = x_valid_q & (x_late | x_shift | x_drain | x_sleep) | m1_serial_q;
   assign sleep_o = x_valid_q & x_sleep & ~x_drain & ~redirect & ~flush;
 
-  logic [31:0] x_sum, x_oth;
+  logic [31:0] x_sum, x_lgc, x_sft;
   logic x_lt, x_eq;
   core_alu #(
       .ZB(ZB)
@@ -325,7 +325,8 @@ module core_cpu #(
       .b_i(x_b),
       .sh_i(x_sh_q),
       .sum_o(x_sum),
-      .oth_o(x_oth),
+      .lgc_o(x_lgc),
+      .shift_o(x_sft),
       .lt_o(x_lt),
       .eq_o(x_eq)
   );
@@ -386,7 +387,8 @@ module core_cpu #(
       m1_target_q <= x_pc_q + x_imm_q;
       m1_addr_q <= x_addr;
       m1_sum_q <= x_ctl_q.sel.add ? x_sum : 32'd0;
-      m1_oth_q <= x_oth;
+      m1_lgc_q <= x_lgc;
+      m1_sft_q <= x_sft;
       m1_slt_q <= x_ctl_q.sel.slt & x_lt;
       m1_a_q <= x_a;
       m1_b_q <= x_b;
