@@ -10,6 +10,7 @@
 
 struct context ctxs[GL_MAX_CTX];
 struct vq vqs[GL_MAX_VQ];
+uint32_t pending[GL_MAX_CTX][PENDING];
 
 static void queue_dead(struct vq *q)
 {
@@ -63,13 +64,13 @@ static bool queue_start(uint32_t ctx, uint32_t queue, uint32_t accepted_lo, uint
 	const uint32_t size = num & 0xffffu;
 	const uint32_t index = ctx * 2 + queue;
 
-	*q = (struct vq){ 0 };
-	q->dma = &shm.queue[index];
-	q->window = q->dma->window; /* same place as split_window */
+	/* the queue may still be in a list */
+	*q = (struct vq){ .in_dirty = q->in_dirty, .in_ready = q->in_ready };
+	q->window = shm.queue[index].window;
 	q->ctx_cmd = ctx << GL_FWIO_DMA_CMD_CTX_LSB;
 	q->is_tx = (uint8_t)queue;
-	q->data_cookie = COOKIE(COOKIE_DATA, index);
-	q->round_cookie = COOKIE(COOKIE_ROUND, index);
+	q->data_cmd = q->ctx_cmd | DMA_LAST | (queue ? DMA_READ : DMA_WRITE);
+	q->cookie = COOKIE(COOKIE_DATA, index);
 	if (!(num >> 31))
 		return true;
 	q->size = (uint16_t)size;
@@ -91,9 +92,9 @@ static bool queue_start(uint32_t ctx, uint32_t queue, uint32_t accepted_lo, uint
 	if (!q->is_tx)
 		q->expect |= q->split ? DESC_WRITE : (uint32_t)DESC_WRITE << 16;
 	q->mask = q->split ? SPLIT_MASK : PACKED_MASK;
-	q->wrap = (q->split ? SPLIT_WINDOW : WINDOW) - 1u;
-	q->depth = min_u32(q->wrap + 1u, size);
+	q->depth = (uint8_t)min_u32(q->split ? SPLIT_DEPTH : WINDOW, size);
 	q->flush_at = q->depth / 2 ? q->depth / 2 : 1;
+	q->event_at = 1;
 	q->fetch_wrap = q->used_wrap = 1;
 	q->more = 1;
 	q->live = 1;

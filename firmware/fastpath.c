@@ -34,7 +34,7 @@ static inline void packed_fetch(struct vq *q, uint32_t space)
 
 	q->fetch_n = (uint8_t)n;
 	dma_mem(q, DMA_READ | DMA_NOTIFY, q->desc + pos * sizeof(struct desc), &q->window[at],
-		n * sizeof(struct desc), q->round_cookie);
+		n * sizeof(struct desc), ROUND_COOKIE(q));
 }
 
 /*
@@ -75,20 +75,24 @@ static inline void flush(struct vq *q, uint32_t end)
 
 	q->buffers += n;
 	if (q->split) {
-		struct queue_dma *m = q->dma;
-		const uint32_t mask = q->size - 1u;
+		struct queue_dma *m = vq_dma(q);
 		q->flushed = (uint16_t)n;
 		while (n) { /* bound: 3 (ends of the window and of the ring) */
-			const uint32_t pos = used & mask;
-			const uint32_t run =
-				min_u32(n, min_u32(SPLIT_WINDOW - used % SPLIT_WINDOW, q->size - pos));
-			dma_mem(q, DMA_WRITE, q->device + 4 + pos * sizeof(struct used_elem),
-				&m->used[used % SPLIT_WINDOW], run * sizeof(struct used_elem), q->round_cookie);
+			const uint32_t pos = used & (q->size - 1u);
+			const uint32_t at = used % WINDOW;
+			const uint32_t run = min_u32(n, min_u32(WINDOW - at, q->size - pos));
+			struct used_elem *e = (struct used_elem *)(void *)&q->window[at];
+			for (uint32_t i = 0; i < run; i++) { /* bound: WINDOW. Element i lies before descriptor i */
+				const uint32_t len = q->window[at + i].len;
+				e[i].id = m->heads[(used + i) % HEADS];
+				e[i].len = len;
+			}
+			dma_mem(q, DMA_WRITE, q->device + 4 + pos * sizeof(*e), e, run * sizeof(*e), ROUND_COOKIE(q));
 			used += run;
 			n -= run;
 		}
 		m->used_idx = (uint16_t)end;
-		dma_mem(q, DMA_WRITE, q->device + 2, &m->used_idx, 2, q->round_cookie);
+		dma_mem(q, DMA_WRITE, q->device + 2, &m->used_idx, 2, ROUND_COOKIE(q));
 	} else if (q->chains | q->merged) {
 		q->flushed = (uint16_t)flush_slow(q, end);
 	} else {
@@ -98,7 +102,7 @@ static inline void flush(struct vq *q, uint32_t end)
 			const uint32_t at = used % WINDOW;
 			const uint32_t run = min_u32(n, min_u32(WINDOW - at, q->size - pos));
 			dma_mem(q, DMA_WRITE, q->desc + pos * sizeof(struct desc), &q->window[at],
-				run * sizeof(struct desc), q->round_cookie);
+				run * sizeof(struct desc), ROUND_COOKIE(q));
 			used += run;
 			n -= run;
 			pos += run;
@@ -124,7 +128,7 @@ static inline void read_event(struct vq *q, uint32_t notify)
 		len = 2;
 	}
 	q->event_read = 1;
-	dma_mem(q, DMA_READ | notify, addr, &q->dma->event, len, q->round_cookie);
+	dma_mem(q, DMA_READ | notify, addr, &vq_dma(q)->event, len, ROUND_COOKIE(q));
 }
 
 /*
@@ -133,7 +137,7 @@ static inline void read_event(struct vq *q, uint32_t notify)
  */
 static inline bool wants_interrupt(const struct vq *q)
 {
-	const uint32_t event = q->dma->event;
+	const uint32_t event = vq_dma(q)->event;
 	const uint32_t passed = q->flushed;
 
 	if (q->split) {
@@ -155,23 +159,25 @@ static inline bool wants_interrupt(const struct vq *q)
 enum tx_end { TX_OK, TX_SPECIAL, TX_BLOCKED, TX_BAD };
 
 /* Reads the frames of simple entries from head on, as far as `end`, into packet buffers. */
-static inline enum tx_end tx_frames(struct vq *q, uint32_t end, bool split)
+static inline enum tx_end tx_frames(struct vq *q, uint32_t end)
 {
 	struct desc *const w = q->window;
 	const uint32_t ctx = q->ctx_cmd;
+	const uint32_t cmd = q->data_cmd;
 	const uint32_t expect = q->expect;
+	const uint32_t mask = q->mask;
 	uint32_t i = q->head;
 	enum tx_end result = TX_OK;
 
-	fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+	fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 	do { /* bound: BURST */
-		struct desc *const d = &w[i % (split ? SPLIT_WINDOW : WINDOW)];
+		struct desc *const d = &w[i % WINDOW];
 		const uint32_t whole = d->len;
 		const uint32_t tail = d->tail;
 		const uint32_t addr_lo = d->addr_lo;
 		const uint32_t addr_hi = d->addr_hi;
 		const uint32_t len = whole - GL_HDR_LEN;
-		if ((tail ^ expect) & (split ? SPLIT_MASK : PACKED_MASK)) {
+		if ((tail ^ expect) & mask) {
 			result = TX_SPECIAL;
 			break;
 		}
@@ -184,14 +190,8 @@ static inline enum tx_end tx_frames(struct vq *q, uint32_t end, bool split)
 		fwio_write(GL_FWIO_DMA_ADDR_LO, lo);
 		fwio_write(GL_FWIO_DMA_ADDR_HI, addr_hi + (lo < GL_HDR_LEN));
 		const uint32_t slot = fwio_read(GL_FWIO_TX_SLOT);
-		if (split) {
-			struct used_elem *e = &q->dma->used[i % SPLIT_WINDOW];
-			e->id = q->dma->heads[i % HEADS];
-			e->len = 0;
-		} else {
-			d->len = 0;
-			d->tail = tail ^ USED_TOGGLE;
-		}
+		d->len = 0; /* for the used entry; and it fills the time until the slot is known */
+		d->tail = tail ^ USED_TOGGLE;
 		if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
 			d->len = whole;
 			d->tail = tail;
@@ -200,7 +200,7 @@ static inline enum tx_end tx_frames(struct vq *q, uint32_t end, bool split)
 		}
 		fwio_write(GL_FWIO_DMA_LOCAL, slot << GL_FWIO_DMA_LOCAL_SLOT_LSB |
 						      (GL_FWIO_DMA_LOCAL_KIND_MASK | GL_SLOT_DATA));
-		fwio_write(GL_FWIO_DMA_CMD, len | ctx | (DMA_READ | DMA_LAST));
+		fwio_write(GL_FWIO_DMA_CMD, len | cmd);
 		i++;
 	} while (i != end);
 	q->head = i;
@@ -218,8 +218,7 @@ static inline bool tx_run(struct vq *q)
 		if (!n)
 			return true;
 		const uint32_t before = q->head;
-		const enum tx_end result = q->split ? tx_frames(q, before + n, true) :
-						      tx_frames(q, before + n, false);
+		const enum tx_end result = tx_frames(q, before + n);
 		left -= q->head - before;
 		switch (result) {
 		case TX_OK:
@@ -228,7 +227,7 @@ static inline bool tx_run(struct vq *q)
 			context_broken(vq_ctx(q), GL_RESET_REASON_BAD_LENGTH);
 			return false;
 		case TX_BLOCKED:
-			blocked_push(q);
+			ready_push(q);
 			return true;
 		case TX_SPECIAL:
 			if (unavailable(q))
@@ -275,55 +274,57 @@ static void tx_service(struct vq *q)
 /* --- Receive --- */
 
 /* The simple, available descriptor at `head` takes the frame of `record`, `len` bytes with its header. */
-static inline void rx_write(struct vq *q, struct desc *d, uint32_t head, uint32_t record, uint32_t len, uint32_t tail)
+static inline void rx_write(struct vq *q, struct desc *d, uint32_t head, uint32_t record, uint32_t len, uint32_t tail,
+			    uint32_t slot_mask, uint32_t slot_kind)
 {
+	const uint32_t cookie = q->cookie;
+	const uint32_t cmd = q->data_cmd;
+
 	fwio_write(GL_FWIO_DMA_ADDR_LO, d->addr_lo);
 	fwio_write(GL_FWIO_DMA_ADDR_HI, d->addr_hi);
-	fwio_write(GL_FWIO_DMA_LOCAL,
-		   (record >> 8 & GL_FWIO_DMA_LOCAL_SLOT_MASK) | (GL_FWIO_DMA_LOCAL_KIND_MASK | GL_SLOT_HDR));
-	fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
-	fwio_write(GL_FWIO_DMA_CMD, len | (record & GL_FWIO_RX_RECORD_CTX_MASK) | (DMA_WRITE | DMA_LAST));
-	if (q->split) {
-		struct used_elem *e = &q->dma->used[head % SPLIT_WINDOW];
-		e->id = q->dma->heads[head % HEADS];
-		e->len = len;
-	} else {
-		d->len = len;
-		d->tail = tail ^ USED_TOGGLE;
-	}
+	fwio_write(GL_FWIO_DMA_LOCAL, (record >> 8 & slot_mask) | slot_kind);
+	fwio_write(GL_FWIO_DMA_COOKIE, cookie);
+	fwio_write(GL_FWIO_DMA_CMD, len | cmd);
+	d->len = len;
+	d->tail = tail ^ USED_TOGGLE;
 	q->head = head + 1;
 }
 
-/* Notes that there are used entries not written back. */
-static inline void rx_used(struct vq *q)
+#define SLOT_KIND (GL_FWIO_DMA_LOCAL_KIND_MASK | GL_SLOT_HDR)
+
+/*
+ * There are used entries not written back: notes the time of the first one. Returns true when it is time to write them.
+ */
+bool rx_note(struct vq *q)
 {
-	if (!q->in_dirty) {
+	q->event_at = q->used + q->flush_at;
+	if (q->head - q->used == 1 || !q->in_dirty)
 		q->stamp = time_now();
-		dirty_push(q);
-	}
+	dirty_push(q);
+	return q->head - q->used >= q->flush_at;
 }
 
 /* Delivers pending frames as far as descriptors go. */
-static inline void rx_pending(struct vq *q)
+static void rx_pending(struct vq *q)
 {
 	const uint32_t before = q->head;
 
 	while (q->pending_n) { /* bound: PENDING */
-		const uint32_t record = q->pending[q->pending_at];
+		const uint32_t record = pending[vq_ctx(q)][q->pending_at];
 		const uint32_t len = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
 		const uint32_t head = q->head;
 		struct desc *d = window_at(q, head);
 		const uint32_t tail = d->tail;
 		dma_room(1);
 		if (head != q->lap && !((tail ^ q->expect) & q->mask) && d->len >= len)
-			rx_write(q, d, head, record, len, tail);
+			rx_write(q, d, head, record, len, tail, GL_FWIO_DMA_LOCAL_SLOT_MASK, SLOT_KIND);
 		else if (rx_deliver(q, record) != DELIVERED)
 			break;
 		q->pending_at = (q->pending_at + 1u) % PENDING;
 		q->pending_n--;
 	}
 	if (q->live && q->head != before)
-		rx_used(q);
+		rx_note(q);
 }
 
 static void rx_service(struct vq *q)
@@ -339,6 +340,7 @@ static void rx_service(struct vq *q)
 		flush(q, q->head);
 	next_lap(q);
 	q->fast_end = q->pending_n ? q->head : q->lap;
+	q->event_at = q->head + 1;
 
 	const uint32_t have = q->fetched - q->head;
 	const uint32_t space = q->depth - have;
@@ -361,30 +363,33 @@ static void rx_service(struct vq *q)
 void rx_records(void)
 {
 	uint32_t n = RX_BATCH;
+	uint32_t slot_mask = GL_FWIO_DMA_LOCAL_SLOT_MASK;
+	uint32_t slot_kind = SLOT_KIND;
+	IN_REGISTER(slot_mask);
+	IN_REGISTER(slot_kind);
 
 	dma_room(RX_BATCH);
 	do {
 		const uint32_t record = fwio_read(GL_FWIO_RX_RECORD);
 		struct vq *q = vqs;
-		uint32_t ctx = record >> GL_FWIO_RX_RECORD_CTX_LSB & 0xffu;
 		if (!(record & GL_FWIO_RX_RECORD_VALID_MASK))
 			return;
-		q += ctx * 2;
+		q += (record >> GL_FWIO_RX_RECORD_CTX_LSB & 0xffu) * 2;
 		IN_REGISTER(q);
 		const uint32_t head = q->head;
 		const uint32_t end = q->fast_end;
+		const uint32_t event_at = q->event_at;
 		struct desc *d = window_at(q, head);
 		IN_REGISTER(d);
+		const uint32_t expect = q->expect;
+		const uint32_t mask = q->mask;
 		const uint32_t room = d->len;
 		const uint32_t tail = d->tail;
 		const uint32_t len = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
 
-		if (head != end && room >= len && !((tail ^ q->expect) & q->mask)) {
-			rx_write(q, d, head, record, len, tail);
-			const uint32_t used = q->used;
-			if (head == used)
-				rx_used(q);
-			if (head + 1 - used < q->flush_at)
+		if (head != end && room >= len && !((tail ^ expect) & mask)) {
+			rx_write(q, d, head, record, len, tail, slot_mask, slot_kind);
+			if (head + 1 != event_at || !rx_note(q))
 				continue;
 		} else {
 			if (!rx_slow(q, record))
@@ -436,7 +441,7 @@ void round_done(struct vq *q)
 		if (q->flushed) {
 			if (wants_interrupt(q)) {
 				dma_room(1);
-				fwio_write(GL_FWIO_DMA_COOKIE, q->round_cookie);
+				fwio_write(GL_FWIO_DMA_COOKIE, ROUND_COOKIE(q));
 				fwio_write(GL_FWIO_DMA_CMD, 1u | q->ctx_cmd | DMA_IRQ);
 				shm.info.interrupts++;
 			} else {
@@ -452,7 +457,7 @@ void round_done(struct vq *q)
 		after_fetch(q, all);
 		if (q->pending_n && !q->more) {
 			rx_pending(q);
-			if (q->pending_n && !q->walker && !q->in_blocked)
+			if (q->pending_n && !q->walker && !q->in_ready)
 				rx_drop_pending(q, GL_CSTAT_RX_DROP_NODESC);
 			if (!q->live)
 				return;
@@ -462,7 +467,7 @@ void round_done(struct vq *q)
 		q->more = 1;
 	}
 	if (q->is_tx)
-		tx_service(q);
+		ready_push(q);
 	else
 		rx_service(q);
 }
@@ -482,6 +487,6 @@ void doorbell(uint32_t entry)
 		q->kick = 1;
 	} else {
 		q->more = 1;
-		service(q);
+		ready_push(q);
 	}
 }

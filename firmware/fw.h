@@ -2,8 +2,8 @@
 /*
  * The firmware's own state: contexts, their queues, and what the DMA engine reaches in data memory.
  *
- * How a queue works. Each has a *window* of 32 descriptors (split ring: 16) in data memory, counted by free-running indexes
- * (entry i is window[i modulo its size]):
+ * How a queue works. Each has a *window* of 32 descriptors in data memory, counted by free-running indexes (entry i is
+ * window[i % 32]; split: entry i is also the i-th one of the available ring):
  *
  *     used ........ head ........ lap ........ fetched
  *      | in use, or   | available,  | available, of the
@@ -15,7 +15,7 @@
  * order, so the one report says that all of the round is done. A queue has at most one round under way.
  *
  * A used entry of a packed ring is made in place in the window and written to the same ring position, so a burst of used
- * entries is one WRITE.
+ * entries is one WRITE. Used elements of a split ring are made where the descriptors were, for the same reason.
  */
 #ifndef FW_H
 #define FW_H
@@ -33,16 +33,15 @@
 #endif
 #define GL_MAX_VQ (2u * GL_MAX_CTX)
 
-#define WINDOW	     32u /* descriptors kept for a packed queue */
-#define SPLIT_WINDOW 16u /* the same for a split queue, which needs room for other things */
-#define BURST	     16u /* descriptors read at once, frames sent in a round */
-#define SPLIT_BURST  8u
-#define FLUSH_AT     16u /* used entries of a receive queue that are written back at once (split: 8) */
+#define WINDOW	    32u /* descriptors kept for a queue */
+#define SPLIT_DEPTH 16u /* the same for a split queue, which reads available ring entries ahead */
+#define BURST	    16u /* descriptors read at once, frames sent in a round */
+#define SPLIT_BURST 8u
 #define HEADS	    32u /* available ring entries kept for a split queue */
 #define MERGE_MAX   15u /* receive buffers that a frame may be spread over */
 #define PENDING	    8u	/* frames that may wait for a context's descriptor fetch */
 #define RX_BATCH    16u	/* frames taken per turn of the main loop */
-#define COMP_BATCH  4u	/* completions taken per turn */
+#define COMP_BATCH  32u	/* completions taken per turn */
 #define CHAIN_SMALL 36u /* descriptors of a chain that the small walkers hold */
 #define SMALL_WALKERS 6u
 #define LOG_SIZE      2048u
@@ -82,18 +81,12 @@ struct used_elem {
 
 /* What DMA reads and writes for one queue. */
 struct queue_dma {
-	union {
-		struct desc window[WINDOW]; /* packed */
-		struct {
-			struct desc split_window[SPLIT_WINDOW];
-			struct used_elem used[SPLIT_WINDOW]; /* on their way to the used ring */
-			uint16_t heads[HEADS];		     /* available ring entries */
-		};
-	};
-	uint32_t event;	      /* driver's event suppression, as last read */
-	uint16_t avail_idx;   /* split: as last read */
-	uint16_t used_idx;    /* split: value on its way to the used ring */
-	uint32_t avail_event; /* split with EVENT_IDX: value on its way to the used ring */
+	struct desc window[WINDOW];
+	uint16_t heads[HEADS]; /* split: available ring entries */
+	uint32_t event;	       /* driver's event suppression, as last read */
+	uint16_t avail_idx;    /* split: as last read */
+	uint16_t used_idx;     /* split: value on its way to the used ring */
+	uint32_t avail_event;  /* split with EVENT_IDX: value on its way to the used ring */
 	uint32_t reserved;
 };
 
@@ -138,59 +131,70 @@ struct vq {
 	uint32_t head;
 	uint32_t fast_end; /* receive: entries before it may be taken as `expect` says; head while frames are pending or it is dead */
 	struct desc *window;
-	uint32_t used;
-	uint32_t data_cookie;
-	uint32_t expect; /* tail of an available, simple descriptor of this lap, under `mask` */
+	uint32_t expect;   /* tail of an available, simple descriptor of this lap, under `mask` */
 	uint32_t mask;
-	uint32_t wrap; /* entries of the window - 1 */
-	uint8_t split;
-	uint8_t in_dirty; /* is in the list of queues with used entries to write */
-	uint8_t busy;	  /* a round is under way */
-	uint8_t live;
-	uint32_t flush_at; /* used receive entries that are written back at once */
-	uint32_t depth;	   /* descriptors to have at once: window or ring, what is smaller */
+	uint32_t cookie;   /* COOKIE_DATA */
+	uint32_t data_cmd; /* DMA_CMD of a frame, without its length */
+	uint32_t event_at; /* receive: value of head at which rx_note() wants to know */
 	/* rounds */
+	uint32_t used;
 	uint32_t lap;
 	uint32_t fetched;
 	uint32_t done;	  /* transmit: entries whose frame was read */
 	uint32_t fence;	  /* transmit: becomes done when the round ends */
 	uint32_t ctx_cmd; /* context number as in DMA_CMD */
-	uint32_t round_cookie;
-	struct queue_dma *dma;
-	uint64_t desc; /* ring addresses (guest DMA addresses) */
+	uint64_t desc;	  /* ring addresses (guest DMA addresses) */
 	uint64_t driver;
 	uint64_t device;
+	union {
+		struct { /* packed */
+			uint32_t chains; /* bit i: window entry i heads a chain; its step and skip are in addr_lo, addr_hi */
+			uint32_t merged; /* bit i: window entry i belongs to the same frame as the one before it */
+		};
+		struct { /* split, free-running */
+			uint32_t heads_end; /* entries of the available ring read */
+			uint32_t avail_end; /* available index */
+		};
+	};
+	uint32_t stamp; /* receive: time of the oldest used entry not written back */
 	uint16_t size;
 	uint16_t fetch_pos; /* packed: ring position of window entry `fetched` */
 	uint16_t used_pos;  /* packed: ring position of window entry `used` */
 	uint16_t flushed;   /* ring positions passed by the flush of this round */
+	uint8_t split;
+	uint8_t busy; /* a round is under way */
+	uint8_t live;
+	uint8_t is_tx;
 	uint8_t fetch_wrap; /* wrap counters of those positions (virtio 1.2, 2.8.1) */
 	uint8_t used_wrap;
-	uint8_t is_tx;
-	uint8_t event_idx; /* VIRTIO_F_EVENT_IDX */
-	uint8_t fetch_n;   /* descriptors that this round reads */
+	uint8_t event_idx;  /* VIRTIO_F_EVENT_IDX */
+	uint8_t fetch_n;    /* descriptors that this round reads */
 	uint8_t event_read; /* this round reads the driver's event suppression */
 	uint8_t more;	    /* the ring may hold more descriptors */
 	uint8_t kick;	    /* the driver rang during this round */
-	/* what is rarely looked at */
 	uint8_t quiet;	    /* we told the driver not to ring */
+	uint8_t in_dirty;   /* is in the list of queues with used entries to write */
+	uint8_t in_ready;   /* is in the list of queues to serve */
+	uint8_t walker;	    /* number + 1 of the walker that follows the chain at head; 0: none */
+	uint8_t long_chain; /* the chain at head needs the big walker */
 	uint8_t indirect;   /* VIRTIO_F_INDIRECT_DESC */
 	uint8_t mergeable;  /* VIRTIO_NET_F_MRG_RXBUF */
 	uint8_t heads_n;    /* split: available ring entries that this round reads */
 	uint8_t index_read; /* split: this round reads the available index */
-	uint8_t in_blocked; /* is in the list of queues that wait for packet buffer space or a walker */
-	uint8_t walker;	    /* number + 1 of the walker that follows the chain at head; 0: none */
-	uint8_t long_chain; /* the chain at head needs the big walker */
-	uint8_t pending_n;
-	uint8_t pending_at;
-	uint32_t chains; /* packed: bit i: window entry i is the head of a chain; its step and skip are in addr_lo, addr_hi */
-	uint32_t merged; /* packed: bit i: window entry i belongs to the same frame as the one before it */
-	uint32_t heads_end; /* split: entries of the available ring read, free-running */
-	uint32_t avail_end; /* split: available index, free-running */
-	uint32_t stamp;	    /* time of the oldest used entry not written back */
+	uint8_t pending_n;  /* receive: frames that wait for descriptors, */
+	uint8_t pending_at; /* a ring in pending[] */
+	uint8_t depth;	    /* descriptors to have at once */
+	uint8_t flush_at;   /* used receive entries that are written back at once */
 	uint32_t buffers;   /* used since DRIVER_OK */
-	uint32_t pending[PENDING]; /* RX_RECORD values that wait for descriptors */
-};
+} __attribute__((aligned(8)));
+#ifndef GL_HOST
+static_assert(sizeof(struct vq) == 128, "indexing queues is a shift");
+#endif
+
+static inline struct queue_dma *vq_dma(const struct vq *q)
+{
+	return (struct queue_dma *)(void *)q->window;
+}
 
 #define AVAIL_MASK  ((uint32_t)(DESC_AVAIL | DESC_USED) << 16)
 #define PACKED_MASK ((uint32_t)(DESC_AVAIL | DESC_USED | DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << 16)
@@ -199,7 +203,7 @@ struct vq {
 
 static inline struct desc *window_at(const struct vq *q, uint32_t entry)
 {
-	return &q->window[entry & q->wrap];
+	return &q->window[entry % WINDOW];
 }
 
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
@@ -225,6 +229,7 @@ struct context {
 };
 
 extern struct vq vqs[GL_MAX_VQ];
+extern uint32_t pending[GL_MAX_CTX][PENDING]; /* RX_RECORD values that wait for descriptors */
 extern struct context ctxs[GL_MAX_CTX];
 extern uint32_t n_ctx; /* contexts served */
 
@@ -236,6 +241,7 @@ enum cookie {
 	COOKIE_WALK = 4,  /* a walker's read */
 	COOKIE_FENCE = 5, /* the context's last command before a reset is acknowledged */
 };
+#define ROUND_COOKIE(q)	    ((q)->cookie - (((uint32_t)COOKIE_DATA - (uint32_t)COOKIE_ROUND) << 24))
 #define COOKIE(kind, index) ((uint32_t)(kind) << 24 | (uint32_t)(index))
 
 #define DMA_READ   ((uint32_t)GL_DMA_OP_READ << GL_FWIO_DMA_CMD_OP_LSB)
@@ -288,6 +294,7 @@ void service(struct vq *q);
 /* queue.c: what is not on the fast path */
 enum deliver { DELIVERED, WAITS, REFUSED };
 enum deliver rx_deliver(struct vq *q, uint32_t record);
+bool rx_note(struct vq *q);
 bool rx_slow(struct vq *q, uint32_t record);
 void rx_drop_pending(struct vq *q, uint32_t counter);
 bool tx_special(struct vq *q);
@@ -327,10 +334,10 @@ extern uint32_t log_level;
 
 /* main.c */
 void fw_init(void);
-_Noreturn void fw_main(void);
+__attribute__((noreturn)) void fw_main(void);
 void fw_reset_state(void); /* host tests: as loaded */
 bool fw_step(void);
 void dirty_push(struct vq *q);
-void blocked_push(struct vq *q);
+void ready_push(struct vq *q);
 
 #endif

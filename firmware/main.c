@@ -13,7 +13,6 @@ struct shared shm
 uint32_t n_ctx;
 
 /* start.S knows these offsets */
-static_assert(offsetof(struct shared, info.sleeps) == 0x224, "SLEEPS in start.S");
 static_assert(offsetof(struct shared, info.trap_cause) == 0x240, "TRAP in start.S");
 
 /* Lists of queues, each queue at most once in each (see in_dirty, in_blocked). */
@@ -24,7 +23,7 @@ struct list {
 };
 
 static struct list dirty;   /* receive queues with used entries not written back, about oldest first */
-static struct list blocked; /* queues that wait for packet buffer space or a walker */
+static struct list ready;   /* queues to serve: transmit queues in turn, and what waits for packet buffer space or a walker */
 
 static uint32_t backlog[BACKLOG]; /* completions that dma_room_slow() took out of the way */
 static uint32_t backlog_first, backlog_count;
@@ -62,13 +61,13 @@ void dirty_push(struct vq *q)
 	list_push(&dirty, q);
 }
 
-/* Notes that the queue is to be served again later. */
-void blocked_push(struct vq *q)
+/* Notes that the queue is to be served when its turn comes. */
+void ready_push(struct vq *q)
 {
-	if (q->in_blocked)
+	if (q->in_ready)
 		return;
-	q->in_blocked = 1;
-	list_push(&blocked, q);
+	q->in_ready = 1;
+	list_push(&ready, q);
 }
 
 /* The command queue is full: makes the engine go on by taking completions out of its way. */
@@ -149,21 +148,22 @@ static void heartbeat(void)
 	fwio_write(GL_FWIO_TIMECMP_HI, (uint32_t)(due >> 32));
 }
 
-/* Writes back the used entries of the queue that waits longest; under load only if it has waited for FLUSH_AGE. */
-static void flush_oldest(bool idle)
+/* Writes back the used entries of the queue that waits longest; unless `now`, only if it has waited for FLUSH_AGE. */
+static void flush_oldest(bool now)
 {
-	struct vq *q = list_pop(&dirty);
+	struct vq *q = &vqs[dirty.item[dirty.first]];
 
-	q->in_dirty = 0;
-	if (!q->live || q->head == q->used)
-		return;
-	if (q->busy || (!idle && time_now() - q->stamp < FLUSH_AGE)) {
-		/* a busy queue writes back when its round ends */
-		if (!q->busy)
-			dirty_push(q);
-		return;
+	if (q->live && q->head != q->used) {
+		if (!now && time_now() - q->stamp < FLUSH_AGE)
+			return;
+		list_pop(&dirty);
+		q->in_dirty = 0;
+		if (!q->busy) /* else it is written back when its round ends */
+			service(q);
+	} else {
+		list_pop(&dirty);
+		q->in_dirty = 0;
 	}
-	service(q);
 }
 
 void fw_init(void)
@@ -207,48 +207,73 @@ void fw_init(void)
 #ifdef GL_HOST
 void fw_reset_state(void)
 {
-	dirty = blocked = (struct list){ 0 };
+	dirty = ready = (struct list){ 0 };
 	backlog_first = backlog_count = next_beat = 0;
 	walkers_reset();
 }
 #endif
 
-/* One turn of the main loop. Returns true if nothing was left to do. */
-bool fw_step(void)
+/*
+ * One turn of the main loop: all completions, then up to RX_BATCH received frames and one queue to serve (up to BURST frames),
+ * so that each direction has its share, then the rest. Returns true if nothing was left to do.
+ */
+static inline bool turn(uint32_t count)
 {
 	const uint32_t event = fwio_read(GL_FWIO_EVENT) & EVENTS;
 
-	shm.info.loops++;
 	/* completions first: they bring the descriptors that received frames need */
 	if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
 		completions();
 	if (event & GL_FWIO_EVENT_RX_MASK)
 		rx_records();
+	if (ready.count) {
+		struct vq *q = list_pop(&ready);
+		q->in_ready = 0;
+		if (q->live && !q->busy)
+			service(q);
+	}
 	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
-		for (uint32_t n = 0; n < 2; n++) { /* bound: 2 */
+		for (uint32_t n = 0; n < 4; n++) { /* bound: 4 */
 			const uint32_t entry = fwio_read(GL_FWIO_DOORBELL);
 			if (!(entry & GL_FWIO_DOORBELL_VALID_MASK))
 				break;
 			doorbell(entry);
 		}
 	}
-	if (event & GL_FWIO_EVENT_CTX_MASK) {
+	if (event & (GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)) {
 		const uint32_t entry = fwio_read(GL_FWIO_CTX_EVENT);
 		if (entry & GL_FWIO_CTX_EVENT_VALID_MASK)
 			context_event(entry >> GL_FWIO_CTX_EVENT_CTX_LSB & 0xffu);
+		if (event & GL_FWIO_EVENT_MBOX_MASK)
+			mailbox_request();
 	}
-	if (event & GL_FWIO_EVENT_MBOX_MASK)
-		mailbox_request();
-	if (blocked.count) {
-		struct vq *q = list_pop(&blocked);
-		q->in_blocked = 0;
-		if (q->live && !q->busy)
-			service(q);
-	}
-	if (!event || (shm.info.loops & 15u) == 0) {
+	if (dirty.count)
+		flush_oldest(!(event & GL_FWIO_EVENT_RX_MASK));
+	if (!event || count % 64 == 0) {
 		heartbeat();
-		if (dirty.count)
-			flush_oldest(!event);
+		shm.info.loops = count;
 	}
-	return !event && !dirty.count && !blocked.count && !backlog_count;
+	return !event && !dirty.count && !ready.count && !backlog_count;
 }
+
+#ifdef GL_HOST
+bool fw_step(void)
+{
+	static uint32_t count;
+
+	return turn(++count);
+}
+#else
+__attribute__((noreturn)) void fw_main(void)
+{
+	fw_init();
+	/* wfi wakes for the external (bit 11) and the timer (bit 7) interrupt; none is ever taken (mstatus.MIE = 0) */
+	__asm__ volatile("csrw mie, %0" : : "r"(1u << 11 | 1u << 7));
+	for (uint32_t count = 1;; count++) { /* for ever */
+		if (turn(count)) {
+			shm.info.sleeps++;
+			__asm__ volatile("wfi" : : : "memory");
+		}
+	}
+}
+#endif

@@ -90,8 +90,8 @@ void notify_driver_on(struct vq *q)
 	} else if (!q->event_idx) {
 		dma_mem(q, DMA_WRITE, q->device, &shm.notify_on, 2, ring_cookie(q));
 	} else {
-		q->dma->avail_event = q->avail_end;
-		dma_mem(q, DMA_WRITE, q->device + 4 + sizeof(struct used_elem) * q->size, &q->dma->avail_event,
+		vq_dma(q)->avail_event = q->avail_end;
+		dma_mem(q, DMA_WRITE, q->device + 4 + sizeof(struct used_elem) * q->size, &vq_dma(q)->avail_event,
 			2, ring_cookie(q));
 	}
 }
@@ -101,7 +101,7 @@ void notify_driver_on(struct vq *q)
 /* Starts the reads of a round; the last one, of the available index, is the one that is reported. */
 void split_fetch(struct vq *q, uint32_t space)
 {
-	struct queue_dma *m = q->dma;
+	struct queue_dma *m = vq_dma(q);
 	const uint32_t n = min_u32(min_u32(q->heads_end - q->fetched, SPLIT_BURST), space);
 
 	dma_room(SPLIT_BURST + 2);
@@ -114,10 +114,10 @@ void split_fetch(struct vq *q, uint32_t space)
 			broken(q, GL_RESET_REASON_BAD_DESC);
 			return;
 		}
-		while (i + run < n && (at + run) % SPLIT_WINDOW && index + run < q->size &&
+		while (i + run < n && (at + run) % WINDOW && index + run < q->size &&
 		       m->heads[(at + run) % HEADS] == index + run) /* bound: SPLIT_BURST */
 			run++;
-		dma_mem(q, DMA_READ, q->desc + index * sizeof(struct desc), &q->window[at % SPLIT_WINDOW],
+		dma_mem(q, DMA_READ, q->desc + index * sizeof(struct desc), &q->window[at % WINDOW],
 			run * sizeof(struct desc), ring_cookie(q));
 		i += run;
 	}
@@ -133,13 +133,13 @@ void split_fetch(struct vq *q, uint32_t space)
 	q->heads_n = (uint8_t)entries;
 
 	q->index_read = 1;
-	dma_mem(q, DMA_READ | DMA_NOTIFY, q->driver + 2, &m->avail_idx, 2, q->round_cookie);
+	dma_mem(q, DMA_READ | DMA_NOTIFY, q->driver + 2, &m->avail_idx, 2, ROUND_COOKIE(q));
 }
 
 /* Takes in what the round read. Returns true if the driver has made more available than was read. */
 bool split_fetched(struct vq *q)
 {
-	const uint16_t index = q->dma->avail_idx;
+	const uint16_t index = vq_dma(q)->avail_idx;
 	const uint16_t moved = (uint16_t)(index - (uint16_t)q->avail_end);
 
 	q->fetched += q->fetch_n;
@@ -250,7 +250,7 @@ static struct walker *walker_take(struct vq *q, uint32_t need)
 		shm.info.slow_chains++;
 		return w;
 	}
-	blocked_push(q);
+	ready_push(q);
 	return NULL;
 }
 
@@ -299,7 +299,7 @@ static void walker_ready(struct walker *w)
 
 	w->state = WALKER_READY;
 	if (!q->busy)
-		service(q);
+		ready_push(q);
 }
 
 /* A read of walker `number` has ended. */
@@ -335,7 +335,7 @@ void walker_done(uint32_t number, uint32_t status)
 			walker_free(q);
 			q->long_chain = 1;
 			if (!q->busy)
-				service(q);
+				ready_push(q);
 			return;
 		}
 		pos++;
@@ -499,8 +499,7 @@ static void chain_used(struct vq *q, const struct chain *c, uint32_t written)
 	struct desc *d = window_at(q, q->head);
 
 	if (q->split) {
-		q->dma->used[q->head % SPLIT_WINDOW].id = q->dma->heads[q->head % HEADS];
-		q->dma->used[q->head % SPLIT_WINDOW].len = written;
+		d->len = written;
 		q->head++;
 	} else {
 		const uint32_t wrap = d->tail & (uint32_t)DESC_AVAIL << 16;
@@ -593,11 +592,11 @@ bool tx_special(struct vq *q)
 	uint32_t skip = GL_HDR_LEN; /* bytes of the virtio_net_hdr still to pass over */
 	uint32_t offset = GL_SLOT_DATA;
 	/* two instructions until TX_SLOT shows the result */
-	fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+	fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 	fwio_write(GL_FWIO_DMA_ADDR_HI, 0);
 	const uint32_t slot = fwio_read(GL_FWIO_TX_SLOT);
 	if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
-		blocked_push(q);
+		ready_push(q);
 		return false;
 	}
 	for (uint32_t i = 0; i < c.n && length; i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
@@ -615,7 +614,7 @@ bool tx_special(struct vq *q)
 		fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
 		fwio_write(GL_FWIO_DMA_LOCAL,
 			   slot << GL_FWIO_DMA_LOCAL_SLOT_LSB | GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
-		fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+		fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 		fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_READ | (length ? 0 : DMA_LAST));
 		offset += n;
 	}
@@ -639,7 +638,7 @@ static void rx_piece(struct vq *q, uint32_t record, uint32_t offset, uint64_t ad
 	fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
 	fwio_write(GL_FWIO_DMA_LOCAL,
 		   (record >> 8 & GL_FWIO_DMA_LOCAL_SLOT_MASK) | GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
-	fwio_write(GL_FWIO_DMA_COOKIE, q->data_cookie);
+	fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 	fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_WRITE | (last ? DMA_LAST : 0));
 }
 
@@ -648,13 +647,8 @@ static void rx_entry_used(struct vq *q, uint32_t written)
 {
 	struct desc *d = window_at(q, q->head);
 
-	if (q->split) {
-		q->dma->used[q->head % SPLIT_WINDOW].id = q->dma->heads[q->head % HEADS];
-		q->dma->used[q->head % SPLIT_WINDOW].len = written;
-	} else {
-		d->len = written;
-		d->tail ^= USED_TOGGLE;
-	}
+	d->len = written;
+	d->tail ^= USED_TOGGLE; /* means something in packed rings only */
 	q->head++;
 	if ((int32_t)(q->head - q->lap) > 0) {
 		q->expect ^= AVAIL_MASK;
@@ -676,14 +670,14 @@ static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
 		left -= take;
 		if (i == 0) {
 			dma_room(1);
-			dma_mem(q, DMA_WRITE, addr, shm.header[n], GL_HDR_LEN, q->data_cookie);
+			dma_mem(q, DMA_WRITE, addr, shm.header[n], GL_HDR_LEN, q->cookie);
 			addr += GL_HDR_LEN;
 			data -= GL_HDR_LEN;
 		}
 		if (data)
 			rx_piece(q, record, offset, addr, data, left == 0);
 		offset += data;
-		if (i)
+		if (i && !q->split)
 			q->merged |= 1u << q->head % WINDOW;
 		rx_entry_used(q, take);
 	}
@@ -791,18 +785,14 @@ bool rx_slow(struct vq *q, uint32_t record)
 			return false;
 		}
 		if (result == DELIVERED) {
-			if (q->head != before && !q->in_dirty) {
-				q->stamp = time_now();
-				dirty_push(q);
-			}
 			q->fast_end = q->lap;
-			return q->head - q->used >= q->flush_at;
+			return q->head != before && rx_note(q);
 		}
 	}
 	if (q->pending_n == PENDING) {
 		rx_drop(record, GL_CSTAT_RX_DROP_NODESC);
 	} else {
-		q->pending[(q->pending_at + q->pending_n) % PENDING] = record;
+		pending[vq_ctx(q)][(q->pending_at + q->pending_n) % PENDING] = record;
 		q->pending_n++;
 	}
 	q->fast_end = q->head;
@@ -813,7 +803,7 @@ bool rx_slow(struct vq *q, uint32_t record)
 void rx_drop_pending(struct vq *q, uint32_t counter)
 {
 	while (q->pending_n) { /* bound: PENDING */
-		rx_drop(q->pending[q->pending_at], counter);
+		rx_drop(pending[vq_ctx(q)][q->pending_at], counter);
 		q->pending_at = (q->pending_at + 1u) % PENDING;
 		q->pending_n--;
 	}

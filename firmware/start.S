@@ -19,18 +19,7 @@ _start:
 	sw	zero, 0(t0)
 	addi	t0, t0, 4
 	j	1b
-2:	call	fw_init
-	/* wfi wakes for the external (bit 11) and the timer (bit 7) interrupt; none is ever taken (mstatus.MIE = 0) */
-	li	t0, (1 << 11) | (1 << 7)
-	csrw	mie, t0
-	la	s0, shm + 0x224
-3:	call	fw_step
-	beqz	a0, 3b
-	lw	t0, 0(s0)
-	addi	t0, t0, 1
-	sw	t0, 0(s0)
-	wfi
-	j	3b
+2:	j	fw_main
 
 	/* Any exception ends the firmware: say what happened and stop. */
 	.balign	4

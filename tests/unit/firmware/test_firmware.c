@@ -404,7 +404,7 @@ static void traffic(const struct plan *p)
 	}
 	if (!model_settle(20000)) {
 		for (uint32_t i = 0; i < 2 * MODEL_CTX; i++)
-			print_message("# queue %u: live %u busy %u head %u lap %u fetched %u used %u more %u walker %u blocked %u pending %u\n", i, vqs[i].live, vqs[i].busy, vqs[i].head, vqs[i].lap, vqs[i].fetched, vqs[i].used, vqs[i].more, vqs[i].walker, vqs[i].in_blocked, vqs[i].pending_n);
+			print_message("# queue %u: live %u busy %u head %u lap %u fetched %u used %u more %u walker %u blocked %u pending %u\n", i, vqs[i].live, vqs[i].busy, vqs[i].head, vqs[i].lap, vqs[i].fetched, vqs[i].used, vqs[i].more, vqs[i].walker, vqs[i].in_ready, vqs[i].pending_n);
 		fail();
 	}
 	take_wire(flows, p);
