@@ -201,7 +201,7 @@ module nic_stats #(
     in_ctx = '0;
     in_idx = '0;
     in_add = '0;
-    for (int unsigned s = 0; s < NSRC; s++) begin
+    if (cst_valid_i != '0) for (int unsigned s = 0; s < NSRC; s++) begin
       in_ctx = in_ctx | (cst_ctx_i[s] & {8{grant[s]}});
       in_idx = in_idx | (cst_idx_i[s] & {4{grant[s]}});
       in_add = in_add | (cst_add_i[s] & {16{grant[s]}});

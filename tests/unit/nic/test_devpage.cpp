@@ -10,11 +10,11 @@
 #define CONTEXTS 32
 #endif
 // An access of the host: up to 5 steps of the operation before it, 6 of its own, the acceptance. The answer comes a cycle later.
-#define TGT_CYCLES 13
+#define TGT_CYCLES	   13
 // The same when its context is being enabled or disabled: that comes first.
 #define TGT_CYCLES_TOGGLED (TGT_CYCLES + 6)
 // Each of the others alternates with the host; nic_irq and the firmware take turns; contexts that are enabled or disabled go first.
-#define OTHER_CYCLES 60
+#define OTHER_CYCLES	   60
 
 enum {
 	S_ACKNOWLEDGE = 1,
@@ -78,7 +78,8 @@ static uint32_t expected_next(struct expected *e, const char *what)
 
 static bool runs(unsigned c)
 {
-	return dev[c].enabled && !dev[c].toggled && !dev[c].reset && !(dev[c].status & S_NEEDS_RESET);
+	return dev[c].enabled && !dev[c].toggled && !dev[c].reset &&
+	       !(dev[c].status & S_NEEDS_RESET);
 }
 
 static uint32_t num_max(const struct device *d, unsigned q)
@@ -218,7 +219,9 @@ static void model_write(unsigned c, unsigned off, unsigned be, uint32_t v)
 	case GL_DEV_QUEUE_DEVICE_LO:
 	case GL_DEV_QUEUE_DEVICE_HI:
 		if (setup)
-			d->queue[q].area[(off - GL_DEV_QUEUE_DESC_LO) / 0x10 * 2 + (off & 4 ? 1 : 0)] = v;
+			d->queue[q]
+				.area[(off - GL_DEV_QUEUE_DESC_LO) / 0x10 * 2 + (off & 4 ? 1 : 0)] =
+				v;
 		else
 			effects.bad = true;
 		return;
@@ -237,7 +240,8 @@ static void model_write(unsigned c, unsigned off, unsigned be, uint32_t v)
 		}
 		return;
 	case GL_DEV_QUEUE_NOTIFY:
-		if (v < 2 && (d->status & S_DRIVER_OK) && !(d->status & S_NEEDS_RESET) && d->queue[v].ready) {
+		if (v < 2 && (d->status & S_DRIVER_OK) && !(d->status & S_NEEDS_RESET) &&
+		    d->queue[v].ready) {
 			effects.ring = true;
 			effects.queue = (uint8_t)v;
 			expect(&cst, c << 4 | GL_CSTAT_DOORBELLS);
@@ -278,7 +282,8 @@ static uint32_t model_fw_read(unsigned c, unsigned off)
 	}
 	switch (off) {
 	case GL_CTX_STATUS:
-		return d->status | (uint32_t)d->reset << 8 | (uint32_t)d->enabled << 9 | (uint32_t)runs(c) << 10;
+		return d->status | (uint32_t)d->reset << 8 | (uint32_t)d->enabled << 9 |
+		       (uint32_t)runs(c) << 10;
 	case GL_CTX_DRIVER_FEATURES_LO:
 		return d->accepted[0];
 	case GL_CTX_DRIVER_FEATURES_HI:
@@ -373,7 +378,7 @@ static uint32_t last_tgt, last_fw; // the last answers
 static unsigned pop_percent;	   // how willing the firmware is to take events
 static int popped;		   // context of the event taken in the last cycle, or -1
 static int pop_not;		   // take no event of this context
-static unsigned latency_slack; // further cycles that the host's accesses may take
+static unsigned latency_slack;	   // further cycles that the host's accesses may take
 static struct {
 	bool we, value;
 	unsigned ctx;
@@ -399,8 +404,8 @@ static void bench_start(void)
 static void monitor(void)
 {
 	bool toggle_commit = dut->db_clear_o && !dut->tgt_ready_o && !dut->nr_ready_o;
-	unsigned accepted = dut->tgt_ready_o + dut->fw_ready_o + dut->ack_ready_o + dut->nr_ready_o +
-			    dut->isr_set_ready_o + toggle_commit;
+	unsigned accepted = dut->tgt_ready_o + dut->fw_ready_o + dut->ack_ready_o +
+			    dut->nr_ready_o + dut->isr_set_ready_o + toggle_commit;
 	bool read_tgt = false, read_fw = false;
 	uint32_t value_tgt = 0, value_fw = 0;
 	unsigned ctx = 0;
@@ -409,19 +414,21 @@ static void monitor(void)
 	CHECK(dut->tgt_rvalid_o == tgt_answer, "tgt_rvalid_o is %d", dut->tgt_rvalid_o);
 	CHECK(dut->fw_rvalid_o == fw_answer, "fw_rvalid_o is %d", dut->fw_rvalid_o);
 	if (tgt_answer) {
-		CHECK(dut->tgt_rdata_o == tgt_value, "page read gives 0x%x, not 0x%x", dut->tgt_rdata_o, tgt_value);
+		CHECK(dut->tgt_rdata_o == tgt_value, "page read gives 0x%x, not 0x%x",
+		      dut->tgt_rdata_o, tgt_value);
 		last_tgt = dut->tgt_rdata_o;
 	}
 	if (fw_answer) {
-		CHECK(dut->fw_rdata_o == fw_value, "firmware reads 0x%x, not 0x%x", dut->fw_rdata_o, fw_value);
+		CHECK(dut->fw_rdata_o == fw_value, "firmware reads 0x%x, not 0x%x", dut->fw_rdata_o,
+		      fw_value);
 		last_fw = dut->fw_rdata_o;
 	}
 
 	// Taking an event comes first: what happens in the same cycle makes a new one.
 	popped = -1;
 	if (dut->evq_valid_o) {
-		CHECK(dut->evq_ctx_o < CONTEXTS && dev[dut->evq_ctx_o].event, "event of context %u out of nothing",
-		      dut->evq_ctx_o);
+		CHECK(dut->evq_ctx_o < CONTEXTS && dev[dut->evq_ctx_o].event,
+		      "event of context %u out of nothing", dut->evq_ctx_o);
 		if (dut->evq_ready_i) {
 			popped = dut->evq_ctx_o;
 			dev[popped].event = dev[popped].fresh = false;
@@ -471,27 +478,31 @@ static void monitor(void)
 	total[BAD] += effects.bad;
 	total[RESETS] += effects.reset;
 	total[TOGGLES] += toggle_commit;
-	CHECK(dut->ev_bad_write_o == effects.bad, "ev_bad_write_o is %d (context %u offset 0x%x data 0x%x)",
-	      dut->ev_bad_write_o, ctx, port[TGT].off, port[TGT].data);
-	CHECK(dut->ev_doorbell_ignored_o == effects.ignored, "ev_doorbell_ignored_o is %d", dut->ev_doorbell_ignored_o);
+	CHECK(dut->ev_bad_write_o == effects.bad,
+	      "ev_bad_write_o is %d (context %u offset 0x%x data 0x%x)", dut->ev_bad_write_o, ctx,
+	      port[TGT].off, port[TGT].data);
+	CHECK(dut->ev_doorbell_ignored_o == effects.ignored, "ev_doorbell_ignored_o is %d",
+	      dut->ev_doorbell_ignored_o);
 	CHECK(dut->ev_reset_o == effects.reset, "ev_reset_o is %d", dut->ev_reset_o);
 	CHECK(dut->ev_doorbell_o == effects.ring, "ev_doorbell_o is %d", dut->ev_doorbell_o);
 	CHECK(dut->db_set_o == effects.ring, "db_set_o is %d", dut->db_set_o);
 	CHECK(dut->db_clear_o == effects.forget, "db_clear_o is %d", dut->db_clear_o);
 	if (effects.ring)
-		CHECK(dut->db_ctx_o == ctx && dut->db_queue_o == effects.queue, "rings context %u queue %u",
-		      dut->db_ctx_o, dut->db_queue_o);
+		CHECK(dut->db_ctx_o == ctx && dut->db_queue_o == effects.queue,
+		      "rings context %u queue %u", dut->db_ctx_o, dut->db_queue_o);
 	if (effects.forget)
 		CHECK(dut->db_ctx_o == ctx, "forgets context %u, not %u", dut->db_ctx_o, ctx);
 
 	if (dut->cst_valid_o && dut->cst_ready_i) {
 		uint32_t want = expected_next(&cst, "a counter entry");
-		CHECK(dut->cst_ctx_o == want >> 4 && dut->cst_idx_o == (want & 15) && dut->cst_add_o == 1,
+		CHECK(dut->cst_ctx_o == want >> 4 && dut->cst_idx_o == (want & 15) &&
+			      dut->cst_add_o == 1,
 		      "counts context %u counter %u", dut->cst_ctx_o, dut->cst_idx_o);
 	}
 	if (dut->ci_valid_o && dut->ci_ready_i) {
 		uint32_t want = expected_next(&ci, "a configuration interrupt");
-		CHECK(dut->ci_ctx_o == want, "configuration interrupt of context %u", dut->ci_ctx_o);
+		CHECK(dut->ci_ctx_o == want, "configuration interrupt of context %u",
+		      dut->ci_ctx_o);
 	}
 
 	if (enable.we && enable.ctx < CONTEXTS && dev[enable.ctx].enabled != enable.value) {
@@ -513,12 +524,13 @@ static void done(unsigned p, bool ready)
 	if (p == TGT) {
 		bool toggled = port[TGT].toggled;
 
-		CHECK(wait <= (toggled ? TGT_CYCLES_TOGGLED : TGT_CYCLES) + latency_slack, "access takes %llu cycles",
-		      (unsigned long long)wait);
+		CHECK(wait <= (toggled ? TGT_CYCLES_TOGGLED : TGT_CYCLES) + latency_slack,
+		      "access takes %llu cycles", (unsigned long long)wait);
 		if (!toggled && wait > port[p].worst)
 			port[p].worst = wait;
 	} else {
-		CHECK(wait <= OTHER_CYCLES + latency_slack, "port %u takes %llu cycles", p, (unsigned long long)wait);
+		CHECK(wait <= OTHER_CYCLES + latency_slack, "port %u takes %llu cycles", p,
+		      (unsigned long long)wait);
 		if (wait > port[p].worst)
 			port[p].worst = wait;
 	}
@@ -732,7 +744,8 @@ static void stock_driver(unsigned c, uint32_t features_hi)
 
 	page_read(c, GL_DEV_CONFIG_GENERATION);
 	for (unsigned i = 0; i < 6; i++)
-		assert_int_equal(page_read(c, GL_DEV_CONFIG + (i & ~3u)), i < 4 ? 0x563e1600 + c : 0x00010000);
+		assert_int_equal(page_read(c, GL_DEV_CONFIG + (i & ~3u)),
+				 i < 4 ? 0x563e1600 + c : 0x00010000);
 	page_read(c, GL_DEV_CONFIG_GENERATION);
 
 	for (unsigned q = 0; q < 2; q++) {
@@ -749,7 +762,8 @@ static void stock_driver(unsigned c, uint32_t features_hi)
 		page_write(c, GL_DEV_QUEUE_READY, 1);
 	}
 	page_write(c, GL_DEV_STATUS, S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
-	assert_int_equal(page_read(c, GL_DEV_STATUS), S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
+	assert_int_equal(page_read(c, GL_DEV_STATUS),
+			 S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
 }
 
 // A context whose driver is up and whose firmware has seen it.
@@ -789,7 +803,8 @@ static void stock_driver_packed_and_split(void **state)
 		create(c);
 		stock_driver(c, split ? 3 : 7);
 		event_of(c);
-		assert_int_equal(fw_read(c, GL_CTX_STATUS), 0x30f); // reset pending, enabled, DRIVER_OK
+		assert_int_equal(fw_read(c, GL_CTX_STATUS),
+				 0x30f); // reset pending, enabled, DRIVER_OK
 		ack(c);
 		assert_int_equal(fw_read(c, GL_CTX_STATUS), 0x60f); // runs
 		assert_int_equal(fw_read(c, GL_CTX_DRIVER_FEATURES_HI), split ? 3 : 7);
@@ -798,7 +813,8 @@ static void stock_driver_packed_and_split(void **state)
 			unsigned base = GL_CTX_QUEUE + GL_CTX_QUEUE_STRIDE * q;
 			assert_int_equal(fw_read(c, base), 0x80000000u | 256);
 			for (unsigned i = 0; i < 3; i++) {
-				assert_int_equal(fw_read(c, base + 8 + 8 * i), 0x10000 * c + 0x1000 * q + 0x100 * i);
+				assert_int_equal(fw_read(c, base + 8 + 8 * i),
+						 0x10000 * c + 0x1000 * q + 0x100 * i);
 				assert_int_equal(fw_read(c, base + 12 + 8 * i), q + i);
 			}
 		}
@@ -885,12 +901,14 @@ static void queue_setup_rules(void **state)
 	static const struct {
 		uint32_t queue, num;
 		bool ok;
-	} cases[] = { { 0, 0, false },	 { 0, 1, true },   { 0, 256, true }, { 0, 257, false },
-		      { 0, 0x10010, false }, { 1, 64, true }, { 1, 65, false }, { 2, 16, false }, { 0x10000, 16, false } };
+	} cases[] = { { 0, 0, false },	 { 0, 1, true },	{ 0, 256, true },
+		      { 0, 257, false }, { 0, 0x10010, false }, { 1, 64, true },
+		      { 1, 65, false },	 { 2, 16, false },	{ 0x10000, 16, false } };
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		page_write(3, GL_DEV_QUEUE_SEL, cases[i].queue);
-		assert_int_equal(page_read(3, GL_DEV_QUEUE_NUM_MAX),
-				 cases[i].queue == 0 ? 256 : cases[i].queue == 1 ? 64 : 0);
+		assert_int_equal(page_read(3, GL_DEV_QUEUE_NUM_MAX), cases[i].queue == 0   ? 256
+								     : cases[i].queue == 1 ? 64
+											   : 0);
 		page_write(3, GL_DEV_QUEUE_NUM, cases[i].num);
 		page_write(3, GL_DEV_QUEUE_READY, 1);
 		assert_int_equal(page_read(3, GL_DEV_QUEUE_READY), cases[i].ok);
@@ -898,7 +916,8 @@ static void queue_setup_rules(void **state)
 		page_write(3, GL_DEV_QUEUE_DESC_LO, 0xbad); // the same
 		page_write(3, GL_DEV_QUEUE_READY, 2);
 		if (cases[i].ok)
-			assert_int_equal(fw_read(3, GL_CTX_QUEUE + 32 * cases[i].queue), 0x80000000u | cases[i].num);
+			assert_int_equal(fw_read(3, GL_CTX_QUEUE + 32 * cases[i].queue),
+					 0x80000000u | cases[i].num);
 		no_event();
 		page_write(3, GL_DEV_QUEUE_READY, 0);
 		if (cases[i].ok)
@@ -940,7 +959,7 @@ static void needs_reset_stops_and_tells(void **state)
 	assert_int_equal(page_read(1, GL_DEV_STATUS), 0x4f);
 	assert_int_equal(ctx_status(1), GL_RESET_REASON_LOOP << 16 | 1 << 9 | 0x4f);
 	assert_int_equal(ctx_status(2), 1 << 9 | 1 << 8 | 0x0f);
-	page_write(1, GL_DEV_QUEUE_NOTIFY, 0); // ignored
+	page_write(1, GL_DEV_QUEUE_NOTIFY, 0);		   // ignored
 	request(NR, true, 1, 0, GL_RESET_REASON_BAD_DESC); // the first reason stays
 	finish(NR);
 	assert_int_equal(ctx_status(1) >> 16, GL_RESET_REASON_LOOP);
@@ -1105,14 +1124,17 @@ static void disable_at_any_moment(void **state)
 				dut->evq_ready_i = 0;
 				dut->cst_ready_i = dut->ci_ready_i = 1;
 				tb_eval();
-				if (dut->tgt_ready_o || dut->ack_ready_o || dut->nr_ready_o || dut->isr_set_ready_o)
+				if (dut->tgt_ready_o || dut->ack_ready_o || dut->nr_ready_o ||
+				    dut->isr_set_ready_o)
 					asks = false;
 				tb_tick();
-				CHECK(t < delay || !(dut->run_o & 1), "runs %u cycles after the disable", t - delay);
+				CHECK(t < delay || !(dut->run_o & 1),
+				      "runs %u cycles after the disable", t - delay);
 			}
 			assert_false(asks);
 			dut->en_we_i = 0;
-			dut->tgt_valid_i = dut->ack_valid_i = dut->nr_valid_i = dut->isr_set_valid_i = 0;
+			dut->tgt_valid_i = dut->ack_valid_i = dut->nr_valid_i =
+				dut->isr_set_valid_i = 0;
 			// Now everything has settled: a page just reset, or dead.
 			struct device *d = &dev[0];
 			d->enabled = again;
@@ -1166,8 +1188,8 @@ static void enable_again_at_any_moment(void **state)
 {
 	(void)state;
 	start();
-	for (unsigned delay = 0; delay < CONTEXTS + 30; delay++) {
-		unsigned c = delay % CONTEXTS;
+	for (unsigned n = 0; n < 10 * CONTEXTS; n++) {
+		unsigned c = n % CONTEXTS, delay = n / CONTEXTS;
 
 		set_enable(c, !dev[c].enabled);
 		page_read(c, GL_DEV_STATUS);
@@ -1237,12 +1259,14 @@ static void flood_delays_no_other_page(void **state)
 	for (unsigned n = 0; n < 20000; n++) {
 		if (!port[TGT].valid) {
 			if (tb_percent(90)) {
-				static const unsigned offs[] = { GL_DEV_QUEUE_NOTIFY, GL_DEV_STATUS, GL_DEV_QUEUE_NUM,
-								 GL_DEV_CONFIG, GL_DEV_DRIVER_FEATURES };
+				static const unsigned offs[] = { GL_DEV_QUEUE_NOTIFY, GL_DEV_STATUS,
+								 GL_DEV_QUEUE_NUM, GL_DEV_CONFIG,
+								 GL_DEV_DRIVER_FEATURES };
 				unsigned off = offs[tb_below(5)];
 				request(TGT, true, 0, off, off == GL_DEV_STATUS ? 0 : tb_below(2));
 			} else {
-				request(TGT, tb_percent(50), 1, GL_DEV_INTERRUPT_STATUS + 4 * tb_below(2), 1);
+				request(TGT, tb_percent(50), 1,
+					GL_DEV_INTERRUPT_STATUS + 4 * tb_below(2), 1);
 			}
 		}
 		if (!core_waits() && tb_percent(50))
@@ -1258,19 +1282,26 @@ static void flood_delays_no_other_page(void **state)
 			pop_not = -1;
 	}
 	printf("# worst waits: host %u, firmware %u, ack %u, needs-reset %u, interrupt %u cycles\n",
-	       (unsigned)port[TGT].worst, (unsigned)port[FW].worst, (unsigned)port[ACK].worst, (unsigned)port[NR].worst,
-	       (unsigned)port[ISR].worst);
+	       (unsigned)port[TGT].worst, (unsigned)port[FW].worst, (unsigned)port[ACK].worst,
+	       (unsigned)port[NR].worst, (unsigned)port[ISR].worst);
 	assert_true(runs(1)); // untouched
 }
 
 static const uint16_t registers[] = {
-	GL_DEV_MAGIC,		GL_DEV_VERSION,		  GL_DEV_DEVICE_ID,	  GL_DEV_VENDOR_ID,
-	GL_DEV_DEVICE_FEATURES, GL_DEV_DEVICE_FEATURES_SEL, GL_DEV_DRIVER_FEATURES, GL_DEV_DRIVER_FEATURES_SEL,
-	GL_DEV_QUEUE_SEL,	GL_DEV_QUEUE_NUM_MAX,	  GL_DEV_QUEUE_NUM,	  GL_DEV_QUEUE_READY,
-	GL_DEV_QUEUE_NOTIFY,	GL_DEV_INTERRUPT_STATUS,  GL_DEV_INTERRUPT_ACK,	  GL_DEV_STATUS,
-	GL_DEV_QUEUE_DESC_LO,	GL_DEV_QUEUE_DESC_HI,	  GL_DEV_QUEUE_DRIVER_LO, GL_DEV_QUEUE_DRIVER_HI,
-	GL_DEV_QUEUE_DEVICE_LO, GL_DEV_QUEUE_DEVICE_HI,	  GL_DEV_SHM_LEN_LO,	  GL_DEV_SHM_LEN_HI,
-	GL_DEV_QUEUE_RESET,	GL_DEV_CONFIG_GENERATION, GL_DEV_CONFIG,	  GL_DEV_CONFIG + 0x3c,
+	GL_DEV_MAGIC,		GL_DEV_VERSION,
+	GL_DEV_DEVICE_ID,	GL_DEV_VENDOR_ID,
+	GL_DEV_DEVICE_FEATURES, GL_DEV_DEVICE_FEATURES_SEL,
+	GL_DEV_DRIVER_FEATURES, GL_DEV_DRIVER_FEATURES_SEL,
+	GL_DEV_QUEUE_SEL,	GL_DEV_QUEUE_NUM_MAX,
+	GL_DEV_QUEUE_NUM,	GL_DEV_QUEUE_READY,
+	GL_DEV_QUEUE_NOTIFY,	GL_DEV_INTERRUPT_STATUS,
+	GL_DEV_INTERRUPT_ACK,	GL_DEV_STATUS,
+	GL_DEV_QUEUE_DESC_LO,	GL_DEV_QUEUE_DESC_HI,
+	GL_DEV_QUEUE_DRIVER_LO, GL_DEV_QUEUE_DRIVER_HI,
+	GL_DEV_QUEUE_DEVICE_LO, GL_DEV_QUEUE_DEVICE_HI,
+	GL_DEV_SHM_LEN_LO,	GL_DEV_SHM_LEN_HI,
+	GL_DEV_QUEUE_RESET,	GL_DEV_CONFIG_GENERATION,
+	GL_DEV_CONFIG,		GL_DEV_CONFIG + 0x3c,
 };
 
 // The next access of a driver that mostly does its bring-up in order.
@@ -1315,13 +1346,17 @@ static void random_driver(void)
 		request(TGT, true, c, script[s].off, script[s].value);
 		return;
 	}
-	unsigned off = tb_percent(95) ? registers[tb_below(sizeof(registers) / sizeof(registers[0]))] :
-					tb_below(0x400) * 4;
-	uint32_t value = tb_percent(70) ? tb_below(4) : tb_percent(50) ? 1u << tb_below(32) : (uint32_t)tb_rand();
+	unsigned off = tb_percent(95)
+			       ? registers[tb_below(sizeof(registers) / sizeof(registers[0]))]
+			       : tb_below(0x400) * 4;
+	uint32_t value = tb_percent(70)	  ? tb_below(4)
+			 : tb_percent(50) ? 1u << tb_below(32)
+					  : (uint32_t)tb_rand();
 
 	if (off == GL_DEV_STATUS && value == 0 && tb_percent(80))
 		value = 0xf;
-	request(TGT, tb_percent(55), CONTEXTS < 256 && tb_percent(1) ? tb_below(256) : c, off, value);
+	request(TGT, tb_percent(55), CONTEXTS < 256 && tb_percent(1) ? tb_below(256) : c, off,
+		value);
 	if (tb_percent(4))
 		port[TGT].be = tb_below(16);
 }
@@ -1341,7 +1376,8 @@ static void random_operations(unsigned n)
 		if (!port[TGT].valid && tb_percent(60))
 			random_driver();
 		if (!core_waits() && tb_percent(20)) {
-			static const unsigned words[] = { GL_CTX_DEVICE_FEATURES_LO, GL_CTX_DEVICE_FEATURES_HI, GL_CTX_STATUS,
+			static const unsigned words[] = { GL_CTX_DEVICE_FEATURES_LO,
+							  GL_CTX_DEVICE_FEATURES_HI, GL_CTX_STATUS,
 							  GL_CTX_Q_NUM, GL_CTX_Q_NUM_MAX };
 			unsigned off = tb_percent(50) ? words[tb_below(5)] : tb_below(64) * 4;
 			bool we = tb_percent(off == GL_CTX_DEVICE_FEATURES_HI ? 5 : 40);
@@ -1351,13 +1387,17 @@ static void random_operations(unsigned n)
 			request(FW, we, tb_below(CONTEXTS), off, v);
 		}
 		if (!core_waits() && tb_percent(10)) {
-			request(ACK, true, tb_percent(90) ? tb_below(CONTEXTS < 4 ? CONTEXTS : 4) : tb_below(CONTEXTS), 0, 0);
+			request(ACK, true,
+				tb_percent(90) ? tb_below(CONTEXTS < 4 ? CONTEXTS : 4)
+					       : tb_below(CONTEXTS),
+				0, 0);
 			pop_not = port[ACK].ctx;
 		}
 		if (!core_waits() && tb_percent(2))
 			request(NR, true, tb_below(CONTEXTS), 0, tb_below(9));
 		if (!port[ISR].valid && tb_percent(10))
-			request(ISR, true, tb_below(CONTEXTS < 4 ? CONTEXTS : 4), 0, 1 + tb_below(3));
+			request(ISR, true, tb_below(CONTEXTS < 4 ? CONTEXTS : 4), 0,
+				1 + tb_below(3));
 		unsigned c = tb_below(CONTEXTS);
 		if (untouched(c) && tb_percent(dev[c].enabled ? 1 : 10) && tb_percent(30)) {
 			enable.we = true;
@@ -1383,8 +1423,8 @@ static void compare_all(void)
 			if (registers[i] != GL_DEV_INTERRUPT_STATUS)
 				page_read(c, registers[i]);
 		uint32_t s = ctx_status(c);
-		CHECK(s == ((uint32_t)dev[c].reason << 16 | (uint32_t)dev[c].enabled << 9 | (uint32_t)runs(c) << 8 |
-			    (dev[c].enabled ? dev[c].status : 0u)),
+		CHECK(s == ((uint32_t)dev[c].reason << 16 | (uint32_t)dev[c].enabled << 9 |
+			    (uint32_t)runs(c) << 8 | (dev[c].enabled ? dev[c].status : 0u)),
 		      "CTX_STATUS of %u is 0x%x", c, s);
 	}
 }
@@ -1408,8 +1448,10 @@ static void random_operations_against_the_model(void **state)
 	assert_int_equal(ci.head, ci.tail);
 	cycles(40);
 	assert_true(dut->idle_o);
-	printf("# %u rings, %u ignored, %u bad writes, %u resets, %u toggles, %u events, %u configuration interrupts\n",
-	       total[RINGS], total[IGNORED], total[BAD], total[RESETS], total[TOGGLES], total[EVENTS], ci.tail);
+	printf("# %u rings, %u ignored, %u bad writes, %u resets, %u toggles, %u events, %u "
+	       "configuration interrupts\n",
+	       total[RINGS], total[IGNORED], total[BAD], total[RESETS], total[TOGGLES],
+	       total[EVENTS], ci.tail);
 	for (unsigned i = 0; i < TOTALS; i++)
 		assert_true(total[i] > 100); // else this test tests too little
 	assert_true(ci.tail > 5);

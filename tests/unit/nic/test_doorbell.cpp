@@ -6,7 +6,7 @@
 #ifndef CONTEXTS
 #define CONTEXTS 32
 #endif
-#define LATENCY 8 // from a ring to its offer when nothing else waits, in cycles
+#define LATENCY 6 // from a ring to its offer when nothing else waits, in cycles
 
 #define CHECK(cond, ...)                       \
 	do {                                   \
@@ -46,7 +46,8 @@ static void cycle(void)
 		unsigned pc = dut->pop_ctx_o, pq = dut->pop_queue_o;
 
 		CHECK(pc < CONTEXTS && pq < 2, "offers context %u queue %u", pc, pq);
-		CHECK(rung[pc][pq] || spared[pc][pq], "offers context %u queue %u, which nobody rang", pc, pq);
+		CHECK(rung[pc][pq] || spared[pc][pq],
+		      "offers context %u queue %u, which nobody rang", pc, pq);
 		if (dut->clear_i && c == pc)
 			spared[pc][pq] = true;
 		if (dut->pop_ready_i) {
@@ -137,8 +138,8 @@ static void full_vector_drains_in_turn(void **state)
 		cycles++;
 		if (pop_ctx < 0)
 			continue;
-		CHECK(pop_ctx == (pop_queue ? last : (last + 1) % CONTEXTS) || last < 0, "context %d after %d", pop_ctx,
-		      last);
+		CHECK(pop_ctx == (pop_queue ? last : (last + 1) % CONTEXTS) || last < 0,
+		      "context %d after %d", pop_ctx, last);
 		last = pop_ctx;
 		taken++;
 	}
@@ -193,8 +194,8 @@ static void flood_starves_nobody(void **state)
 	}
 	for (unsigned c = 0; c < flooders; c++)
 		for (unsigned q = 0; q < 2; q++)
-			CHECK(got[c][q] > 6000 / 4 / (2 * flooders + 1) - 20, "context %u queue %u was served %u times", c, q,
-			      got[c][q]);
+			CHECK(got[c][q] > 6000 / 4 / (2 * flooders + 1) - 20,
+			      "context %u queue %u was served %u times", c, q, got[c][q]);
 }
 
 static void forgotten_rings_do_not_come(void **state)
@@ -270,9 +271,12 @@ static void random_against_the_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TB_TEST(ring_is_offered_within_its_latency), TB_TEST(a_thousand_rings_are_one),
-		TB_TEST(full_vector_drains_in_turn),	     TB_TEST(sparse_vector_drains_fast),
-		TB_TEST(flood_starves_nobody),		     TB_TEST(forgotten_rings_do_not_come),
+		TB_TEST(ring_is_offered_within_its_latency),
+		TB_TEST(a_thousand_rings_are_one),
+		TB_TEST(full_vector_drains_in_turn),
+		TB_TEST(sparse_vector_drains_fast),
+		TB_TEST(flood_starves_nobody),
+		TB_TEST(forgotten_rings_do_not_come),
 		TB_TEST(random_against_the_model),
 	};
 	return TB_RUN(tests);

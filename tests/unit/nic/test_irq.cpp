@@ -10,7 +10,7 @@
 #endif
 #define VECTORS (CONTEXTS + 1)
 // A visit of all vectors and the stages of a visit.
-#define ROUND ((VECTORS < 8 ? 8 : VECTORS) + 12)
+#define ROUND	((VECTORS < 8 ? 8 : VECTORS) + 12)
 
 #define CHECK(cond, ...)                       \
 	do {                                   \
@@ -18,13 +18,13 @@
 			fail_msg(__VA_ARGS__); \
 	} while (0)
 
-static uint8_t wanted[VECTORS];	     // bits that a message is owed for; vector 0: bit 0
-static uint8_t due[4][VECTORS];	     // the same, not seen by the unit for n cycles more
-static uint8_t told[VECTORS];	     // bits set in InterruptStatus whose message is still to come
-static uint64_t sent_at[VECTORS];    // cycle of the last message
+static uint8_t wanted[VECTORS];	  // bits that a message is owed for; vector 0: bit 0
+static uint8_t due[4][VECTORS];	  // the same, not seen by the unit for n cycles more
+static uint8_t told[VECTORS];	  // bits set in InterruptStatus whose message is still to come
+static uint64_t sent_at[VECTORS]; // cycle of the last message
 static bool sent_once[VECTORS];
 static uint64_t wanted_at[VECTORS];
-static uint64_t now;		     // time_i
+static uint64_t now; // time_i
 static uint32_t messages[VECTORS];
 static bool isr_before, msix_before; // valid and not ready in the last cycle
 static uint8_t cst_queue[4096];
@@ -71,7 +71,8 @@ static void cycle(void)
 
 		CHECK(c < CONTEXTS, "context %u", c);
 		told[c + 1] = taken(c + 1);
-		CHECK(dut->isr_set_bits_o == told[c + 1], "sets 0x%x, wanted 0x%x", dut->isr_set_bits_o, told[c + 1]);
+		CHECK(dut->isr_set_bits_o == told[c + 1], "sets 0x%x, wanted 0x%x",
+		      dut->isr_set_bits_o, told[c + 1]);
 	}
 	if (dut->msix_valid_o && !msix_before) {
 		unsigned v = dut->msix_vector_o;
@@ -87,7 +88,8 @@ static void cycle(void)
 
 		told[v] = 0;
 		if (sent_once[v] && sent_at[v] >= gap_from)
-			CHECK(tb_cycles - sent_at[v] >= dut->moderation_i, "%llu cycles after the message before",
+			CHECK(tb_cycles - sent_at[v] >= dut->moderation_i,
+			      "%llu cycles after the message before",
 			      (unsigned long long)(tb_cycles - sent_at[v]));
 		sent_at[v] = tb_cycles;
 		sent_once[v] = true;
@@ -106,8 +108,8 @@ static void cycle(void)
 
 			if (sent_once[v] && sent_at[v] + dut->moderation_i > from)
 				from = sent_at[v] + dut->moderation_i;
-			CHECK(tb_cycles <= from + patience, "vector %u waits %llu cycles too long", v,
-			      (unsigned long long)(tb_cycles - from));
+			CHECK(tb_cycles <= from + patience, "vector %u waits %llu cycles too long",
+			      v, (unsigned long long)(tb_cycles - from));
 		}
 	}
 	memmove(due[0], due[1], sizeof(due) - sizeof(due[0]));
@@ -125,7 +127,8 @@ static void cycle(void)
 		cst_queue[cst_tail++ % sizeof(cst_queue)] = irq ? dut->irq_ctx_i : dut->ci_ctx_i;
 	CHECK(!(irq && ci), "takes both at once");
 	if (dut->cst_valid_o && dut->cst_ready_i) {
-		CHECK(cst_head != cst_tail && cst_queue[cst_head % sizeof(cst_queue)] == dut->cst_ctx_o &&
+		CHECK(cst_head != cst_tail &&
+			      cst_queue[cst_head % sizeof(cst_queue)] == dut->cst_ctx_o &&
 			      dut->cst_idx_o == GL_CSTAT_IRQS && dut->cst_add_o == 1,
 		      "wrong counter entry");
 		cst_head++;
@@ -301,7 +304,8 @@ static void random_events(void **state)
 	start();
 	cycles(300);
 	for (unsigned round = 0; round < 40; round++) {
-		unsigned rate = tb_range(1, 60), isr = tb_range(20, 100), msix = tb_range(20, 100), cst = tb_range(20, 100);
+		unsigned rate = tb_range(1, 60), isr = tb_range(20, 100), msix = tb_range(20, 100),
+			 cst = tb_range(20, 100);
 		bool smooth = tb_percent(30);
 		unsigned span = tb_range(1, CONTEXTS);
 

@@ -5,11 +5,11 @@
 #include "tb.h"
 #include "guestlane_regs.h"
 
-#define EVENTS 38
-#define CONTEXTS 32
-#define SOURCES 5
-#define READ_NIC (EVENTS + 8) // cycles until a read is answered
-#define READ_CTX 48
+#define EVENTS	  38
+#define CONTEXTS  32
+#define SOURCES	  5
+#define READ_NIC  (EVENTS + 8) // cycles until a read is answered
+#define READ_CTX  48
 #define READ_HELD 3
 
 #define CHECK(cond, ...)                       \
@@ -46,7 +46,8 @@ static void cycle(void)
 			unsigned c = dut->cst_ctx_i >> 8 * s & 0xff;
 
 			if (c < CONTEXTS)
-				ctx[c][dut->cst_idx_i >> 4 * s & 15] += dut->cst_add_i[16 * s / 32] >> 16 * s % 32 & 0xffff;
+				ctx[c][dut->cst_idx_i >> 4 * s & 15] +=
+					dut->cst_add_i[16 * s / 32] >> 16 * s % 32 & 0xffff;
 			accepted++;
 			waits[s] = 0;
 		} else if (dut->cst_valid_i >> s & 1) {
@@ -129,13 +130,14 @@ static void compare_all(void)
 {
 	for (unsigned e = 0; e < EVENTS; e++) {
 		uint64_t v = read_nic(e);
-		CHECK(v == nic[e], "counter %u is %llu, not %llu", e, (unsigned long long)v, (unsigned long long)nic[e]);
+		CHECK(v == nic[e], "counter %u is %llu, not %llu", e, (unsigned long long)v,
+		      (unsigned long long)nic[e]);
 	}
 	for (unsigned c = 0; c < CONTEXTS; c++)
 		for (unsigned i = 0; i < 16; i++) {
 			uint64_t v = read_ctx(c, i);
-			CHECK(v == ctx[c][i], "counter %u of context %u is %llu, not %llu", i, c, (unsigned long long)v,
-			      (unsigned long long)ctx[c][i]);
+			CHECK(v == ctx[c][i], "counter %u of context %u is %llu, not %llu", i, c,
+			      (unsigned long long)v, (unsigned long long)ctx[c][i]);
 		}
 }
 
@@ -186,7 +188,8 @@ static void read_sees_every_context_event_before_it(void **state)
 		for (unsigned s = 0; s < SOURCES; s++)
 			want += dut->cst_add_i[16 * s / 32] >> 16 * s % 32 & 0xffff;
 		uint64_t v = read_ctx(c, i);
-		CHECK(v == want, "counter is %llu, not %llu", (unsigned long long)v, (unsigned long long)want);
+		CHECK(v == want, "counter is %llu, not %llu", (unsigned long long)v,
+		      (unsigned long long)want);
 		assert_int_equal(ctx[c][i], want);
 	}
 }
@@ -199,7 +202,8 @@ static void all_events(void)
 		dut->ev_i = ~0ull >> (64 - EVENTS);
 	for (unsigned s = 0; s < SOURCES; s++)
 		if (!(dut->cst_valid_i >> s & 1))
-			put(s, tb_percent(50) ? 5 : tb_below(CONTEXTS + (rate == 100 ? 0 : 2)), tb_below(4), tb_below(65536));
+			put(s, tb_percent(50) ? 5 : tb_below(CONTEXTS + (rate == 100 ? 0 : 2)),
+			    tb_below(4), tb_below(65536));
 }
 
 static void nothing_is_lost_at_any_rate(void **state)
@@ -221,7 +225,8 @@ static void nothing_is_lost_at_any_rate(void **state)
 		assert_int_equal(dut->cst_valid_i, 0);
 		compare_all();
 	}
-	printf("# %llu context events; a source waits %u cycles at most\n", (unsigned long long)accepted, worst_wait);
+	printf("# %llu context events; a source waits %u cycles at most\n",
+	       (unsigned long long)accepted, worst_wait);
 	assert_true(worst_wait <= READ_CTX);
 }
 
@@ -238,7 +243,8 @@ static void rate_of_context_events(void **state)
 				put(0, same ? 1 : n % CONTEXTS, 2, 1);
 			run(1);
 		}
-		CHECK(accepted - from >= (same ? 200u : 490u), "%u in 1000 cycles", (unsigned)(accepted - from));
+		CHECK(accepted - from >= (same ? 200u : 490u), "%u in 1000 cycles",
+		      (unsigned)(accepted - from));
 	}
 	run(20);
 	compare_all();
