@@ -171,7 +171,7 @@ check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 	@$(RUN_TESTS) $(TESTS_CHECK)
 
 test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests
-	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)"; $(RUN_TESTS) tests/lint $(TESTS_CHECK) $(TESTS_FULL)
+	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)"; $(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
 
 LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
 lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generated pages are fresh
