@@ -14,14 +14,14 @@
 
 typedef std::vector<uint32_t> dws_t;
 
-#define CHECK(condition, ...)                                                            \
-	do {                                                                             \
-		if (!(condition)) {                                                      \
-			printf("# cycle %llu: ", (unsigned long long)tb_cycles);         \
-			printf(__VA_ARGS__);                                             \
-			printf("\n");                                                    \
-			fail_msg("%s", #condition);                                      \
-		}                                                                        \
+#define CHECK(condition, ...)                                                    \
+	do {                                                                     \
+		if (!(condition)) {                                              \
+			printf("# cycle %llu: ", (unsigned long long)tb_cycles); \
+			printf(__VA_ARGS__);                                     \
+			printf("\n");                                            \
+			fail_msg("%s", #condition);                              \
+		}                                                                \
 	} while (0)
 
 // What the module was built for, and what follows from it.
@@ -52,29 +52,31 @@ enum fault {
 	F_UR,
 	F_CA,
 	F_CRS,
-	F_POISON,     // one completion is poisoned
-	F_SILENT,     // never answered
-	F_LATE,	      // answered after the time-out
-	F_CUT,	      // stops after some completions
-	F_WRONG_BC,   // first a completion with a wrong byte count
-	F_WRONG_LA,   // ... a wrong lower address
-	F_WRONG_ID,   // ... another requester's
-	F_WRONG_TAG,  // ... a tag that is not outstanding
-	F_TOO_LONG,   // ... more DWs than were asked for
-	F_NO_DATA,    // ... success, but no data
-	F_LOCKED,     // ... a completion for a locked read
+	F_POISON,    // one completion is poisoned
+	F_SILENT,    // never answered
+	F_LATE,	     // answered after the time-out
+	F_CUT,	     // stops after some completions
+	F_WRONG_BC,  // first a completion with a wrong byte count
+	F_WRONG_LA,  // ... a wrong lower address
+	F_WRONG_ID,  // ... another requester's
+	F_WRONG_TAG, // ... a tag that is not outstanding
+	F_TOO_LONG,  // ... more DWs than were asked for
+	F_NO_DATA,   // ... success, but no data
+	F_LOCKED,    // ... a completion for a locked read
 	F_COUNT
 };
 
 // --- Settings of a test; the defaults are quick and clean ---
 static struct {
-	unsigned rx_gap, tx_stall, np_stall;   // percent of cycles: host sends nothing, takes nothing, gives no NP credit
-	bool tx_block, np_block;	       // takes nothing at all; gives no NP credit
-	unsigned tgt_stall, tgt_latency;       // percent, cycles
+	unsigned rx_gap, tx_stall,
+		np_stall; // percent of cycles: host sends nothing, takes nothing, gives no NP credit
+	bool tx_block, np_block;		// takes nothing at all; gives no NP credit
+	unsigned tgt_stall, tgt_latency;	// percent, cycles
 	unsigned wdat_gap, rdat_stall, req_gap; // percent
-	unsigned latency;		       // of host memory, cycles, 0 to this
-	unsigned split;			       // percent chance to end a completion at each RCB boundary
-	bool in_order;			       // completions in request order
+	unsigned latency_min;			// of host memory, cycles
+	unsigned latency;			// added at random, 0 to this
+	unsigned split; // percent chance to end a completion at each RCB boundary
+	bool in_order;	// completions in request order
 	unsigned fault_percent;
 	unsigned mps, mrrs, rcb; // as configured, bytes
 } opt;
@@ -93,9 +95,9 @@ static uint8_t mem_get(uint64_t addr)
 struct out_tlp {
 	dws_t dw;
 	bool np;
-	bool cut;      // broken on purpose: eop early or late
-	bool no_sop;   // broken: starts without sop
-	bool no_eop;   // broken: has no eop
+	bool cut;    // broken on purpose: eop early or late
+	bool no_sop; // broken: starts without sop
+	bool no_eop; // broken: has no eop
 	uint64_t seq;
 };
 static std::deque<out_tlp> out_pc, out_np; // posted and completions; non-posted
@@ -145,17 +147,17 @@ struct nic_read {
 	bool active;
 	uint64_t addr;
 	unsigned len;
-	uint64_t wr_before;	 // wr_accepted at acceptance
-	unsigned issued;	 // bytes that MRds have asked for
+	uint64_t wr_before;	  // wr_accepted at acceptance
+	unsigned issued;	  // bytes that MRds have asked for
 	std::vector<uint8_t> got; // bytes delivered
-	unsigned may_fail;	 // set of statuses that are justified
+	unsigned may_fail;	  // set of statuses that are justified
 	bool must_fail;
 	uint64_t start;
 };
 static std::deque<wr_byte> wr_expect;
 static uint64_t wr_accepted, wr_seen; // bytes
-static nic_read reads[17]; // the last one: reads of before a reset
-static std::deque<int> read_order; // ids whose MRds are still to come, in order
+static nic_read reads[17];	      // the last one: reads of before a reset
+static std::deque<int> read_order;    // ids whose MRds are still to come, in order
 static unsigned reads_done, reads_failed;
 static unsigned orphans; // reads that may still come though the NIC side was reset
 
@@ -172,7 +174,7 @@ static int req_cur_id;
 static std::deque<unsigned> msix_queue; // vectors to ask for
 static uint64_t last_write_tlp, count_write_tlps, count_read_tlps;
 static bool check_timeouts; // any read may time out, but not before its time
-static bool drop_writes; // bus master is off: accepted writes must not appear
+static bool drop_writes;    // bus master is off: accepted writes must not appear
 
 // --- MSI-X: what the host programmed, and what came ---
 struct msi_entry {
@@ -182,7 +184,8 @@ struct msi_entry {
 static std::map<unsigned, msi_entry> msi_table;
 static std::vector<unsigned> msi_got;
 static std::map<unsigned, std::deque<uint64_t>> msi_before; // wr_accepted at each accepted request
-static std::map<unsigned, uint64_t> msi_asked, msi_came;     // cycle of the last request, of the last message
+static std::map<unsigned, uint64_t> msi_asked,
+	msi_came; // cycle of the last request, of the last message
 
 // --- Reads of the NIC that wait for completions ---
 struct pending_read {
@@ -194,8 +197,8 @@ struct pending_read {
 	uint64_t fault_due;
 };
 static std::vector<pending_read> host_pending;
-static fault next_fault; // of the next read, once
-static bool tag_used[32];     // outstanding as far as the NIC can know
+static fault next_fault;  // of the next read, once
+static bool tag_used[32]; // outstanding as far as the NIC can know
 static uint64_t tag_since[32];
 static unsigned credits, count_bad_expected;
 static uint64_t tgt_reads, tgt_writes;
@@ -215,14 +218,15 @@ struct tgt_access {
 static std::vector<tgt_access> tgt_log;
 static bool tgt_log_on;
 static bool tgt_pending;
+static bool tgt_silent; // reads are not answered
 static uint64_t tgt_due;
 static uint32_t tgt_value;
 
 // Accesses that must come, in this order; a read not before the writes that were sent earlier.
 struct tgt_want {
 	unsigned bar, addr, be;
-	uint32_t data;		  // of a write
-	unsigned tag, index;	  // of a read
+	uint32_t data;		// of a write
+	unsigned tag, index;	// of a read
 	uint64_t writes_before; // of a read
 };
 static std::deque<tgt_want> want_writes, want_reads;
@@ -259,7 +263,8 @@ static unsigned np_tag_alloc(void)
 
 static uint32_t head0(unsigned fmt, unsigned type, unsigned len, unsigned tc, unsigned attr)
 {
-	return fmt << 29 | type << 24 | tc << 20 | (attr >> 2 & 1) << 18 | (attr & 3) << 12 | (len & 1023);
+	return fmt << 29 | type << 24 | tc << 20 | (attr >> 2 & 1) << 18 | (attr & 3) << 12 |
+	       (len & 1023);
 }
 
 // First and last byte enable of a span of bytes.
@@ -353,7 +358,8 @@ static host_np *np_new(unsigned *tag)
 }
 
 // A memory read of the host; the answer is checked when it comes.
-static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe, bool locked = false)
+static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe,
+			bool locked = false)
 {
 	unsigned tag;
 	host_np *n = np_new(&tag);
@@ -407,8 +413,8 @@ static unsigned rc_read(uint64_t addr, unsigned len, unsigned fbe, unsigned lbe,
 }
 
 // Any other non-posted request, with payload or not.
-static unsigned rc_other_np(unsigned fmt, unsigned type, unsigned len, uint32_t dw2, const dws_t &data, int want_status,
-			    bool want_data, unsigned be = 0x0f)
+static unsigned rc_other_np(unsigned fmt, unsigned type, unsigned len, uint32_t dw2,
+			    const dws_t &data, int want_status, bool want_data, unsigned be = 0x0f)
 {
 	unsigned tag;
 	host_np *n = np_new(&tag);
@@ -451,12 +457,15 @@ static void check_completion(const dws_t &t)
 	CHECK(t[2] >> 16 == host_id, "completion for requester %04x", t[2] >> 16);
 	CHECK(n->active, "completion for tag %u, which is not outstanding", tag);
 	CHECK(t[1] >> 16 == nic_id, "completer %04x, not %04x", t[1] >> 16, nic_id);
-	CHECK((t[0] >> 20 & 7) == n->tc && ((t[0] >> 12 & 3) | (t[0] >> 16 & 4)) == n->attr, "TC or Attr not copied: %08x", t[0]);
+	CHECK((t[0] >> 20 & 7) == n->tc && ((t[0] >> 12 & 3) | (t[0] >> 16 & 4)) == n->attr,
+	      "TC or Attr not copied: %08x", t[0]);
 	CHECK(!(t[1] & 1u << 12) && !(t[2] & 0x80), "BCM or reserved bit set");
 	CHECK((t[0] >> 24 & 31) == (n->want_lk ? 11u : 10u), "type %x", t[0] >> 24 & 31);
-	CHECK((int)status == n->want_status, "status %u, expected %d, tag %u", status, n->want_status, tag);
+	CHECK((int)status == n->want_status, "status %u, expected %d, tag %u", status,
+	      n->want_status, tag);
 	CHECK(data == (n->want_data && status == SC), "data %d", data);
-	CHECK(n->odd || bc == (n->bytes_left & 0xfff), "byte count %u, expected %u (addr %llx len %u fbe %x lbe %x)", bc, n->bytes_left,
+	CHECK(n->odd || bc == (n->bytes_left & 0xfff),
+	      "byte count %u, expected %u (addr %llx len %u fbe %x lbe %x)", bc, n->bytes_left,
 	      (unsigned long long)n->addr, n->len, n->fbe, n->lbe);
 	CHECK(wr_seen >= n->wr_sent, "completion passed writes");
 	n->status = status;
@@ -470,8 +479,8 @@ static void check_completion(const dws_t &t)
 			if (n->first)
 				while (start < 3 && n->fbe && !(n->fbe >> start & 1))
 					start++;
-			CHECK(la == ((n->addr + 4 * n->next_dw + start) & 127), "lower address %x of %llx", la,
-			      (unsigned long long)n->addr);
+			CHECK(la == ((n->addr + 4 * n->next_dw + start) & 127),
+			      "lower address %x of %llx", la, (unsigned long long)n->addr);
 		} else {
 			CHECK(la == 0, "lower address %x", la);
 		}
@@ -496,8 +505,8 @@ static void check_completion(const dws_t &t)
 		np_active--;
 		np_sent_unanswered--;
 		for (unsigned i = 0; i < n->data.size() && i < n->mask.size(); i++)
-			CHECK((n->data[i] & n->mask[i]) == (n->want[i] & n->mask[i]), "DW %u is %08x, expected %08x", i, n->data[i],
-			      n->want[i]);
+			CHECK((n->data[i] & n->mask[i]) == (n->want[i] & n->mask[i]),
+			      "DW %u is %08x, expected %08x", i, n->data[i], n->want[i]);
 	}
 }
 
@@ -505,8 +514,12 @@ static void check_completion(const dws_t &t)
 static void request_span(const dws_t &t, uint64_t addr, uint64_t *first, unsigned *bytes)
 {
 	unsigned len = tlp_len(t), fbe = t[1] & 15, lbe = t[1] >> 4 & 15;
-	static const bool from[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 1 }; // 1000 1100 1110 1111
-	static const bool upto[16] = { 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1 }; // 0001 0011 0111 1111
+	static const bool from[16] = {
+		0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 1
+	}; // 1000 1100 1110 1111
+	static const bool upto[16] = {
+		0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1
+	}; // 0001 0011 0111 1111
 	unsigned lo = 0, hi = 3;
 
 	if (len == 1) {
@@ -535,12 +548,15 @@ static void check_write(const dws_t &t, uint64_t addr, unsigned hdr)
 
 	request_span(t, addr, &first, &bytes);
 	CHECK(tlp_len(t) * 4 <= opt.mps, "write of %u DWs above MPS", tlp_len(t));
-	for (std::map<unsigned, msi_entry>::iterator m = msi_table.begin(); m != msi_table.end(); ++m) {
+	for (std::map<unsigned, msi_entry>::iterator m = msi_table.begin(); m != msi_table.end();
+	     ++m) {
 		if (m->second.addr == first && tlp_len(t) == 1) {
 			CHECK(bytes == 4 && t[hdr] == m->second.data, "MSI-X data %08x", t[hdr]);
-			CHECK(!msi_before[m->first].empty() && wr_seen >= msi_before[m->first].front(),
+			CHECK(!msi_before[m->first].empty() &&
+				      wr_seen >= msi_before[m->first].front(),
 			      "MSI-X %u passed writes, or was not asked for", m->first);
-			msi_before[m->first].pop_front(); // if requests were merged, one of the later ones' turn
+			msi_before[m->first]
+				.pop_front(); // if requests were merged, one of the later ones' turn
 			msi_came[m->first] = tb_cycles;
 			msi_got.push_back(m->first);
 			return;
@@ -549,16 +565,19 @@ static void check_write(const dws_t &t, uint64_t addr, unsigned hdr)
 	count_write_tlps++;
 	last_write_tlp = tb_cycles;
 	for (unsigned i = 0; i < bytes; i++) {
-		CHECK(!wr_expect.empty(), "write of %llx that nobody asked for", (unsigned long long)first);
+		CHECK(!wr_expect.empty(), "write of %llx that nobody asked for",
+		      (unsigned long long)first);
 		a = wr_expect.front().addr;
-		CHECK(a == first + i, "write to %llx, expected %llx", (unsigned long long)(first + i), (unsigned long long)a);
+		CHECK(a == first + i, "write to %llx, expected %llx",
+		      (unsigned long long)(first + i), (unsigned long long)a);
 		uint8_t v = (uint8_t)(t[hdr + ((first & 3) + i) / 4] >> 8 * ((first + i) & 3));
-		CHECK(v == wr_expect.front().value, "byte at %llx is %02x, expected %02x", (unsigned long long)a, v,
-		      wr_expect.front().value);
+		CHECK(v == wr_expect.front().value, "byte at %llx is %02x, expected %02x",
+		      (unsigned long long)a, v, wr_expect.front().value);
 		mem[a] = v;
 		wr_seen++;
 		if (i == bytes - 1) // split only where it must be
-			CHECK(wr_expect.front().end || (a + 1) % opt.mps == 0, "needless split at %llx", (unsigned long long)a + 1);
+			CHECK(wr_expect.front().end || (a + 1) % opt.mps == 0,
+			      "needless split at %llx", (unsigned long long)a + 1);
 		wr_expect.pop_front();
 	}
 }
@@ -574,7 +593,8 @@ static void check_read(const dws_t &t, uint64_t addr)
 	CHECK(tlp_len(t) * 4 <= opt.mrrs, "read of %u DWs above MRRS", tlp_len(t));
 	CHECK(tag < 32, "tag %u", tag);
 	CHECK(!tag_used[tag], "tag %u is outstanding", tag);
-	CHECK(!read_order.empty() || orphans, "read of %llx that nobody asked for", (unsigned long long)first);
+	CHECK(!read_order.empty() || orphans, "read of %llx that nobody asked for",
+	      (unsigned long long)first);
 	bool orphan = read_order.empty();
 	p.id = orphan ? 16 : (unsigned)read_order.front();
 	nic_read *r = &reads[p.id];
@@ -585,12 +605,12 @@ static void check_read(const dws_t &t, uint64_t addr)
 		r->len = bytes;
 		r->wr_before = 0;
 	}
-	CHECK(first == r->addr + r->issued, "read of %llx, expected %llx", (unsigned long long)first,
-	      (unsigned long long)(r->addr + r->issued));
+	CHECK(first == r->addr + r->issued, "read of %llx, expected %llx",
+	      (unsigned long long)first, (unsigned long long)(r->addr + r->issued));
 	CHECK(wr_seen >= r->wr_before, "read passed writes");
 	r->issued += bytes;
-	CHECK(r->issued == r->len || (r->issued < r->len && (first + bytes) % opt.mrrs == 0), "read ends at %llx",
-	      (unsigned long long)(first + bytes));
+	CHECK(r->issued == r->len || (r->issued < r->len && (first + bytes) % opt.mrrs == 0),
+	      "read ends at %llx", (unsigned long long)(first + bytes));
 	if (r->issued == r->len && !orphan)
 		read_order.pop_front();
 	tag_used[tag] = true;
@@ -598,7 +618,7 @@ static void check_read(const dws_t &t, uint64_t addr)
 	p.tag = tag;
 	p.addr = first;
 	p.bytes = bytes;
-	p.due = tb_cycles + tb_below(opt.latency + 1);
+	p.due = tb_cycles + opt.latency_min + tb_below(opt.latency + 1);
 	p.f = tb_percent(opt.fault_percent) ? (fault)tb_range(1, F_COUNT - 1) : F_NONE;
 	if (next_fault)
 		p.f = next_fault;
@@ -649,11 +669,12 @@ static void rc_take(const dws_t &t)
 // ------------------------------------------------------------------------------------------------------------------
 // Completions for the NIC's reads
 
-static void rc_complete(unsigned tag, unsigned req, unsigned status, unsigned bc, unsigned la, const dws_t &data, bool has_data,
-			bool poisoned, bool locked)
+static void rc_complete(unsigned tag, unsigned req, unsigned status, unsigned bc, unsigned la,
+			const dws_t &data, bool has_data, bool poisoned, bool locked)
 {
 	dws_t dw;
-	dw.push_back(head0(has_data ? 2 : 0, locked ? 11 : 10, (unsigned)data.size(), 0, 0) | (poisoned ? 1u << 14 : 0));
+	dw.push_back(head0(has_data ? 2 : 0, locked ? 11 : 10, (unsigned)data.size(), 0, 0) |
+		     (poisoned ? 1u << 14 : 0));
 	dw.push_back(0x00180000u | status << 13 | (bc & 0xfff));
 	dw.push_back(req << 16 | tag << 8 | (la & 127));
 	dw.insert(dw.end(), data.begin(), data.end());
@@ -692,7 +713,8 @@ static void rc_serve(void)
 	unsigned margin = check_timeouts ? 1600 : 100;
 	for (i = 0; i < n; i++) {
 		pending_read *p = &host_pending[i];
-		if ((p->f == F_SILENT || check_timeouts) && tb_cycles > tag_since[p->tag] + 2 * dut->cpl_timeout_i - margin) {
+		if ((p->f == F_SILENT || check_timeouts) &&
+		    tb_cycles > tag_since[p->tag] + 2 * dut->cpl_timeout_i - margin) {
 			tag_used[p->tag] = false;
 			forget(i);
 			return;
@@ -713,7 +735,8 @@ static void rc_serve(void)
 	unsigned bytes = p->bytes;
 	uint64_t end = p->addr + p->bytes;
 	for (uint64_t b = (p->addr / opt.rcb + 1) * opt.rcb; b < end; b += opt.rcb) {
-		if (b - (p->addr & ~3ull) > opt.mps || tb_percent(opt.split) || b + opt.rcb - (p->addr & ~3ull) > opt.mps) {
+		if (b - (p->addr & ~3ull) > opt.mps || tb_percent(opt.split) ||
+		    b + opt.rcb - (p->addr & ~3ull) > opt.mps) {
 			bytes = (unsigned)(b - p->addr);
 			break;
 		}
@@ -725,8 +748,11 @@ static void rc_serve(void)
 	case F_CA:
 	case F_CRS:
 		if (last || tb_percent(30)) {
-			rc_complete(p->tag, nic_id, p->f == F_UR ? UR : p->f == F_CA ? CA : CRS, p->bytes, (unsigned)p->addr, none,
-				    false, false, false);
+			rc_complete(p->tag, nic_id,
+				    p->f == F_UR   ? UR
+				    : p->f == F_CA ? CA
+						   : CRS,
+				    p->bytes, (unsigned)p->addr, none, false, false, false);
 			tag_used[p->tag] = false;
 			forget(k);
 			return;
@@ -735,7 +761,8 @@ static void rc_serve(void)
 	case F_POISON:
 		if (last || tb_percent(50)) {
 			p->f = F_NONE;
-			rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, mem_dws(p->addr, bytes, true), true, true, false);
+			rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr,
+				    mem_dws(p->addr, bytes, true), true, true, false);
 			goto sent;
 		}
 		break;
@@ -746,17 +773,20 @@ static void rc_serve(void)
 		}
 		break;
 	case F_WRONG_BC:
-		rc_complete(p->tag, nic_id, SC, p->bytes + 4, (unsigned)p->addr, mem_dws(p->addr, bytes, true), true, false, false);
+		rc_complete(p->tag, nic_id, SC, p->bytes + 4, (unsigned)p->addr,
+			    mem_dws(p->addr, bytes, true), true, false, false);
 		goto bad;
 	case F_WRONG_LA:
-		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr ^ 4, mem_dws(p->addr, bytes, true), true, false, false);
+		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr ^ 4,
+			    mem_dws(p->addr, bytes, true), true, false, false);
 		goto bad;
 	case F_WRONG_ID:
-		rc_complete(p->tag, nic_id ^ 8u, SC, p->bytes, (unsigned)p->addr, mem_dws(p->addr, bytes, true), true, false, false);
+		rc_complete(p->tag, nic_id ^ 8u, SC, p->bytes, (unsigned)p->addr,
+			    mem_dws(p->addr, bytes, true), true, false, false);
 		goto bad;
 	case F_WRONG_TAG:
-		rc_complete(p->tag | 32u << tb_below(3), nic_id, SC, p->bytes, (unsigned)p->addr, mem_dws(p->addr, bytes, true), true,
-			    false, false);
+		rc_complete(p->tag | 32u << tb_below(3), nic_id, SC, p->bytes, (unsigned)p->addr,
+			    mem_dws(p->addr, bytes, true), true, false, false);
 		goto bad;
 	case F_TOO_LONG:
 		if (data.size() * 4 >= opt.mps || !last) {
@@ -764,13 +794,16 @@ static void rc_serve(void)
 			break;
 		}
 		data.push_back(0x12345678);
-		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, data, true, false, false);
+		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, data, true, false,
+			    false);
 		goto bad;
 	case F_NO_DATA:
-		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, none, false, false, false);
+		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, none, false, false,
+			    false);
 		goto bad;
 	case F_LOCKED:
-		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, data, true, false, true);
+		rc_complete(p->tag, nic_id, SC, p->bytes, (unsigned)p->addr, data, true, false,
+			    true);
 		goto bad;
 	default:
 		break;
@@ -808,7 +841,8 @@ static struct {
 static void drive_rx(void)
 {
 	if (!out_busy) {
-		bool pc = !out_pc.empty(), np = !out_np.empty() && (dut->tlp_rx_np_ok_o || ignore_np_ok);
+		bool pc = !out_pc.empty(),
+		     np = !out_np.empty() && (dut->tlp_rx_np_ok_o || ignore_np_ok);
 		// A non-posted request never passes what was sent before it; the others may pass it when it has to wait.
 		if (np && pc && out_pc.front().seq < out_np.front().seq)
 			np = false;
@@ -834,7 +868,8 @@ static void drive_rx(void)
 	if (!dut->tlp_rx_valid_i)
 		dut->tlp_rx_valid_i = !tb_percent(opt.rx_gap);
 	size_t n = cur_out.dw.size(), i = 2 * cur_beat;
-	dut->tlp_rx_data_i = cur_out.dw[i] | (i + 1 < n ? (uint64_t)cur_out.dw[i + 1] << 32 : (uint64_t)0xdeadbeef << 32);
+	dut->tlp_rx_data_i = cur_out.dw[i] | (i + 1 < n ? (uint64_t)cur_out.dw[i + 1] << 32
+							: (uint64_t)0xdeadbeef << 32);
 	dut->tlp_rx_sop_i = cur_beat == 0 && !cur_out.no_sop;
 	dut->tlp_rx_eop_i = i + 2 >= n && !cur_out.no_eop;
 	dut->tlp_rx_keep_i = i + 1 < n;
@@ -852,14 +887,16 @@ static void take_rdat(void)
 		while (lo + n < 8 && be >> (lo + n) & 1)
 			n++;
 		CHECK(be >> (lo + n) == 0, "byte enables %02x not contiguous", be);
-		CHECK(((r->addr + off) & 7) == lo, "offset %u of %llx in lane %u", off, (unsigned long long)r->addr, lo);
+		CHECK(((r->addr + off) & 7) == lo, "offset %u of %llx in lane %u", off,
+		      (unsigned long long)r->addr, lo);
 		for (unsigned i = 0; i < n; i++) {
 			CHECK(off + i < r->len, "offset %u beyond %u", off + i, r->len);
 			CHECK(!r->got[off + i], "byte %u twice", off + i);
 			r->got[off + i] = 1;
-			uint8_t v = (uint8_t)(dut->rdat_data_o >> 8 * (lo + i)), w = mem_get(r->addr + off + i);
-			CHECK(v == w, "byte %u of id %u (%llx) is %02x, expected %02x", off + i, dut->rdat_id_o,
-			      (unsigned long long)r->addr, v, w);
+			uint8_t v = (uint8_t)(dut->rdat_data_o >> 8 * (lo + i)),
+				w = mem_get(r->addr + off + i);
+			CHECK(v == w, "byte %u of id %u (%llx) is %02x, expected %02x", off + i,
+			      dut->rdat_id_o, (unsigned long long)r->addr, v, w);
 		}
 	}
 	if (dut->rdat_last_o) {
@@ -869,11 +906,14 @@ static void take_rdat(void)
 			all = all && r->got[i];
 		if (st == ST_OK) {
 			CHECK(all, "id %u ended without all data", dut->rdat_id_o);
-			CHECK(!r->must_fail, "id %u ended well, but may fail with %x", dut->rdat_id_o, r->may_fail);
+			CHECK(!r->must_fail, "id %u ended well, but may fail with %x",
+			      dut->rdat_id_o, r->may_fail);
 			CHECK(be != 0, "empty last beat");
 		} else {
-			bool in_time = check_timeouts && st == ST_TIMEOUT && tb_cycles - r->start >= dut->cpl_timeout_i;
-			CHECK(in_time || r->may_fail >> st & 1, "id %u ended with status %u, not in %x", dut->rdat_id_o, st,
+			bool in_time = check_timeouts && st == ST_TIMEOUT &&
+				       tb_cycles - r->start >= dut->cpl_timeout_i;
+			CHECK(in_time || r->may_fail >> st & 1,
+			      "id %u ended with status %u, not in %x", dut->rdat_id_o, st,
 			      r->may_fail);
 			reads_failed++;
 		}
@@ -891,7 +931,7 @@ static void step(void)
 	dut->tlp_tx_ready_i = !opt.tx_block && !tb_percent(opt.tx_stall);
 	dut->tlp_tx_np_ok_i = credits > 0;
 	dut->tgt_ready_i = !tgt_pending && !tb_percent(opt.tgt_stall);
-	dut->tgt_rvalid_i = tgt_pending && tb_cycles >= tgt_due;
+	dut->tgt_rvalid_i = tgt_pending && !tgt_silent && tb_cycles >= tgt_due;
 	dut->tgt_rdata_i = dut->tgt_rvalid_i ? tgt_value : (uint32_t)tb_rand();
 	if (!req_shown && !req_queue.empty() && !tb_percent(opt.req_gap)) {
 		req_cur = req_queue.front();
@@ -927,7 +967,8 @@ static void step(void)
 
 	if (last_tx.stalled) {
 		CHECK(dut->tlp_tx_valid_o, "tlp_tx_valid fell");
-		CHECK(dut->tlp_tx_data_o == last_tx.data && dut->tlp_tx_sop_o == last_tx.sop && dut->tlp_tx_eop_o == last_tx.eop &&
+		CHECK(dut->tlp_tx_data_o == last_tx.data && dut->tlp_tx_sop_o == last_tx.sop &&
+			      dut->tlp_tx_eop_o == last_tx.eop &&
 			      dut->tlp_tx_keep_o == last_tx.keep,
 		      "tlp_tx changed while it waited");
 	}
@@ -969,17 +1010,21 @@ static void step(void)
 		a.addr = dut->tgt_addr_o;
 		a.be = dut->tgt_be_o;
 		a.data = dut->tgt_wdata_o;
-		CHECK(a.bar <= 1 && (a.addr & 3) == 0 && a.addr < (unsigned)(a.bar ? BAR2_SIZE : BAR0_SIZE), "target access bar %u addr %x", a.bar,
-		      a.addr);
+		CHECK(a.bar <= 1 && (a.addr & 3) == 0 &&
+			      a.addr < (unsigned)(a.bar ? BAR2_SIZE : BAR0_SIZE),
+		      "target access bar %u addr %x", a.bar, a.addr);
 		CHECK(a.be != 0, "target access without bytes");
 		if (tgt_log_on)
 			tgt_log.push_back(a);
 		std::deque<tgt_want> *list = a.we ? &want_writes : &want_reads;
-		CHECK(!list->empty(), "target access that nobody asked for: bar %u addr %x", a.bar, a.addr);
+		CHECK(!list->empty(), "target access that nobody asked for: bar %u addr %x", a.bar,
+		      a.addr);
 		tgt_want w = list->front();
 		list->pop_front();
-		CHECK(w.bar == a.bar && w.addr == a.addr && w.be == a.be && (!a.we || w.data == a.data),
-		      "target access bar %u addr %x be %x, expected bar %u addr %x be %x", a.bar, a.addr, a.be, w.bar, w.addr, w.be);
+		CHECK(w.bar == a.bar && w.addr == a.addr && w.be == a.be &&
+			      (!a.we || w.data == a.data),
+		      "target access bar %u addr %x be %x, expected bar %u addr %x be %x", a.bar,
+		      a.addr, a.be, w.bar, w.addr, w.be);
 		if (a.we) {
 			writes_done++;
 		} else {
@@ -988,7 +1033,8 @@ static void step(void)
 		}
 		if (a.we) {
 			uint32_t m = be_mask(a.be);
-			tgt_mem[a.bar << 28 | a.addr] = (tgt_get(a.bar, a.addr) & ~m) | (a.data & m);
+			tgt_mem[a.bar << 28 | a.addr] =
+				(tgt_get(a.bar, a.addr) & ~m) | (a.data & m);
 			tgt_writes++;
 		} else {
 			tgt_pending = true;
@@ -1002,12 +1048,16 @@ static void step(void)
 	if (dut->req_valid_i && dut->req_ready_o) {
 		req_shown = false;
 		if (req_cur.write) {
-			for (uint64_t a = req_cur.addr & ~7ull; a < req_cur.addr + req_cur.len; a += 8) {
+			for (uint64_t a = req_cur.addr & ~7ull; a < req_cur.addr + req_cur.len;
+			     a += 8) {
 				uint64_t w = tb_rand();
 				wdat_queue.push_back(w);
 				for (unsigned i = 0; i < 8 && !drop_writes; i++) {
-					if (a + i >= req_cur.addr && a + i < req_cur.addr + req_cur.len) {
-						wr_byte b = { a + i, (uint8_t)(w >> 8 * i), a + i + 1 == req_cur.addr + req_cur.len };
+					if (a + i >= req_cur.addr &&
+					    a + i < req_cur.addr + req_cur.len) {
+						wr_byte b = { a + i, (uint8_t)(w >> 8 * i),
+							      a + i + 1 ==
+								      req_cur.addr + req_cur.len };
 						wr_expect.push_back(b);
 						wr_accepted++;
 					}
@@ -1064,14 +1114,15 @@ static void steps(unsigned n)
 		step();
 }
 
-#define step_until(condition, limit)                                                                      \
-	do {                                                                                              \
-		uint64_t end_ = tb_cycles + (limit);                                                      \
-		while (!(condition)) {                                                                    \
-			if (tb_cycles >= end_)                                                            \
-				fail_msg("not within %llu cycles: %s", (unsigned long long)(limit), #condition); \
-			step();                                                                           \
-		}                                                                                         \
+#define step_until(condition, limit)                                               \
+	do {                                                                       \
+		uint64_t end_ = tb_cycles + (limit);                               \
+		while (!(condition)) {                                             \
+			if (tb_cycles >= end_)                                     \
+				fail_msg("not within %llu cycles: %s",             \
+					 (unsigned long long)(limit), #condition); \
+			step();                                                    \
+		}                                                                  \
 	} while (0)
 
 // Nothing left to do anywhere.
@@ -1080,8 +1131,9 @@ static bool all_quiet(void)
 	bool any = false;
 	for (int i = 0; i < 16; i++)
 		any = any || reads[i].active;
-	return !any && out_pc.empty() && out_np.empty() && !out_busy && np_active == 0 && wr_expect.empty() && want_writes.empty() && req_queue.empty() &&
-	       !req_shown && wdat_queue.empty() && msix_queue.empty() && dut->idle_o;
+	return !any && out_pc.empty() && out_np.empty() && !out_busy && np_active == 0 &&
+	       wr_expect.empty() && want_writes.empty() && req_queue.empty() && !req_shown &&
+	       wdat_queue.empty() && msix_queue.empty() && dut->idle_o;
 }
 
 static void settle(unsigned limit)
@@ -1177,7 +1229,7 @@ static void rc_clear(void)
 	host_mem_on = false;
 	np_sent_unanswered = np_most = 0;
 	tgt_log.clear();
-	tgt_log_on = tgt_pending = false;
+	tgt_log_on = tgt_pending = tgt_silent = false;
 	in_tlp.active = false;
 	last_tx.stalled = false;
 	drop_writes = check_timeouts = false;
@@ -1204,8 +1256,10 @@ static void rc_start(void)
 // No request for a message was forgotten.
 static void check_no_vector_lost(void)
 {
-	for (std::map<unsigned, uint64_t>::iterator i = msi_asked.begin(); i != msi_asked.end(); ++i)
-		CHECK(i->first >= VECTORS || msi_came[i->first] > i->second, "vector %u lost", i->first);
+	for (std::map<unsigned, uint64_t>::iterator i = msi_asked.begin(); i != msi_asked.end();
+	     ++i)
+		CHECK(i->first >= VECTORS || msi_came[i->first] > i->second, "vector %u lost",
+		      i->first);
 }
 
 static void nic_write(uint64_t addr, unsigned len)
@@ -1223,7 +1277,8 @@ static void nic_read_mem(uint64_t addr, unsigned len)
 // A request somewhere in host memory, inside one page.
 static void nic_random(bool write)
 {
-	uint64_t page = tb_percent(50) ? 0x12345ull << 32 | (uint64_t)tb_below(1 << 20) << 12 : (uint64_t)tb_below(0x80000) << 12;
+	uint64_t page = tb_percent(50) ? 0x12345ull << 32 | (uint64_t)tb_below(1 << 20) << 12
+				       : (uint64_t)tb_below(0x80000) << 12;
 	unsigned off = tb_below(4096), len = 1 + tb_below(4096 - off);
 	nic_req r;
 

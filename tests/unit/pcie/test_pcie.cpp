@@ -42,8 +42,13 @@ static void bars_show_their_sizes(void **state)
 		unsigned reg;
 		uint32_t mask, type;
 	} bars[] = {
-		{ 0x10, 0xffff0000, 0 }, { 0x14, 0, 0 },	  { 0x18, 0u - BAR2_SIZE, 12 }, { 0x1c, 0xffffffff, 0 },
-		{ 0x20, 0u - BAR4_SIZE, 0 }, { 0x24, 0, 0 }, { 0x30, 0, 0 },
+		{ 0x10, 0xffff0000, 0 },
+		{ 0x14, 0, 0 },
+		{ 0x18, 0u - BAR2_SIZE, 12 },
+		{ 0x1c, 0xffffffff, 0 },
+		{ 0x20, 0u - BAR4_SIZE, 0 },
+		{ 0x24, 0, 0 },
+		{ 0x30, 0, 0 },
 	};
 	start(state);
 	for (unsigned i = 0; i < sizeof bars / sizeof bars[0]; i++) {
@@ -65,7 +70,8 @@ static void bar0_and_bar2_reach_the_targets(void **state)
 	rc_write32(BAR2_AT + BAR2_SIZE - 0x90, 0x55667788);
 	assert_int_equal(bar_read(BAR2_AT + BAR2_SIZE - 0x90), 0x55667788);
 	assert_int_equal(tgt_log.size(), 4);
-	assert_true(tgt_log[0].we && tgt_log[0].bar == 0 && tgt_log[0].addr == 0x1c && tgt_log[0].be == 15);
+	assert_true(tgt_log[0].we && tgt_log[0].bar == 0 && tgt_log[0].addr == 0x1c &&
+		    tgt_log[0].be == 15);
 	assert_true(tgt_log[2].we && tgt_log[2].bar == 1 && tgt_log[2].addr == BAR2_SIZE - 0x90);
 	assert_int_equal(ev.ur + ev.malformed, 0);
 }
@@ -147,12 +153,12 @@ static void capabilities_are_linked(void **state)
 	assert_int_equal(n, 3);
 	assert_int_equal(seen, 1u << 1 | 1u << 0x11 | 1u << 0x10);
 	assert_int_equal(cfg_read(0x50) >> 16 & 0x7ff, VECTORS - 1);
-	assert_int_equal(cfg_read(0x54), 4);		       // table: BAR4, 0
-	assert_int_equal(cfg_read(0x58), PBA | 4);	       // PBA: in its second half
-	assert_int_equal(cfg_read(0x60) >> 16 & 0xff, 2);      // endpoint, version 2
-	assert_int_equal(cfg_read(0x64) & 7, 1);	       // 256 bytes
-	assert_int_equal(cfg_read(0x64) >> 28 & 1, 1);	       // function level reset
-	assert_int_equal(cfg_read(0x68) >> 12 & 7, 2);	       // 512 bytes after reset
+	assert_int_equal(cfg_read(0x54), 4);		  // table: BAR4, 0
+	assert_int_equal(cfg_read(0x58), PBA | 4);	  // PBA: in its second half
+	assert_int_equal(cfg_read(0x60) >> 16 & 0xff, 2); // endpoint, version 2
+	assert_int_equal(cfg_read(0x64) & 7, 1);	  // 256 bytes
+	assert_int_equal(cfg_read(0x64) >> 28 & 1, 1);	  // function level reset
+	assert_int_equal(cfg_read(0x68) >> 12 & 7, 2);	  // 512 bytes after reset
 }
 
 static void configuration_writes_honour_byte_enables(void **state)
@@ -190,27 +196,27 @@ static void unsupported_requests_are_answered_so(void **state)
 	unsigned before;
 	start(state);
 	before = ur_wanted;
-	rc_other_np(0, 2, 1, 0x1000, dws_t(), UR, false);		 // I/O read
-	rc_other_np(2, 2, 1, 0x1000, one, UR, false);			 // I/O write
-	rc_other_np(0, 5, 1, 0x3a280000, dws_t(), UR, false);		 // configuration, type 1
+	rc_other_np(0, 2, 1, 0x1000, dws_t(), UR, false);     // I/O read
+	rc_other_np(2, 2, 1, 0x1000, one, UR, false);	      // I/O write
+	rc_other_np(0, 5, 1, 0x3a280000, dws_t(), UR, false); // configuration, type 1
 	rc_other_np(2, 5, 1, 0x3a280000, one, UR, false);
-	rc_other_np(0, 4, 1, 0x3a290000, dws_t(), UR, false);		 // function 1
+	rc_other_np(0, 4, 1, 0x3a290000, dws_t(), UR, false); // function 1
 	rc_other_np(2, 4, 1, 0x3a290010, one, UR, false);
-	rc_other_np(0, 4, 2, 0x3a280000, dws_t(), UR, false);		 // two DWs
+	rc_other_np(0, 4, 2, 0x3a280000, dws_t(), UR, false); // two DWs
 	rc_other_np(2, 4, 4, 0x3a280010, four, UR, false);
-	rc_other_np(2, 12, 1, BAR0_AT, one, UR, false);			 // FetchAdd
-	rc_other_np(2, 13, 2, BAR0_AT, dws_t(2, 3), UR, false);		 // Swap
-	rc_other_np(2, 14, 4, BAR0_AT, four, UR, false);		 // CAS
-	rc_other_np(3, 14, 4, BAR0_AT, four, UR, false);		 // CAS, 4-DW header
-	rc_read(BAR0_AT, 1, 15, 0, true);				 // locked
+	rc_other_np(2, 12, 1, BAR0_AT, one, UR, false);		// FetchAdd
+	rc_other_np(2, 13, 2, BAR0_AT, dws_t(2, 3), UR, false); // Swap
+	rc_other_np(2, 14, 4, BAR0_AT, four, UR, false);	// CAS
+	rc_other_np(3, 14, 4, BAR0_AT, four, UR, false);	// CAS, 4-DW header
+	rc_read(BAR0_AT, 1, 15, 0, true);			// locked
 	rc_read(BAR2_AT, 3, 15, 15, true);
-	rc_read(0x1000, 1, 15, 0);					 // no BAR
+	rc_read(0x1000, 1, 15, 0); // no BAR
 	rc_read(BAR0_AT + 0x10000, 1, 15, 0);
 	rc_read(BAR0_AT - 4, 2, 15, 15);
 	rc_read(BAR2_AT + BAR2_SIZE, 4, 12, 1);
-	rc_read((1ull << 32) + BAR0_AT, 1, 15, 0);			 // BAR0 is below 4 GiB
-	rc_read(BAR0_AT + 0xff8, 3, 15, 15);				 // crosses 4 KiB
-	rc_read(BAR0_AT, 1, 15, 1);					 // last byte enables of one DW
+	rc_read((1ull << 32) + BAR0_AT, 1, 15, 0); // BAR0 is below 4 GiB
+	rc_read(BAR0_AT + 0xff8, 3, 15, 15);	   // crosses 4 KiB
+	rc_read(BAR0_AT, 1, 15, 1);		   // last byte enables of one DW
 	rc_read(BAR0_AT, 2, 15, 0);
 	rc_read(BAR0_AT, 2, 0, 15);
 	rc_write(BAR0_AT + 0xff8, dws_t(3, 7), 15, 15);
@@ -336,8 +342,10 @@ static void random_target_accesses(void **state)
 		opt.tx_stall = 40 * tb_below(3);
 		opt.rx_gap = 40 * tb_below(3);
 		for (unsigned i = 0; i < 80; i++) {
-			uint64_t base = tb_percent(50) ? BAR0_AT + 0x1000 * tb_below(16) : BAR2_AT + 0x1000 * tb_below(NCTX);
-			unsigned dw = tb_below(1024), len = 1 + tb_below(tb_percent(80) ? 8 : 64), fbe, lbe;
+			uint64_t base = tb_percent(50) ? BAR0_AT + 0x1000 * tb_below(16)
+						       : BAR2_AT + 0x1000 * tb_below(NCTX);
+			unsigned dw = tb_below(1024), len = 1 + tb_below(tb_percent(80) ? 8 : 64),
+				 fbe, lbe;
 			if (dw + len > 1024 && tb_percent(90))
 				len = 1024 - dw;
 			if (len * 4 > opt.mps)
@@ -425,14 +433,16 @@ static void a_64_byte_write_costs_at_most_12_cycles(void **state)
 		for (unsigned off = 0; off < 8; off++) {
 			uint64_t first;
 			for (unsigned i = 0; i < 100; i++)
-				nic_write(((uint64_t)wide << 40) + 0x100000 + 4096 * i + 64 + off, 64 - off);
+				nic_write(((uint64_t)wide << 40) + 0x100000 + 4096 * i + 64 + off,
+					  64 - off);
 			step_until(count_write_tlps >= 10, 1000);
 			first = tb_cycles;
 			step_until(count_write_tlps >= 90, 5000);
-			CHECK((tb_cycles - first) <= 80 * 12, "%llu cycles for 80 writes", (unsigned long long)(tb_cycles - first));
+			CHECK((tb_cycles - first) <= 80 * 12, "%llu cycles for 80 writes",
+			      (unsigned long long)(tb_cycles - first));
 			if (off == 0)
-				printf("# %.2f cycles for a write of 64 bytes (%s header)\n", (double)(tb_cycles - first) / 80,
-				       wide ? "4-DW" : "3-DW");
+				printf("# %.2f cycles for a write of 64 bytes (%s header)\n",
+				       (double)(tb_cycles - first) / 80, wide ? "4-DW" : "3-DW");
 			settle(5000);
 			count_write_tlps = 0;
 		}
@@ -453,7 +463,8 @@ static void reads_keep_the_link_busy(void **state)
 		step_until(reads_done == done + 10, 20000);
 		first = tb_cycles;
 		step_until(reads_done == done + 70, 50000);
-		printf("# %.2f bits per cycle read with %u-byte completions\n", 60 * 1536 * 8.0 / (double)(tb_cycles - first), mps);
+		printf("# %.2f bits per cycle read with %u-byte completions\n",
+		       60 * 1536 * 8.0 / (double)(tb_cycles - first), mps);
 		assert_true(60 * 1536 * 8 / (tb_cycles - first) >= 32);
 		settle(20000);
 	}
@@ -582,14 +593,15 @@ static void one_fault(fault f, unsigned status)
 
 static void faults_of_each_kind(void **state)
 {
-	static const unsigned status[F_COUNT] = { ST_OK,      ST_ABORT,	  ST_ABORT, ST_ABORT, ST_POISONED,
-						  ST_TIMEOUT, ST_TIMEOUT, ST_TIMEOUT };
+	static const unsigned status[F_COUNT] = { ST_OK,       ST_ABORT,   ST_ABORT,   ST_ABORT,
+						  ST_POISONED, ST_TIMEOUT, ST_TIMEOUT, ST_TIMEOUT };
 	start(state);
 	dut->cpl_timeout_i = 1500;
 	for (unsigned f = 1; f < F_COUNT; f++)
 		one_fault((fault)f, status[f]);
 	assert_int_equal(ev.bad_cpl, count_bad_expected);
-	assert_int_equal(cfg_read(0x04) >> 28 & 0xb, 0xb); // master abort, target abort and parity error were seen
+	assert_int_equal(cfg_read(0x04) >> 28 & 0xb,
+			 0xb); // master abort, target abort and parity error were seen
 }
 
 static void random_faults(void **state)
@@ -625,11 +637,25 @@ static void time_outs_race_with_completions(void **state)
 		opt.rdat_stall = 30 * tb_below(3);
 		check_timeouts = true;
 		for (unsigned i = 0; i < 40; i++)
-			nic_read_mem(0x1000 + tb_below(1000), 1 + tb_below(tb_percent(50) ? 2000 : 50));
+			nic_read_mem(0x1000 + tb_below(1000),
+				     1 + tb_below(tb_percent(50) ? 2000 : 50));
 		settle(100000);
 		step_until(host_pending.empty(), 10000);
 	}
 	assert_true(reads_failed > 20 && reads_failed < reads_done - 20);
+}
+
+static void time_outs_can_be_switched_off(void **state)
+{
+	start(state);
+	dut->cpl_timeout_i = 300;
+	cfg_write(0x88, 0x10, 1);
+	assert_int_equal(cfg_read(0x88), 0x10);
+	opt.latency_min = 1500;
+	for (unsigned i = 0; i < 8; i++)
+		nic_read_mem(0x1000, 700);
+	settle(20000);
+	assert_int_equal(reads_failed, 0);
 }
 
 static void all_tags_lost_and_found(void **state)
@@ -722,7 +748,9 @@ static void function_mask_enable_and_bus_master_hold_all(void **state)
 		unsigned reg;
 		uint32_t off, on;
 		unsigned be;
-	} gate[] = { { 0x50, 0xc0000000, 0x80000000, 8 }, { 0x50, 0, 0x80000000, 8 }, { 0x04, 2, 6, 1 } };
+	} gate[] = { { 0x50, 0xc0000000, 0x80000000, 8 },
+		     { 0x50, 0, 0x80000000, 8 },
+		     { 0x04, 2, 6, 1 } };
 	start(state);
 	for (unsigned v = 0; v < VECTORS; v++)
 		program_vector(v, false);
@@ -735,7 +763,8 @@ static void function_mask_enable_and_bus_master_hold_all(void **state)
 			msix_queue.push_back(v);
 		steps(10 * VECTORS);
 		assert_int_equal(msi_got.size(), 0);
-		assert_int_equal(pba(0), (uint32_t)(0x249249249ull & ((1ull << (VECTORS < 32 ? VECTORS : 32)) - 1)));
+		assert_int_equal(pba(0), (uint32_t)(0x249249249ull &
+						    ((1ull << (VECTORS < 32 ? VECTORS : 32)) - 1)));
 		cfg_write(gate[g].reg, gate[g].on, gate[g].be);
 		step_until(msi_got.size() == asked, 30 * VECTORS + 500);
 		assert_int_equal(pba(0), 0);
@@ -817,8 +846,9 @@ static void malformed_tlps_are_counted_and_dropped(void **state)
 	rc_send_raw(d, false);
 	want += 2;
 	static const uint32_t unknown[] = {
-		0x80, 0xa0, 0xc0, 0xe0, 0x41, 0x61, 0x03, 0x06, 0x22, 0x62, 0x24, 0x64, 0x4c ^ 0x40, 0x2d, 0x0e, 0x0f,
-		0x10, 0x50, 0x2a, 0x6a, 0x1b, 0x5b, 0x5f, 0x07, 0x08, 0x09, 0x68,
+		0x80, 0xa0, 0xc0, 0xe0,	       0x41, 0x61, 0x03, 0x06, 0x22,
+		0x62, 0x24, 0x64, 0x4c ^ 0x40, 0x2d, 0x0e, 0x0f, 0x10, 0x50,
+		0x2a, 0x6a, 0x1b, 0x5b,	       0x5f, 0x07, 0x08, 0x09, 0x68,
 	};
 	for (unsigned i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
 		d = good_write(1);
@@ -922,6 +952,51 @@ static void function_level_reset(void **state)
 	assert_int_equal(bar_read(BAR4_AT + 1 * 16 + 8), 0);
 }
 
+static void function_level_reset_forgets_reads(void **state)
+{
+	unsigned tag, n;
+	start(state);
+	opt.latency_min = 400;
+	for (unsigned i = 0; i < 6; i++)
+		nic_read_mem(0x1000, 64);
+	step_until(count_read_tlps == 6, 500);
+	assert_int_equal(cfg_read(0x68) >> 21 & 1, 1); // transactions pending
+	n = (unsigned)host_pending.size();
+	assert_int_equal(n, 6);
+	tag = rc_other_np(2, 4, 1, 0x3a280068, dws_t(1, 0x8000), SC, false, 2);
+	step_until(np_tab[tag].done, 500);
+	host_mem_on = false;
+	for (int i = 0; i < 16; i++)
+		reads[i].active = false;
+	assert_int_equal(cfg_read(0x68) >> 21 & 1, 0);
+	step_until(host_pending.empty(), 2000);
+	settle(1000);
+	assert_int_equal(ev.bad_cpl, 6);
+	assert_int_equal(reads_done, 0);
+}
+
+static void target_accesses_wait_while_the_nic_side_is_in_reset(void **state)
+{
+	unsigned tag;
+	start(state);
+	opt.tgt_latency = 0;
+	tgt_silent = true;
+	tag = rc_read(BAR0_AT + 8, 1, 15, 0);
+	step_until(tgt_pending, 500);
+	dut->nic_rst_i = 1;
+	tgt_pending = tgt_silent = false;
+	np_tab[tag].want[0] = 0xffffffff; // the target will not answer any more
+	step_until(np_tab[tag].done, 100);
+	assert_int_equal(cfg_read(0x10), BAR0_AT); // configuration goes on
+	rc_write32(BAR0_AT + 12, 7);
+	rc_read(BAR0_AT + 12, 1, 15, 0);
+	steps(200);
+	assert_int_equal(writes_done, 0);
+	dut->nic_rst_i = 0;
+	settle(500);
+	assert_int_equal(writes_done, 1);
+}
+
 // The NIC side is reset at a random moment: what was not sent never is, what was sent ends in quarantine.
 static void reset_of_the_nic_side(void **state)
 {
@@ -951,7 +1026,8 @@ static void reset_of_the_nic_side(void **state)
 		steps(tb_below(20));
 		dut->nic_rst_i = 0;
 		// Late completions: every one is counted as bad, none is delivered.
-		step_until(dut->idle_o && host_pending.empty() && out_pc.empty() && !out_busy, 20000);
+		step_until(dut->idle_o && host_pending.empty() && out_pc.empty() && !out_busy,
+			   20000);
 		wr_accepted = wr_seen;
 		wr_expect.clear();
 		steps(100);
@@ -1000,16 +1076,16 @@ static void everything_at_once(void **state)
 				nic_random(false);
 				break;
 			case 4:
-				rc_read((tb_percent(50) ? BAR0_AT : BAR2_AT) + 4 * tb_below(900), 1 + tb_below(20), 1 + tb_below(15),
-					1 + tb_below(15));
+				rc_read((tb_percent(50) ? BAR0_AT : BAR2_AT) + 4 * tb_below(900),
+					1 + tb_below(20), 1 + tb_below(15), 1 + tb_below(15));
 				break;
 			case 5: {
 				unsigned len = 1 + tb_below(20);
 				dws_t d;
 				for (unsigned k = 0; k < len; k++)
 					d.push_back((uint32_t)tb_rand());
-				rc_write((tb_percent(50) ? BAR0_AT : BAR2_AT) + 4 * tb_below(900), d, 1 + tb_below(15),
-					 len > 1 ? 1 + tb_below(15) : 0);
+				rc_write((tb_percent(50) ? BAR0_AT : BAR2_AT) + 4 * tb_below(900),
+					 d, 1 + tb_below(15), len > 1 ? 1 + tb_below(15) : 0);
 				break;
 			}
 			case 6:
@@ -1034,9 +1110,11 @@ static void everything_at_once(void **state)
 	assert_int_equal(ev.bad_cpl, count_bad_expected);
 	assert_int_equal(ev.ur, ur_wanted);
 	assert_int_equal(ev.malformed + ev.poisoned, 0);
-	printf("# %llu cycles: %llu writes, %llu reads, %zu messages, %llu + %llu target accesses\n", (unsigned long long)tb_cycles,
-	       (unsigned long long)count_write_tlps, (unsigned long long)count_read_tlps, msi_got.size(),
-	       (unsigned long long)tgt_writes, (unsigned long long)tgt_reads);
+	printf("# %llu cycles: %llu writes, %llu reads, %zu messages, %llu + %llu target "
+	       "accesses\n",
+	       (unsigned long long)tb_cycles, (unsigned long long)count_write_tlps,
+	       (unsigned long long)count_read_tlps, msi_got.size(), (unsigned long long)tgt_writes,
+	       (unsigned long long)tgt_reads);
 }
 
 int main(void)
@@ -1074,6 +1152,7 @@ int main(void)
 		TB_TEST(faults_of_each_kind),
 		TB_TEST(random_faults),
 		TB_TEST(time_outs_race_with_completions),
+		TB_TEST(time_outs_can_be_switched_off),
 		TB_TEST(all_tags_lost_and_found),
 		TB_TEST(the_table_keeps_what_is_written),
 		TB_TEST(a_masked_vector_is_sent_at_unmask),
@@ -1083,6 +1162,8 @@ int main(void)
 		TB_TEST(any_garbage_is_survived),
 		TB_TEST(unexpected_completions_are_counted),
 		TB_TEST(function_level_reset),
+		TB_TEST(function_level_reset_forgets_reads),
+		TB_TEST(target_accesses_wait_while_the_nic_side_is_in_reset),
 		TB_TEST(reset_of_the_nic_side),
 		TB_TEST(everything_at_once),
 	};
