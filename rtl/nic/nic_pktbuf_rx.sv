@@ -60,6 +60,9 @@ module nic_pktbuf_rx #(
   logic [11:0]   words_q;
   logic [31:0]   age_q;
   logic          drop_q;
+  logic          we_q;           // one stage before the many block RAMs of the ring
+  logic [AW-1:0] waddr_q;
+  logic [63:0]   wdata_q;
 
   logic          sof, room, store, done;
   logic [10:0]   count;
@@ -80,9 +83,11 @@ module nic_pktbuf_rx #(
       take_q <= 1'b0;
       pend_q <= 1'b0;
       drop_q <= 1'b0;
+      we_q   <= 1'b0;
     end else begin
       if (rx_valid_i) in_q <= store && !rx_last_i;
       take_q <= done;
+      we_q   <= store;
       if (done) pend_q <= 1'b1;
       else if (new_ready_i) pend_q <= 1'b0;
       drop_q <= rx_valid_i && rx_last_i && !rx_err_i && !room;
@@ -103,12 +108,14 @@ module nic_pktbuf_rx #(
       len_q   <= {count, 3'b000} + 14'(rx_last_bytes_i);
       words_q <= {1'b0, count} + 12'd1;
     end
-    age_q <= time_i - (rx_sof_i ? time_i : first_time_q);
+    waddr_q <= waddr;
+    wdata_q <= rx_data_i;
+    age_q   <= time_i - (rx_sof_i ? time_i : first_time_q);
   end
 
-  assign we_o    = store;
-  assign waddr_o = waddr;
-  assign wdata_o = rx_data_i;
+  assign we_o    = we_q;
+  assign waddr_o = waddr_q;
+  assign wdata_o = wdata_q;
 
   assign take_o       = take_q;
   assign take_words_o = words_q;

@@ -10,7 +10,8 @@
 //   submit      a transmit slot is complete: closed for writing, on to the switch
 //   look-up     where and how long a slot is (header fetch, MAC transmitter)
 //   reclaim     the oldest slot of a ring: if it is free, its room is given back
-//   release     a context gives up its reference, or frees its slot that was never submitted
+//   release     a context gives up its reference, or frees its slot that was never submitted (and
+//               every byte that a READ was granted has been written)
 //   check       the owner check of the DMA engine
 //
 // New slots are written when no result is; nothing asks for a slot before it is entered. A READ may
@@ -265,7 +266,7 @@ module nic_pktbuf_slots #(
 
   // --- EXEC ---
   logic        exec, last_word, hit, fits, own, open, drop_ref;
-  logic        rel_free, rel_bad, chk_ok, sub_ok, free, oldest;
+  logic        rel_free, rel_bad, chk_ok, sub_ok, free, oldest, settled;
   logic [2:0]  word_q;          // decision: word of the bitmap
   state_t      next;
   logic [31:0] next_map;
@@ -281,8 +282,10 @@ module nic_pktbuf_slots #(
   assign chk_ok   = chk_write_q ? hit && fits
                                 : open && own && fits && off_rel_q == {3'b000, state_q.granted} &&
                                   !end_rel_q[17];
-  assign rel_free = !hit && open && own;
-  assign rel_bad  = !hit && !(open && own);
+  // With a READ on its way its bytes would land in whatever the room holds next.
+  assign settled  = count_i == state_q.granted;
+  assign rel_free = !hit && open && own && settled;
+  assign rel_bad  = !hit && !rel_free;
   assign sub_ok   = open;
   assign oldest   = slot_q[5:0] == (slot_q[6] ? tx_tail_q : rx_tail_q);
   assign drop_ref = op_q == OP_DONE || (op_q == OP_RELEASE && hit);
@@ -469,7 +472,7 @@ module nic_pktbuf_slots #(
   assign rel_ready     = reading && op_q == OP_RELEASE;
   assign sub_ready     = exec && op_q == OP_SUBMIT;
   assign done_ready_o  = exec && op_q == OP_DONE;
-  assign count_valid_o = reading && op_q == OP_SUBMIT;
+  assign count_valid_o = reading && slot_q[6] && (op_q == OP_SUBMIT || op_q == OP_RELEASE);
   assign count_slot_o  = slot_q[5:0];
   assign queue_valid_o = exec && op_q == OP_SUBMIT && sub_ok;
   assign queue_slot_o  = slot_q[5:0];

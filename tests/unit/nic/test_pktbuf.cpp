@@ -1131,6 +1131,21 @@ static void the_owner_may_give_up_a_slot_before_it_is_submitted(void **state)
 	assert_true(dut->idle_o);
 }
 
+static void a_slot_is_not_given_up_while_a_read_may_still_write_it(void **state)
+{
+	(void)state;
+	begin();
+	int slot = alloc(2, 64);
+	assert_true(checked(slot, 2, false, SLOT_DATA, 24));
+	put(slot, SLOT_DATA, 1, 0xff);
+	put(slot, SLOT_DATA + 8, 2, 0xff);
+	put(slot, SLOT_DATA + 16, 3, 0x7f);
+	assert_false(released(slot, 2));
+	put(slot, SLOT_DATA + 16, 3, 0x80);
+	assert_true(released(slot, 2));
+	tb_wait(dut->idle_o, 40);
+}
+
 static void room_comes_back_in_ring_order(void **state)
 {
 	(void)state;
@@ -1248,6 +1263,7 @@ int main(void)
 		TB_TEST(a_frame_goes_to_the_named_contexts_only),
 		TB_TEST(a_released_reference_is_gone),
 		TB_TEST(the_owner_may_give_up_a_slot_before_it_is_submitted),
+		TB_TEST(a_slot_is_not_given_up_while_a_read_may_still_write_it),
 		TB_TEST(room_comes_back_in_ring_order),
 		TB_TEST(slots_end_before_room_does),
 		TB_TEST(a_context_that_does_not_exist_gets_no_slot),

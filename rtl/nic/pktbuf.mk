@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Unit benches of the packet buffers and the switch (rtl/nic/nic_pktbuf*, rtl/nic/nic_switch*).
+# Packet buffers and switch (rtl/nic/nic_pktbuf*, rtl/nic/nic_switch*): lint and unit tests.
 
 PKTBUF_RTL := $(REGS_PKG) $(LIB_RTL) $(wildcard rtl/nic/nic_pktbuf*.sv)
 SWITCH_RTL := $(REGS_PKG) $(LIB_RTL) $(wildcard rtl/nic/nic_switch*.sv)
@@ -22,3 +22,4 @@ $(eval $(call verilator_lint,nic_switch,nic_switch,$(SWITCH_RTL),))
 $(eval $(call verilator_lint,nic_switch_1,nic_switch,$(SWITCH_RTL),-GNCTX=1))
 $(eval $(call verilator_lint,nic_switch_256,nic_switch,$(SWITCH_RTL),-GNCTX=256))
 FORMAT_SRC += $(PKTBUF_TEST) $(SWITCH_TEST)
+TESTS_FULL += tests/unit/nic/mutants_pktbuf
