@@ -466,10 +466,18 @@ void round_done(struct vq *q)
 		q->kick = 0;
 		q->more = 1;
 	}
-	if (q->is_tx)
+	if (q->is_tx) {
 		ready_push(q);
-	else
+		return;
+	}
+	if (q->head - q->used >= q->flush_at || q->pending_n || (q->more && q->fetched - q->head < q->flush_at)) {
 		rx_service(q);
+		return;
+	}
+	next_lap(q);
+	q->fast_end = q->lap;
+	if (q->head != q->used)
+		dirty_push(q); /* a few used entries: with the next ones, or when there is nothing else to do */
 }
 
 /* An entry of FWIO.DOORBELL. */

@@ -40,7 +40,7 @@
 #define HEADS	    32u /* available ring entries kept for a split queue */
 #define MERGE_MAX   15u /* receive buffers that a frame may be spread over */
 #define PENDING	    8u	/* frames that may wait for a context's descriptor fetch */
-#define RX_BATCH    16u	/* frames taken per turn of the main loop */
+#define RX_BATCH    8u	/* frames taken per turn of the main loop */
 #define COMP_BATCH  32u	/* completions taken per turn */
 #define CHAIN_SMALL 36u /* descriptors of a chain that the small walkers hold */
 #define SMALL_WALKERS 6u

@@ -214,18 +214,22 @@ void fw_reset_state(void)
 #endif
 
 /*
- * One turn of the main loop: all completions, then up to RX_BATCH received frames and one queue to serve (up to BURST frames),
- * so that each direction has its share, then the rest. Returns true if nothing was left to do.
+ * One turn of the main loop: all completions and up to RX_BATCH received frames, twice, and one queue to serve (up to BURST
+ * frames), so that each direction has its share, then the rest. Returns true if nothing was left to do.
  */
 static inline bool turn(uint32_t count)
 {
-	const uint32_t event = fwio_read(GL_FWIO_EVENT) & EVENTS;
+	uint32_t event;
 
-	/* completions first: they bring the descriptors that received frames need */
-	if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
-		completions();
-	if (event & GL_FWIO_EVENT_RX_MASK)
+	for (uint32_t n = 0; n < 2; n++) { /* bound: 2 */
+		event = fwio_read(GL_FWIO_EVENT) & EVENTS;
+		/* completions first: they bring the descriptors that received frames need */
+		if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
+			completions();
+		if (!(event & GL_FWIO_EVENT_RX_MASK))
+			break;
 		rx_records();
+	}
 	if (ready.count) {
 		struct vq *q = list_pop(&ready);
 		q->in_ready = 0;
