@@ -435,7 +435,7 @@ module nic_devpage #(
     x_word     = cur_word_q[5:0];
     x_rdata    = '0;
 
-    unique case (cur_op_q)
+    if (exe) unique case (cur_op_q)  // (the condition saves the simulator work)
       OpTgt: begin
         if (!cur_we_q) begin
           if (d_magic_q) x_rdata = Magic;
@@ -620,18 +620,18 @@ module nic_devpage #(
       com_isr_q      <= exe && cur_op_q == OpIsr;
       com_en_q       <= exe && cur_op_q == OpEn && toggled_hit_q;
       com_state_we_q <= exe && ctx_ok_q;
-      com_word_we_q  <= exe && x_word_we;
-      com_run_set_q  <= exe && x_run_set;
-      com_run_clr_q  <= exe && x_run_clr;
-      com_event_q    <= exe && x_event;
-      com_fresh_q    <= exe && x_fresh;
-      com_db_set_q   <= exe && x_db_set;
-      com_db_clear_q <= exe && x_db_clear;
-      com_ci_q       <= exe && x_ci;
-      com_cst_q      <= exe && x_cst;
-      ev_ignored_q   <= exe && x_ignored;
-      ev_bad_q       <= exe && x_bad;
-      ev_reset_q     <= exe && x_reset;
+      com_word_we_q  <= x_word_we;
+      com_run_set_q  <= x_run_set;
+      com_run_clr_q  <= x_run_clr;
+      com_event_q    <= x_event;
+      com_fresh_q    <= x_fresh;
+      com_db_set_q   <= x_db_set;
+      com_db_clear_q <= x_db_clear;
+      com_ci_q       <= x_ci;
+      com_cst_q      <= x_cst;
+      ev_ignored_q   <= x_ignored;
+      ev_bad_q       <= x_bad;
+      ev_reset_q     <= x_reset;
     end
     // Not reset: an accepted read is answered in any case.
     tgt_rvalid_o <= com_tgt_q && com_read_q;
