@@ -165,7 +165,7 @@ all: $(ALL) ## build everything
 
 demo: $(DEMOS) ## eight guests on one simulated NIC move real traffic; PCAP=file takes your capture
 
-RUN_TESTS = env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --logs $(BUILD)/logs
+RUN_TESTS = env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --timeout 1200 --logs $(BUILD)/logs
 
 check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 	@$(RUN_TESTS) $(TESTS_CHECK)
