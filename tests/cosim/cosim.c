@@ -107,8 +107,7 @@ static uint64_t switched(unsigned from, const uint8_t *f, size_t bytes)
 	for (unsigned p = 0; p < WIRE; p++) {
 		if (p != from && takes(p, f, bytes))
 			to |= 1ull << p;
-		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p &&
-		    vlan_fits(ports[p].control, f, bytes))
+		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p)
 			unicast = true;
 	}
 	if (from != WIRE && c & SW(TO_WIRE) && (f[0] & 1 || !unicast))
@@ -191,7 +190,7 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 		const struct frame *f = flow->first;
 		while (f && !same(f, octet, bytes))
 			f = f->next, skip++;
-		if (!f && ports[from].hostile) {
+		if (!f && (ports[from].hostile || ports[to].hostile)) {
 			return;
 		} else if (!f) {
 			size_t at = 0;
@@ -259,6 +258,13 @@ static void between(uint8_t *frame, unsigned from, unsigned to, size_t bytes)
 	net_mac(from, s);
 	net_mac(to, d);
 	net_build(frame, bytes, d, s, 0);
+}
+
+bool net_try_to(unsigned from, unsigned to, size_t bytes)
+{
+	uint8_t frame[16384];
+	between(frame, from, to, bytes);
+	return net_send(from, frame, bytes);
 }
 
 void net_send_to(unsigned from, unsigned to, size_t bytes)
@@ -481,7 +487,7 @@ uint32_t net_status(unsigned context)
 
 unsigned net_needs_reset(unsigned context)
 {
-	for (unsigned i = 0; i < 400; i++) {
+	for (unsigned i = 0; i < 2000; i++) {
 		uint32_t status = net_status(context);
 		if (status & 0x40)
 			return (status & GL_BAR0_CTX_STATUS_REASON_MASK) >>

@@ -74,6 +74,8 @@ void net_switch(unsigned context, uint32_t control);
 bool net_send(unsigned from, const void *frame, size_t bytes);
 /* The same with random octets behind the header; waits for room. */
 void net_send_to(unsigned from, unsigned to, size_t bytes);
+/* The same if there is room now. */
+bool net_try_to(unsigned from, unsigned to, size_t bytes);
 /* Builds such a frame. vid: 0 or an 802.1Q tag. */
 void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t from[6],
 	       unsigned vid);

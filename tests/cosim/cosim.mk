@@ -2,9 +2,8 @@
 # Co-simulation tests: C programs that see the NIC through sim/include/guestlane_sim.h only.
 
 
-COSIM_CHECK := frames random hostile
-# Random traffic for longer, with a seed of its own.
-COSIM_FULL  := random-long
+COSIM_CHECK := frames random switch wire events reset errors
+COSIM_FULL  := hostile noise random-long
 
 COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h
 COSIM_DIR  := $(BUILD)/tests/cosim
@@ -20,8 +19,11 @@ $(COSIM_DIR)/%: tests/cosim/%.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_LIB) | $(F
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(COSIM_DIR)/cosim.o $(COSIM_LINK) -lcmocka
 
+# The same programs with arguments: random traffic for longer, noise in rings and registers.
 $(COSIM_DIR)/random-long: $(COSIM_DIR)/random
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 40 600\n' >$@ && chmod +x $@
+$(COSIM_DIR)/noise: $(COSIM_DIR)/hostile
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/hostile" noise\n' >$@ && chmod +x $@
 
 TESTS_CHECK += $(addprefix $(COSIM_DIR)/,$(COSIM_CHECK))
 TESTS_FULL  += $(addprefix $(COSIM_DIR)/,$(COSIM_FULL))
