@@ -1115,6 +1115,49 @@ static void a_released_reference_is_gone(void **state)
 	tb_wait(dut->idle_o, 40);
 }
 
+static void a_sent_frame_is_not_its_owners_any_more(void **state)
+{
+	(void)state;
+	begin();
+	unsigned slot = sent_frame();
+	assert_false(released(slot, 3));
+	decide(slot, 1u << 5, false);
+	assert_false(released(slot, 3));
+	assert_true(checked(slot, 5, true, 4, 76));
+}
+
+// The check may come in the very cycle in which the slot is known, whatever the slot table is busy with.
+static void a_check_waits_for_the_entry_of_its_slot(void **state)
+{
+	(void)state;
+	for (unsigned delay = 0; delay < 8; delay++) {
+		tb_reset(2);
+		begin();
+		unsigned first = alloc(1, 60);
+		dut->chk_valid_i = 1;
+		dut->chk_slot_i = first;
+		dut->chk_ctx_i = 9;
+		dut->chk_write_i = 0;
+		dut->chk_off_i = SLOT_DATA;
+		dut->chk_len_i = 60;
+		tb_wait(dut->chk_ready_o, 20);
+		for (unsigned i = 0; i <= delay + 2; i++) {
+			dut->alloc_valid_i = i == delay;
+			dut->alloc_ctx_i = 2;
+			dut->alloc_len_i = 60;
+			if (i)
+				dut->chk_valid_i = i == delay + 2;
+			if (i == delay + 2) {
+				dut->chk_slot_i = first + 1;
+				dut->chk_ctx_i = 2;
+			}
+			if (i < delay + 2)
+				tb_tick();
+		}
+		assert_true(checked(first + 1, 2, false, SLOT_DATA, 60));
+	}
+}
+
 static void the_owner_may_give_up_a_slot_before_it_is_submitted(void **state)
 {
 	(void)state;
@@ -1201,6 +1244,27 @@ static void a_full_receive_ring_drops_whole_frames(void **state)
 	assert_true(receive(1514));
 }
 
+static void the_rings_take_turns_at_the_switch(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < 4; i++) {
+		int slot = alloc(1, 64);
+		assert_true(checked(slot, 1, false, SLOT_DATA, 64));
+		fill(slot, 64, i);
+		submit(slot, false);
+		assert_true(receive(64));
+	}
+	tb_wait(dut->sw_valid_o, 60);
+	for (unsigned i = 0, slot; i < 8; i++) {
+		static const unsigned order[] = { 64, 0, 65, 1, 66, 2, 67, 3 };
+		slot = order[i];
+		take_item(slot, false);
+		decide(slot, 0, false);
+	}
+	tb_wait(dut->idle_o, 60);
+}
+
 static void residence_is_the_sum_of_cycles_in_use(void **state)
 {
 	(void)state;
@@ -1262,12 +1326,15 @@ int main(void)
 		TB_TEST(a_frame_with_an_unwritten_byte_is_an_error),
 		TB_TEST(a_frame_goes_to_the_named_contexts_only),
 		TB_TEST(a_released_reference_is_gone),
+		TB_TEST(a_sent_frame_is_not_its_owners_any_more),
+		TB_TEST(a_check_waits_for_the_entry_of_its_slot),
 		TB_TEST(the_owner_may_give_up_a_slot_before_it_is_submitted),
 		TB_TEST(a_slot_is_not_given_up_while_a_read_may_still_write_it),
 		TB_TEST(room_comes_back_in_ring_order),
 		TB_TEST(slots_end_before_room_does),
 		TB_TEST(a_context_that_does_not_exist_gets_no_slot),
 		TB_TEST(a_full_receive_ring_drops_whole_frames),
+		TB_TEST(the_rings_take_turns_at_the_switch),
 		TB_TEST(residence_is_the_sum_of_cycles_in_use),
 		TB_TEST(line_rate_of_64_byte_frames_both_ways),
 		TB_TEST(mixed_traffic_is_kept_byte_for_byte),
