@@ -301,48 +301,90 @@ module nic_core #(
   logic [27:0] dma_cookie_q;
   logic [63:0] timecmp_q;
   logic [ 5:0] event_q;
-  logic fw_sent_q, fw_wait_q;
-  logic drop_rel_q, drop_cst_q;  // halves of SLOT_DROP already handed over
+  logic fw_sent_q, fw_wait_q, fw_done_q;
+  logic [31:0] fw_rdata_q;
 
-  logic st_cmd, st_drop, st_ack, st_nr, st_cst, st_alloc;
+  // Accesses that a block may not take at once go through a buffer of one entry each, so that what holds the core comes
+  // straight from registers: commands wait in cmd_q, the rare stores in slow_q. Order is kept: a command, or an access
+  // to the CTX window, waits for a rare store before it.
+  nic_pkg::dma_cmd_t cmd_q;
+  logic cmd_valid_q, slow_valid_q;
+  logic slow_drop_q, slow_ack_q, slow_nr_q, slow_cst_q;
+  logic [31:0] slow_q;
+  logic drop_rel_q, drop_cst_q;  // halves of SLOT_DROP already handed over
+  logic slow_done;
+
+  logic st_cmd, st_drop, st_ack, st_nr, st_cst, st_alloc, st_slow;
   assign st_cmd   = io_store && io_reg == glregs_pkg::FWIO_DMA_CMD[11:0];
   assign st_drop  = io_store && io_reg == glregs_pkg::FWIO_SLOT_DROP[11:0];
   assign st_ack   = io_store && io_reg == glregs_pkg::FWIO_CTX_ACK[11:0];
   assign st_nr    = io_store && io_reg == glregs_pkg::FWIO_NEEDS_RESET[11:0];
   assign st_cst   = io_store && io_reg == glregs_pkg::FWIO_CSTAT_ADD[11:0];
   assign st_alloc = io_store && io_reg == glregs_pkg::FWIO_TX_ALLOC[11:0];
+  assign st_slow  = st_drop || st_ack || st_nr || st_cst;
 
-  assign cmd_valid_o = st_cmd;
+  assign cmd_valid_o = cmd_valid_q && !slow_valid_q;
+  assign cmd_o       = cmd_q;
+  always_ff @(posedge clk_i) begin
+    if (core_rst_q) begin
+      cmd_valid_q  <= 1'b0;
+      slow_valid_q <= 1'b0;
+    end else begin
+      if (!cmd_valid_q) cmd_valid_q <= st_cmd;
+      else if (cmd_valid_o && cmd_ready_i) cmd_valid_q <= 1'b0;
+      if (!slow_valid_q) slow_valid_q <= st_slow;
+      else if (slow_done) slow_valid_q <= 1'b0;
+    end
+    if (!cmd_valid_q) cmd_q <= cmd_d;
+    if (!slow_valid_q) begin
+      slow_q      <= io_wdata_q;
+      slow_drop_q <= st_drop;
+      slow_ack_q  <= st_ack;
+      slow_nr_q   <= st_nr;
+      slow_cst_q  <= st_cst;
+    end
+    drop_rel_q <= slow_valid_q && slow_drop_q && !slow_done && (drop_rel_q || rel_ready_i);
+    drop_cst_q <= slow_valid_q && slow_drop_q && !slow_done && (drop_cst_q || cst_ready_i);
+  end
   always_comb begin
-    cmd_o.op      = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_OP_LSB+:2];
-    cmd_o.ctx     = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_CTX_LSB+:8];
-    cmd_o.addr    = {dma_addr_hi_q, dma_addr_lo_q};
-    cmd_o.len     = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_LEN_LSB+:16];
-    cmd_o.in_slot = dma_local_q[glregs_pkg::FWIO_DMA_LOCAL_KIND_LSB];
-    cmd_o.slot    = dma_local_q[glregs_pkg::FWIO_DMA_LOCAL_SLOT_LSB+:7];
-    cmd_o.off     = dma_local_q[glregs_pkg::FWIO_DMA_LOCAL_OFFSET_LSB+:16];
-    cmd_o.last    = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_LAST_LSB];
-    cmd_o.notify  = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_NOTIFY_LSB];
-    cmd_o.cookie  = dma_cookie_q;
+    slow_done = 1'b1;
+    if (slow_drop_q) slow_done = (drop_rel_q || rel_ready_i) && (drop_cst_q || cst_ready_i);
+    if (slow_ack_q) slow_done = ack_ready_i;
+    if (slow_nr_q) slow_done = nr_ready_i;
+    if (slow_cst_q) slow_done = cst_ready_i;
   end
 
-  assign rel_valid_o   = st_drop && !drop_rel_q;
-  assign rel_slot_o    = io_wdata_q[glregs_pkg::FWIO_SLOT_DROP_SLOT_LSB+:7];
-  assign rel_ctx_o     = io_wdata_q[glregs_pkg::FWIO_SLOT_DROP_CTX_LSB+:8];
-  assign cst_valid_o   = st_cst || (st_drop && !drop_cst_q);
-  assign cst_ctx_o     = io_wdata_q[glregs_pkg::FWIO_CSTAT_ADD_CTX_LSB+:8];
-  assign cst_idx_o     = io_wdata_q[glregs_pkg::FWIO_CSTAT_ADD_CSTAT_LSB+:4];
+  nic_pkg::dma_cmd_t cmd_d;
+  always_comb begin
+    cmd_d.op      = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_OP_LSB+:2];
+    cmd_d.ctx     = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_CTX_LSB+:8];
+    cmd_d.addr    = {dma_addr_hi_q, dma_addr_lo_q};
+    cmd_d.len     = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_LEN_LSB+:16];
+    cmd_d.in_slot = dma_local_q[glregs_pkg::FWIO_DMA_LOCAL_KIND_LSB];
+    cmd_d.slot    = dma_local_q[glregs_pkg::FWIO_DMA_LOCAL_SLOT_LSB+:7];
+    cmd_d.off     = dma_local_q[glregs_pkg::FWIO_DMA_LOCAL_OFFSET_LSB+:16];
+    cmd_d.last    = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_LAST_LSB];
+    cmd_d.notify  = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_NOTIFY_LSB];
+    cmd_d.cookie  = dma_cookie_q;
+  end
+
+  assign rel_valid_o   = slow_valid_q && slow_drop_q && !drop_rel_q;
+  assign rel_slot_o    = slow_q[glregs_pkg::FWIO_SLOT_DROP_SLOT_LSB+:7];
+  assign rel_ctx_o     = slow_q[glregs_pkg::FWIO_SLOT_DROP_CTX_LSB+:8];
+  assign cst_valid_o   = slow_valid_q && (slow_cst_q || (slow_drop_q && !drop_cst_q));
+  assign cst_ctx_o     = slow_q[glregs_pkg::FWIO_CSTAT_ADD_CTX_LSB+:8];
+  assign cst_idx_o     = slow_q[glregs_pkg::FWIO_CSTAT_ADD_CSTAT_LSB+:4];
   assign cst_add_o     = 16'd1;
   assign alloc_valid_o = st_alloc;
   assign alloc_ctx_o   = io_wdata_q[glregs_pkg::FWIO_TX_ALLOC_CTX_LSB+:8];
   assign alloc_len_o   = io_wdata_q[glregs_pkg::FWIO_TX_ALLOC_LEN_LSB+:14];
-  assign ack_valid_o   = st_ack;
-  assign ack_ctx_o     = io_wdata_q[glregs_pkg::FWIO_CTX_ACK_CTX_LSB+:8];
-  assign nr_valid_o    = st_nr;
-  assign nr_ctx_o      = io_wdata_q[glregs_pkg::FWIO_NEEDS_RESET_CTX_LSB+:8];
-  assign nr_reason_o   = io_wdata_q[glregs_pkg::FWIO_NEEDS_RESET_REASON_LSB+:8];
+  assign ack_valid_o   = slow_valid_q && slow_ack_q;
+  assign ack_ctx_o     = slow_q[glregs_pkg::FWIO_CTX_ACK_CTX_LSB+:8];
+  assign nr_valid_o    = slow_valid_q && slow_nr_q;
+  assign nr_ctx_o      = slow_q[glregs_pkg::FWIO_NEEDS_RESET_CTX_LSB+:8];
+  assign nr_reason_o   = slow_q[glregs_pkg::FWIO_NEEDS_RESET_REASON_LSB+:8];
   assign mbox_done_o   = io_store && io_reg == glregs_pkg::FWIO_MBOX_DONE[11:0];
-  assign fw_valid_o    = io_valid_q && io_ctx && !fw_sent_q;
+  assign fw_valid_o    = io_valid_q && io_ctx && !fw_sent_q && !slow_valid_q;
   assign fw_we_o       = io_we_q;
   assign fw_addr_o     = io_addr_q[15:0];
   assign fw_wdata_o    = io_wdata_q;
@@ -353,12 +395,9 @@ module nic_core #(
 
   always_comb begin
     io_done = 1'b1;
-    if (io_ctx) io_done = fw_wait_q && fw_rvalid_i || io_we_q && fw_valid_o && fw_ready_i;
-    else if (st_cmd) io_done = cmd_ready_i;
-    else if (st_drop) io_done = (drop_rel_q || rel_ready_i) && (drop_cst_q || cst_ready_i);
-    else if (st_ack) io_done = ack_ready_i;
-    else if (st_nr) io_done = nr_ready_i;
-    else if (st_cst) io_done = cst_ready_i;
+    if (io_ctx) io_done = fw_done_q;
+    else if (st_cmd) io_done = !cmd_valid_q;
+    else if (st_slow) io_done = !slow_valid_q;
   end
 
   always_comb begin
@@ -383,15 +422,14 @@ module nic_core #(
       glregs_pkg::FWIO_TIMECMP_HI[11:0]:   io_rdata = timecmp_q[63:32];
       default:                             io_rdata = 32'h0;
     endcase
-    if (io_ctx) io_rdata = fw_rdata_i;
+    if (io_ctx) io_rdata = fw_rdata_q;
   end
 
   always_ff @(posedge clk_i) begin
     if (core_rst_q) begin
       fw_sent_q      <= 1'b0;
       fw_wait_q      <= 1'b0;
-      drop_rel_q     <= 1'b0;
-      drop_cst_q     <= 1'b0;
+      fw_done_q      <= 1'b0;
       event_enable_q <= 32'h0;
       timecmp_q      <= '1;
       fw_state_o     <= 32'h0;
@@ -403,8 +441,7 @@ module nic_core #(
       else if (fw_valid_o && fw_ready_i) fw_sent_q <= 1'b1;
       if (fw_valid_o && fw_ready_i && !io_we_q) fw_wait_q <= 1'b1;
       else if (fw_rvalid_i) fw_wait_q <= 1'b0;
-      drop_rel_q <= st_drop && !io_done && (drop_rel_q || rel_ready_i);
-      drop_cst_q <= st_drop && !io_done && (drop_cst_q || cst_ready_i);
+      fw_done_q <= (fw_valid_o && fw_ready_i && io_we_q) || (fw_wait_q && fw_rvalid_i);
       if (io_store) begin
         case (io_reg)
           glregs_pkg::FWIO_EVENT_ENABLE[11:0]: event_enable_q <= io_wdata_q;
@@ -427,6 +464,7 @@ module nic_core #(
         default:                            ;
       endcase
     end
+    fw_rdata_q     <= fw_rdata_i;
     event_q        <= {cmd_free_i >= 6'd16, mbox_busy_i, evq_valid_i, db_valid_i, rec_valid_i, comp_valid_i};
     external_irq_q <= (event_q & event_enable_q[5:0]) != '0;
   end
@@ -444,6 +482,6 @@ module nic_core #(
 
   // The core's byte address has two bits more than a word, and DMEM is one window of its segment.
   logic unused;
-  assign unused = ^{imem_addr[1:0], d_addr[1:0], io_addr_q[15:12], dma_local_q[30:23], dm_addr_i[2:0], hm_addr_i[27:16],
+  assign unused = ^{slow_q[31], slow_q[15:8], imem_addr[1:0], d_addr[1:0], io_addr_q[15:12], dma_local_q[30:23], dm_addr_i[2:0], hm_addr_i[27:16],
                     hm_addr_i[1:0], comp_data_i[31], rec_data_i[31]};
 endmodule
