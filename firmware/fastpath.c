@@ -156,6 +156,8 @@ static inline bool wants_interrupt(const struct vq *q)
 
 /* --- Transmit --- */
 
+uint32_t tx_entries; /* sent so far */
+
 enum tx_end { TX_OK, TX_SPECIAL, TX_BLOCKED, TX_BAD };
 
 /* Reads the frames of simple entries from head on, as far as `end`, into packet buffers. */
@@ -254,6 +256,7 @@ static void tx_service(struct vq *q)
 		return;
 	const bool sent = q->head != before;
 	q->fence = q->head;
+	tx_entries += q->head - before;
 
 	const uint32_t space = q->depth - (q->fetched - q->used);
 	const bool fetch = q->more && space && may_fetch(q);
@@ -467,7 +470,10 @@ void round_done(struct vq *q)
 		q->more = 1;
 	}
 	if (q->is_tx) {
-		ready_push(q);
+		if (q->head == q->fetched)
+			tx_service(q); /* nothing to send: no need to wait for its turn */
+		else
+			ready_push(q);
 		return;
 	}
 	if (q->head - q->used >= q->flush_at || q->pending_n || (q->more && q->fetched - q->head < q->flush_at)) {

@@ -41,6 +41,8 @@
 #define MERGE_MAX   15u /* receive buffers that a frame may be spread over */
 #define PENDING	    8u	/* frames that may wait for a context's descriptor fetch */
 #define RX_BATCH    8u	/* frames taken per turn of the main loop */
+#define TURN_QUEUES 4u	/* queues served in a turn, */
+#define TURN_FRAMES 12u /* or until so many frames were sent */
 #define COMP_BATCH  32u	/* completions taken per turn */
 #define CHAIN_SMALL 36u /* descriptors of a chain that the small walkers hold */
 #define SMALL_WALKERS 6u
@@ -290,6 +292,7 @@ void rx_records(void);
 void doorbell(uint32_t entry);
 void round_done(struct vq *q);
 void service(struct vq *q);
+extern uint32_t tx_entries;
 
 /* queue.c: what is not on the fast path */
 enum deliver { DELIVERED, WAITS, REFUSED };

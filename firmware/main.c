@@ -214,8 +214,8 @@ void fw_reset_state(void)
 #endif
 
 /*
- * One turn of the main loop: all completions and up to RX_BATCH received frames, twice, and one queue to serve (up to BURST
- * frames), so that each direction has its share, then the rest. Returns true if nothing was left to do.
+ * One turn of the main loop: all completions and up to RX_BATCH received frames, twice, and about as many frames to send, so
+ * that each direction has its share, then the rest. Returns true if nothing was left to do.
  */
 static inline bool turn(uint32_t count)
 {
@@ -230,11 +230,14 @@ static inline bool turn(uint32_t count)
 			break;
 		rx_records();
 	}
-	if (ready.count) {
+	const uint32_t sent = tx_entries;
+	for (uint32_t n = 0; ready.count && n < TURN_QUEUES && tx_entries - sent < TURN_FRAMES; n++) { /* bound: TURN_QUEUES */
 		struct vq *q = list_pop(&ready);
 		q->in_ready = 0;
 		if (q->live && !q->busy)
 			service(q);
+		if (q->in_ready)
+			break; /* no room in the packet buffers */
 	}
 	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
 		for (uint32_t n = 0; n < 4; n++) { /* bound: 4 */
