@@ -39,7 +39,8 @@ static uint32_t configure(uint32_t ctx, const struct gl_mbox_ctx_config *config,
 	const uint32_t hi = 1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32);
 	bool changed = false;
 
-	if (fields & ~GL_MBOX_FIELD_ALL || (fields & GL_MBOX_FIELD_MTU && (config->mtu < 68 || config->mtu > 9000)) ||
+	if (fields & ~GL_MBOX_FIELD_ALL || (fields & GL_MBOX_FIELD_MAC && config->mac[0] & 1) ||
+	    (fields & GL_MBOX_FIELD_MTU && (config->mtu < 68 || config->mtu > 9000)) ||
 	    (fields & GL_MBOX_FIELD_LINK && config->link_up > 1) ||
 	    (fields & GL_MBOX_FIELD_QUEUE_SIZE && config->queue_size > GL_QUEUE_SIZE_MAX))
 		return GL_MBOX_STATUS_VALUE;
