@@ -48,6 +48,8 @@ struct gls_config {
  */
 struct gls *gls_open(const struct gls_config *config);
 void gls_close(struct gls *s);
+/* Enumerates the NIC and loads the firmware once more: after a function level reset, a reset through BAR0, or to have fresh firmware (runs). */
+int gls_boot(struct gls *s);
 const char *gls_error(const struct gls *s);
 
 uint32_t gls_contexts(const struct gls *s);   /* number of contexts of this NIC */

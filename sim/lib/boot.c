@@ -172,6 +172,12 @@ int boot(struct gls *s)
 	return gls_fail(s, ETIMEDOUT, "the firmware did not start: BAR0.FW_STATE is 0x%x", state);
 }
 
+int gls_boot(struct gls *s)
+{
+	bar0_write(s, GL_BAR0_CONTROL, 0); /* the core must stand still while its memories are loaded */
+	return boot(s);
+}
+
 int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response, size_t room)
 {
 	struct gl_mbox_req req = { 0 };

@@ -854,24 +854,37 @@ static int bring_up(struct gls_guest *g)
 
 /* --- dom0's part ------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Sends a mailbox command; its status, or a negative errno. */
 static int command(struct gls_guest *g, enum gl_mbox_command what, const void *payload,
 		   size_t bytes)
 {
-	struct gl_mbox_req req = { GL_MBOX_VERSION,
-				   (uint16_t)what,
-				   g->epoch,
-				   (uint16_t)g->c.context,
-				   (uint16_t)bytes,
-				   0,
-				   { 0 } };
+	struct gl_mbox_req req = { .version = GL_MBOX_VERSION,
+				   .command = (uint16_t)what,
+				   .sequence = g->epoch,
+				   .context = (uint16_t)g->c.context,
+				   .length = (uint16_t)bytes };
 	struct gl_mbox_resp resp;
 	if (bytes)
 		memcpy(req.payload, payload, bytes);
 	int n = gls_mailbox(g->s, &req, offsetof(struct gl_mbox_req, payload) + bytes, &resp,
 			    offsetof(struct gl_mbox_resp, payload));
+	return n < 0 ? n : resp.status;
+}
+
+/* enum gl_ctx_state, or a negative errno. */
+static int context_state(struct gls_guest *g)
+{
+	struct gl_mbox_req req = { .version = GL_MBOX_VERSION,
+				   .command = GL_MBOX_CTX_GET,
+				   .context = (uint16_t)g->c.context };
+	struct gl_mbox_resp resp;
+	struct gl_mbox_ctx_state state;
+	int n = gls_mailbox(g->s, &req, offsetof(struct gl_mbox_req, payload), &resp,
+			    offsetof(struct gl_mbox_resp, payload) + sizeof(state));
 	if (n < 0)
 		return n;
-	return resp.status;
+	memcpy(&state, resp.payload, sizeof(state));
+	return resp.status ? GL_CTX_ABSENT : state.state;
 }
 
 static void take_away(struct gls_guest *g)
@@ -1020,13 +1033,14 @@ int gls_guest_restart(struct gls_guest *g)
 {
 	g->live = false;
 	g->epoch++;
-	/* dom0 notices when the NIC has lost the context: after a reset of the NIC. */
-	gls_write(g->s, GLS_BAR0, GL_BAR0_CTX_INDEX, g->c.context, 4);
-	if (!(gls_read(g->s, GLS_BAR0, GL_BAR0_CTX_CONTROL, 4) & GL_BAR0_CTX_CONTROL_ENABLE_MASK)) {
+	/* dom0 notices when the NIC has lost the context: after a reset of the NIC, or with new firmware. */
+	int state = context_state(g);
+	if (state < 0)
+		return state;
+	if (state == GL_CTX_ABSENT) {
+		gls_enable_context(g->s, g->c.context, false);
 		int error = hand_out(g);
-		if (error)
-			return error;
-		return bring_up(g);
+		return error ? error : bring_up(g);
 	}
 	/* virtio_net's remove: reset, then the queues are taken down one by one. */
 	put(g, GL_DEV_STATUS, 0);

@@ -238,9 +238,9 @@ void virtq_callbacks_off(struct virtq *q)
 		vmem_put16(q->c.memory, q->c.driver + 2, VIRTQ_EVENT_DISABLE);
 	else if (!q->c.event_idx)
 		vmem_put16(q->c.memory, q->c.driver, VIRTQ_AVAIL_NO_INTERRUPT);
-	else /* one that was passed just now: 65535 buffers until the next interrupt */
+	else /* as far from where the device is as can be */
 		vmem_put16(q->c.memory, q->c.driver + 4 + 2ul * q->c.size,
-			   (uint16_t)(q->last_used - 1));
+			   (uint16_t)(q->last_used ^ 0x8000));
 }
 
 static bool callbacks_after(struct virtq *q, unsigned buffers)

@@ -179,6 +179,9 @@ int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response
 		memcpy(&d.config, req->payload, sizeof(d.config));
 		d.created = true;
 		break;
+	case GL_MBOX_CTX_GET:
+		resp.payload[0] = d.created ? GL_CTX_LIVE : GL_CTX_ABSENT;
+		break;
 	case GL_MBOX_CTX_DESTROY:
 		d.created = false;
 		break;
