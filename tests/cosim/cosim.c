@@ -348,6 +348,7 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 void net_lossy(unsigned port)
 {
 	ports[port].lossy = true;
+	ports[port].window = UINT32_MAX; /* what is lost never arrives */
 }
 
 void net_hostile(unsigned port)

@@ -117,8 +117,10 @@ static void doorbells_are_suppressed_under_load(void **state)
 		open2(&(struct gls_guest_config){ .split = i & 1, .event_idx = i & 2 });
 		net_window(WIRE, 1000);
 		uint64_t before = gls_context_stat(nic, 0, GL_CSTAT_DOORBELLS);
-		for (unsigned k = 0; k < 200; k++)
+		for (unsigned k = 0; k < 200; k++) {
 			net_send_to(0, WIRE, 1000);
+			gls_run(nic, 100);
+		}
 		net_drain();
 		uint64_t rung = gls_context_stat(nic, 0, GL_CSTAT_DOORBELLS) - before;
 		printf("# %s%s: %llu doorbells for 200 frames\n", i & 1 ? "split" : "packed",
