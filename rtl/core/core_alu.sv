@@ -50,21 +50,26 @@ module core_alu #(
   logic [ 4:0] rot;
   logic [31:0] rot0, rot1, rot2, below_n, keep;
   logic        fill;
-  assign rot = ctl_i.sel.shl ? -sh_i : sh_i;
+  // -n bit by bit, not with a carry chain; the low bits are ready first and used first.
+  assign rot[0] = sh_i[0];
+  assign rot[1] = sh_i[1] ^ (ctl_i.sel.shl & sh_i[0]);
+  assign rot[2] = sh_i[2] ^ (ctl_i.sel.shl & (|sh_i[1:0]));
+  assign rot[3] = sh_i[3] ^ (ctl_i.sel.shl & (|sh_i[2:0]));
+  assign rot[4] = sh_i[4] ^ (ctl_i.sel.shl & (|sh_i[3:0]));
   always_comb begin
-    unique case (rot[4:3])
+    unique case (rot[1:0])
       2'd0: rot0 = a_i;
-      2'd1: rot0 = {a_i[7:0], a_i[31:8]};
-      2'd2: rot0 = {a_i[15:0], a_i[31:16]};
-      default: rot0 = {a_i[23:0], a_i[31:24]};
+      2'd1: rot0 = {a_i[0], a_i[31:1]};
+      2'd2: rot0 = {a_i[1:0], a_i[31:2]};
+      default: rot0 = {a_i[2:0], a_i[31:3]};
     endcase
-    unique case (rot[2:1])
+    unique case (rot[3:2])
       2'd0: rot1 = rot0;
-      2'd1: rot1 = {rot0[1:0], rot0[31:2]};
-      2'd2: rot1 = {rot0[3:0], rot0[31:4]};
-      default: rot1 = {rot0[5:0], rot0[31:6]};
+      2'd1: rot1 = {rot0[3:0], rot0[31:4]};
+      2'd2: rot1 = {rot0[7:0], rot0[31:8]};
+      default: rot1 = {rot0[11:0], rot0[31:12]};
     endcase
-    rot2 = rot[0] ? {rot1[0], rot1[31:1]} : rot1;
+    rot2 = rot[4] ? {rot1[15:0], rot1[31:16]} : rot1;
     for (int i = 0; i < 32; i++) below_n[i] = i < {27'd0, sh_i};
     for (int i = 0; i < 32; i++) begin
       keep[i] = (ctl_i.sel.shl & (ctl_i.sh_rotate | ~below_n[i])) | (ctl_i.sel.shr & (ctl_i.sh_rotate | ~below_n[31-i]));

@@ -497,10 +497,12 @@ module core_cpu #(
   assign m1_step = m1_valid_q & ~mstall & ~flush;
 
   logic [31:0] csr_rdata, csr_src, csr_wdata_q, csr_mepc;
-  logic csr_write;
+  logic csr_write, csr_wr_q;
   assign csr_src = m1_insn_q[14] ? {27'd0, m1_insn_q[19:15]} : m1_a_q;
   assign csr_write = ~m1_insn_q[13] | m1_insn_q[19:15] != 5'd0;
   always_ff @(posedge clk_i) begin
+    // Nothing else is in the pipeline, so the write can be decided a cycle before.
+    csr_wr_q <= m1_csr_q & m1_csr_phase_q[2] & csr_write & ~csr_illegal & ~rst_i;
     unique case (m1_insn_q[13:12])
       2'd2: csr_wdata_q <= csr_rdata | csr_src;
       2'd3: csr_wdata_q <= csr_rdata & ~csr_src;
@@ -520,7 +522,7 @@ module core_cpu #(
       .write_i(csr_write),
       .illegal_o(csr_illegal),
       .rdata_o(csr_rdata),
-      .wr_i(m1_csr_q & csr_write & ~csr_illegal & m1_step),
+      .wr_i(csr_wr_q),
       .wdata_i(csr_wdata_q),
       .mret_i(m1_mret_q & m1_step),
       .mepc_o(csr_mepc),
