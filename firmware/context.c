@@ -150,19 +150,36 @@ static void context_drain(uint32_t ctx)
 	context_stop(ctx, GL_CTX_DRAIN);
 }
 
+/* Nothing of the context is under way any more: its driver's reset is done. */
+static void reset_done(uint32_t ctx)
+{
+	struct context *c = &ctxs[ctx];
+
+	c->resets++;
+	if (c->created)
+		context_offer(ctx);
+	fwio_write(GL_FWIO_CTX_ACK, ctx << GL_FWIO_CTX_ACK_CTX_LSB);
+	log_line(GL_LOG_DEBUG, "reset", ctx, c->resets);
+}
+
 /* Looks at the context's status and goes where it says. */
 static void context_look(uint32_t ctx)
 {
 	struct context *c = &ctxs[ctx];
 	const uint32_t status = ctx_read(ctx, GL_CTX_STATUS);
+	const bool reset = status & GL_CTX_STATUS_RESET_MASK;
 
 	if (c->state == GL_CTX_DRAIN)
 		return; /* looks again when the fence is reported */
-	if (status & GL_CTX_STATUS_RESET_MASK || !(status & GL_CTX_STATUS_ENABLE_MASK)) {
-		if (c->state == GL_CTX_LIVE || c->state == GL_CTX_BROKEN ||
-		    status & GL_CTX_STATUS_RESET_MASK)
+	if (reset || !(status & GL_CTX_STATUS_ENABLE_MASK)) {
+		if (c->state == GL_CTX_LIVE || c->state == GL_CTX_BROKEN) {
 			context_drain(ctx);
-		return;
+			return;
+		}
+		if (reset)
+			reset_done(ctx);
+		if (!(status & GL_CTX_STATUS_ENABLE_MASK))
+			return;
 	}
 	if (c->state == GL_CTX_IDLE && status & STATUS_DRIVER_OK && !(status & STATUS_NEEDS_RESET))
 		context_start(ctx);
@@ -185,13 +202,6 @@ void context_fenced(uint32_t ctx)
 	if (c->state == GL_CTX_BROKEN)
 		return; /* until its reset */
 	c->state = !c->created ? GL_CTX_ABSENT : c->enabled ? GL_CTX_IDLE : GL_CTX_DISABLED;
-	if (ctx_read(ctx, GL_CTX_STATUS) & GL_CTX_STATUS_RESET_MASK) {
-		c->resets++;
-		if (c->created)
-			context_offer(ctx);
-		fwio_write(GL_FWIO_CTX_ACK, ctx << GL_FWIO_CTX_ACK_CTX_LSB);
-		log_line(GL_LOG_DEBUG, "reset", ctx, c->resets);
-	}
 	context_look(ctx);
 }
 
@@ -211,9 +221,13 @@ void context_broken(uint32_t ctx, uint32_t reason)
 /* Mailbox: stop serving the context; context_drained() tells when that is done. */
 void context_disable(uint32_t ctx)
 {
-	ctxs[ctx].enabled = 0;
-	if (ctxs[ctx].state != GL_CTX_DRAIN)
+	struct context *c = &ctxs[ctx];
+
+	c->enabled = 0;
+	if (c->state == GL_CTX_LIVE || c->state == GL_CTX_BROKEN)
 		context_drain(ctx);
+	else if (c->state != GL_CTX_DRAIN)
+		c->state = GL_CTX_DISABLED;
 }
 
 bool context_drained(uint32_t ctx)

@@ -366,6 +366,7 @@ static void rx_service(struct vq *q)
 void rx_records(void)
 {
 	uint32_t n = RX_BATCH;
+	const uint32_t contexts = n_ctx;
 	uint32_t slot_mask = GL_FWIO_DMA_LOCAL_SLOT_MASK;
 	uint32_t slot_kind = SLOT_KIND;
 	IN_REGISTER(slot_mask);
@@ -377,7 +378,12 @@ void rx_records(void)
 		struct vq *q = vqs;
 		if (!(record & GL_FWIO_RX_RECORD_VALID_MASK))
 			return;
-		q += (record >> GL_FWIO_RX_RECORD_CTX_LSB & 0xffu) * 2;
+		const uint32_t ctx = record >> GL_FWIO_RX_RECORD_CTX_LSB & 0xffu;
+		if (ctx >= contexts) { /* the hardware has more than we serve */
+			fwio_write(GL_FWIO_SLOT_DROP, (record & ~GL_FWIO_RX_RECORD_LEN_MASK) | GL_CSTAT_RX_DROP_NOTREADY);
+			continue;
+		}
+		q += ctx * 2;
 		IN_REGISTER(q);
 		const uint32_t head = q->head;
 		const uint32_t end = q->fast_end;

@@ -18,6 +18,7 @@ struct walker {
 	uint16_t n;	 /* descriptors in the list */
 	uint16_t asked;	 /* descriptors that the read under way brings */
 	uint16_t pos;	 /* next ring position (packed), index of the first one asked for (split) */
+	uint16_t base;	 /* where an indirect table begins in the list */
 	uint8_t state;
 	uint8_t kind;
 };
@@ -31,8 +32,8 @@ static struct walker walkers[WALKERS];
 /* A chain of descriptors in data memory. */
 struct chain {
 	struct desc *list;
-	uint32_t n;	 /* descriptors; with `linked` the size of the table */
-	uint32_t linked; /* follow NEXT and next (split indirect table) */
+	uint32_t n;	 /* descriptors, those of a table that are not used included */
+	uint32_t base;	 /* from here on follow NEXT and next (split indirect table) */
 	uint32_t step;	 /* window entries it takes */
 	uint32_t skip;	 /* ring positions it takes */
 	uint32_t id;	 /* buffer id (packed) */
@@ -246,6 +247,7 @@ static struct walker *walker_take(struct vq *q, uint32_t need)
 		w->list = i == BIG_WALKER ? shm.big_chain : shm.small_chain[i];
 		w->capacity = i == BIG_WALKER ? GL_QUEUE_SIZE_MAX : CHAIN_SMALL;
 		w->n = 0;
+		w->base = 0;
 		q->walker = (uint8_t)(i + 1);
 		shm.info.slow_chains++;
 		return w;
@@ -302,6 +304,40 @@ static void walker_ready(struct walker *w)
 		ready_push(q);
 }
 
+/* Asks for the big walker instead of w. */
+static void walker_too_small(struct walker *w)
+{
+	struct vq *q = w->q;
+
+	walker_free(q);
+	q->long_chain = 1;
+	if (!q->busy)
+		ready_push(q);
+}
+
+/*
+ * A chain of a split ring may end with a descriptor that refers to a table (virtio 1.2, 2.7.5.3.2): the table takes that
+ * descriptor's place in the list.
+ */
+static void walker_table(struct walker *w)
+{
+	struct vq *q = w->q;
+	const struct desc d = w->list[--w->n];
+	const uint32_t n = d.len / sizeof(struct desc);
+
+	if (!q->indirect) {
+		broken(q, GL_RESET_REASON_BAD_FLAGS);
+	} else if (!n || n > GL_QUEUE_SIZE_MAX || d.len % sizeof(struct desc) || w->n + n > GL_QUEUE_SIZE_MAX) {
+		broken(q, GL_RESET_REASON_BAD_LENGTH);
+	} else if (w->n + n > w->capacity) {
+		walker_too_small(w);
+	} else {
+		w->kind = WALK_INDIRECT;
+		w->base = w->n;
+		walker_read(w, desc_addr(&d), n);
+	}
+}
+
 /* A read of walker `number` has ended. */
 void walker_done(uint32_t number, uint32_t status)
 {
@@ -315,7 +351,7 @@ void walker_done(uint32_t number, uint32_t status)
 		return;
 	}
 	if (w->kind == WALK_INDIRECT) {
-		w->n = w->asked;
+		w->n = (uint16_t)(w->n + w->asked);
 		walker_ready(w);
 		return;
 	}
@@ -324,18 +360,18 @@ void walker_done(uint32_t number, uint32_t status)
 		const struct desc *d = &w->list[w->n++];
 		const uint32_t next = other_half(q, d);
 		if (!(flags_of(q, d) & DESC_NEXT)) {
-			walker_ready(w);
+			if (q->split && flags_of(q, d) & DESC_INDIRECT)
+				walker_table(w);
+			else
+				walker_ready(w);
 			return;
 		}
 		if (w->n >= q->size) {
 			broken(q, GL_RESET_REASON_LOOP);
 			return;
 		}
-		if (w->n == w->capacity) { /* too long for a small one: again with the big one */
-			walker_free(q);
-			q->long_chain = 1;
-			if (!q->busy)
-				ready_push(q);
+		if (w->n == w->capacity) {
+			walker_too_small(w);
 			return;
 		}
 		pos++;
@@ -415,7 +451,7 @@ static enum gather gather(struct vq *q, struct chain *c)
 	static struct desc list[WINDOW];
 
 	c->step = c->skip = 1;
-	c->linked = 0;
+	c->base = 0xffffffffu;
 	c->id = d->tail & 0xffffu;
 	if (q->walker) {
 		struct walker *w = &walkers[q->walker - 1];
@@ -423,7 +459,8 @@ static enum gather gather(struct vq *q, struct chain *c)
 			return GATHER_WAIT;
 		c->list = w->list;
 		c->n = w->n;
-		c->linked = q->split && w->kind == WALK_INDIRECT;
+		if (q->split && w->kind == WALK_INDIRECT)
+			c->base = w->base;
 		if (w->kind == WALK_PACKED) {
 			c->skip = w->n;
 			c->id = w->list[w->n - 1].tail & 0xffffu;
@@ -532,9 +569,9 @@ static void chain_used(struct vq *q, const struct chain *c, uint32_t written)
 /* Next descriptor of a chain behind `i`, or c->n at its end. */
 static uint32_t chain_next(const struct chain *c, uint32_t i)
 {
-	if (!c->linked)
+	if (i < c->base)
 		return i + 1;
-	return c->list[i].tail & DESC_NEXT ? c->list[i].tail >> 16 : c->n;
+	return c->list[i].tail & DESC_NEXT ? c->base + (c->list[i].tail >> 16) : c->n;
 }
 
 /*
@@ -559,12 +596,12 @@ static bool chain_length(struct vq *q, const struct chain *c, uint32_t *length)
 			return false;
 		}
 		total = min_u32(total + min_u32(d->len, 0x80000u), 0x100000u);
-		if (c->linked && flags & DESC_NEXT) {
-			if (d->tail >> 16 >= c->n) {
+		if (i >= c->base && flags & DESC_NEXT) {
+			if ((d->tail >> 16) >= c->n - c->base) {
 				broken(q, GL_RESET_REASON_BAD_DESC);
 				return false;
 			}
-			if (++count >= c->n) {
+			if (++count >= c->n - c->base) {
 				broken(q, GL_RESET_REASON_LOOP);
 				return false;
 			}

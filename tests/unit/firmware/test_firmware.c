@@ -463,6 +463,50 @@ TRAFFIC(split_indirect, .features = F(GL_FEATURE_INDIRECT_DESC) | F(GL_FEATURE_E
 TRAFFIC(split_mergeable, .features = F(GL_FEATURE_MRG_RXBUF), .size_rx = 64, .size_tx = 16, .max_pieces = 2, .rx_len = 1500,
 	.rx_pieces = 1, .max_frame = 9014, .frames = 200)
 
+/* A chain of a split ring may end in an indirect table. */
+static void chain_into_table(uint32_t first, uint32_t in_table)
+{
+	struct guest *g = &guests[1];
+	struct ring *r = &g->q[1];
+	uint8_t data[2000];
+
+	start(1, ALL_LO, false, 64);
+	memset(data, 0, 12);
+	fill(data + 12, 600, 5);
+	const uint64_t at = guest_alloc(g, 2000, 1);
+	const uint64_t table = guest_alloc(g, 16 * 100, 16);
+	memcpy(model_at(1, at), data, 612);
+	const uint32_t pieces = first + in_table;
+	for (uint32_t i = 0; i < pieces; i++) {
+		const uint64_t from = at + 612 * i / pieces;
+		const uint32_t len = 612 * (i + 1) / pieces - 612 * i / pieces;
+		if (i < first)
+			put_desc(1, r->desc + i * 32, from, len, DESC_NEXT | (2 * i + 2) << 16);
+		else
+			put_desc(1, table + (i - first) * 16, from, len,
+				 i + 1 < pieces ? DESC_NEXT | (i - first + 1) << 16 : 0);
+	}
+	put_desc(1, r->desc + first * 32, table, in_table * 16, DESC_INDIRECT);
+	put16(1, r->driver + 4, 0);
+	put16(1, r->driver + 2, 1);
+	model_ring(1, 1);
+	assert_true(model_settle(2000));
+	assert_int_equal(model.broken[1], 0);
+	expect_sent(1, 600, 5);
+	assert_int_equal(get16(1, r->device + 2), 1);
+	guest_reset(g);
+	assert_true(model_settle(2000));
+}
+
+static void split_chain_into_table(void **state)
+{
+	(void)state;
+	chain_into_table(1, 1);
+	chain_into_table(2, 5);
+	chain_into_table(20, 30);
+	chain_into_table(3, 90);
+}
+
 /* --- Reset at any time --- */
 
 /* Context 3 is reset, disabled and set up anew at random moments while context 1 moves frames undisturbed. */
@@ -1235,7 +1279,7 @@ int main(void)
 		TEST(packed_mergeable),	   TEST(split_traffic),	     TEST(split_tiny_ring),
 		TEST(split_event_idx),	   TEST(split_chains),	     TEST(split_long_chains),
 		TEST(split_indirect),	   TEST(split_mergeable),
-		TEST(packed_tx_empty), TEST(packed_tx_short), TEST(packed_tx_long), TEST(packed_tx_absurd), TEST(packed_tx_write), TEST(packed_tx_outside), TEST(packed_tx_far_outside), TEST(packed_indirect_refused), TEST(packed_indirect_next), TEST(packed_indirect_empty), TEST(packed_indirect_odd), TEST(packed_indirect_long), TEST(packed_indirect_outside), TEST(packed_indirect_zeros), TEST(split_tx_empty), TEST(split_tx_long), TEST(split_tx_write), TEST(split_tx_outside), TEST(split_next_outside), TEST(split_next_self), TEST(split_indirect_next), TEST(split_indirect_odd), TEST(packed_ring_outside), TEST(split_ring_outside), TEST(packed_ring_misaligned), TEST(packed_driver_misaligned), TEST(split_used_misaligned), TEST(split_avail_misaligned), TEST(packed_size_zero), TEST(packed_size_large), TEST(split_size_odd), TEST(packed_resets), TEST(split_resets), TEST(packed_loop), TEST(packed_loop_small), TEST(split_loop), TEST(packed_table_in_table), TEST(packed_table_write), TEST(packed_table_absurd_length), TEST(split_table_in_table), TEST(split_table_loop), TEST(split_table_next_outside), TEST(split_index_jump), TEST(split_index_back), TEST(split_head_outside), TEST(packed_rx_readonly), TEST(packed_rx_empty), TEST(packed_rx_tiny_mergeable), TEST(packed_rx_outside), TEST(split_rx_readonly), TEST(split_rx_outside), TEST(split_used_outside), TEST(frame_read_error), TEST(ring_read_error), TEST(packed_hole), TEST(packed_events), TEST(split_events), TEST(no_interrupt_flag), TEST(few_doorbells), TEST(no_buffers), TEST(small_buffer), TEST(too_many_buffers), TEST(transmit_ring_full), TEST(mailbox), TEST(disable_waits), TEST(log_and_heartbeat),
+		TEST(packed_tx_empty), TEST(packed_tx_short), TEST(packed_tx_long), TEST(packed_tx_absurd), TEST(packed_tx_write), TEST(packed_tx_outside), TEST(packed_tx_far_outside), TEST(packed_indirect_refused), TEST(packed_indirect_next), TEST(packed_indirect_empty), TEST(packed_indirect_odd), TEST(packed_indirect_long), TEST(packed_indirect_outside), TEST(packed_indirect_zeros), TEST(split_tx_empty), TEST(split_tx_long), TEST(split_tx_write), TEST(split_tx_outside), TEST(split_next_outside), TEST(split_next_self), TEST(split_indirect_next), TEST(split_indirect_odd), TEST(packed_ring_outside), TEST(split_ring_outside), TEST(packed_ring_misaligned), TEST(packed_driver_misaligned), TEST(split_used_misaligned), TEST(split_avail_misaligned), TEST(packed_size_zero), TEST(packed_size_large), TEST(split_size_odd), TEST(split_chain_into_table), TEST(packed_resets), TEST(split_resets), TEST(packed_loop), TEST(packed_loop_small), TEST(split_loop), TEST(packed_table_in_table), TEST(packed_table_write), TEST(packed_table_absurd_length), TEST(split_table_in_table), TEST(split_table_loop), TEST(split_table_next_outside), TEST(split_index_jump), TEST(split_index_back), TEST(split_head_outside), TEST(packed_rx_readonly), TEST(packed_rx_empty), TEST(packed_rx_tiny_mergeable), TEST(packed_rx_outside), TEST(split_rx_readonly), TEST(split_rx_outside), TEST(split_used_outside), TEST(frame_read_error), TEST(ring_read_error), TEST(packed_hole), TEST(packed_events), TEST(split_events), TEST(no_interrupt_flag), TEST(few_doorbells), TEST(no_buffers), TEST(small_buffer), TEST(too_many_buffers), TEST(transmit_ring_full), TEST(mailbox), TEST(disable_waits), TEST(log_and_heartbeat),
 	};
 	const char *s = getenv("SEED");
 
