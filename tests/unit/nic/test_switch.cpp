@@ -326,6 +326,13 @@ static void after_reset_nobody_gets_anything(void **state)
 	begin();
 	assert_true(from_wire(ALL_ONES, NOT_VID).nobody);
 	assert_true(from_context(1, ALL_ONES, mac_of(1), NOT_VID).source);
+	for (unsigned c = 0; c < NCTX; c++)
+		set_entry(c, mac_of(c), GUEST);
+	assert_int_equal(from_wire(ALL_ONES, NOT_VID).refs, NCTX);
+	drain();
+	tb_reset(1);
+	begin();
+	assert_true(from_wire(ALL_ONES, NOT_VID).nobody);
 	drain();
 }
 
@@ -472,24 +479,27 @@ static void the_table_reads_back(void **state)
 	for (unsigned i = 0; i < 2000; i++)
 		step();
 #if NCTX < 256
-	// Contexts that do not exist are not stored.
-	table_percent = 0;
-	for (unsigned i = 0; i < 4; i++)
-		step();
-	dut->tbl_index_i = NCTX;
-	dut->tbl_mac_i = ALL_ONES;
-	dut->tbl_ctl_i = 0x7f;
-	dut->tbl_we_i = 1;
-	tb_tick();
-	dut->tbl_we_i = 0;
-	dut->tbl_re_i = 1;
-	tb_ticks(2);
-	dut->tbl_re_i = 0;
-	tb_tick();
-	assert_true(dut->tbl_mac_o == 0 && dut->tbl_ctl_o == 0);
-	table_percent = 100;
-	for (unsigned i = 0; i < 500; i++)
-		step();
+	// Contexts that do not exist are not stored, not even in the place of another one.
+	for (unsigned enable = 0; enable < 2; enable++) {
+		set_entry(0, mac_of(0), enable);
+		table_percent = 0;
+		for (unsigned i = 0; i < 4; i++)
+			step();
+		dut->tbl_index_i = NCTX;
+		dut->tbl_mac_i = ALL_ONES;
+		dut->tbl_ctl_i = 0x7e | !enable;
+		dut->tbl_we_i = 1;
+		tb_tick();
+		dut->tbl_we_i = 0;
+		dut->tbl_re_i = 1;
+		tb_tick();
+		dut->tbl_re_i = 0;
+		tb_ticks(2);
+		assert_true(dut->tbl_mac_o == 0 && dut->tbl_ctl_o == 0);
+		table_percent = 100;
+		for (unsigned i = 0; i < 500; i++)
+			step();
+	}
 #endif
 	drain();
 }
