@@ -153,7 +153,7 @@ FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test check lint lint-trixie lint-regs lint-format format bench timing toolroot clean
+.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-format format bench timing toolroot clean
 
 help: ## list the targets
 	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -170,8 +170,16 @@ RUN_TESTS = env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --timeout 1200 --logs $(BU
 check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 	@$(RUN_TESTS) $(TESTS_CHECK)
 
-test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests
-	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)"; $(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
+# Of each set of seeded bugs, a random sample.
+MUTANTS_SAMPLE := 6
+test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests, with a sample of the seeded bugs
+	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" MUTANTS=$(MUTANTS_SAMPLE); \
+		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
+
+# About 8 s of processor time each.
+MUTANT_SETS = $(foreach t,$(TESTS_FULL),$(if $(filter mutants%,$(notdir $(t))),$(t)))
+mutants: $(TESTS_NEED) ## every seeded bug of every set, which the tests must catch (long)
+	@export MUTANTS=all; $(RUN_TESTS) --timeout 3600 $(MUTANT_SETS)
 
 LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
 lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generated pages are fresh

@@ -7,6 +7,38 @@
 #   tap_end
 #
 # A mutant may be caught by the bench's checks, by an assertion in the RTL, or by taking more than 60 s.
+#
+# Each mutant costs about 7 s of processor time, so MUTANTS=N in the environment takes a random sample of N of a script's
+# mutants (`make test` does); SEED=0x... repeats a sample. Without it, or with MUTANTS=all (`make mutants`), all are built.
+# A script that builds its mutants in another way starts each with `mutant_chosen || return 0`.
+
+mutants_all=$(grep -c '^mutant ' "$0")
+mutants_seen=0
+mutants_sample=
+case ${MUTANTS-all} in
+'' | *[!0-9]*) ;;
+*)
+	case ${SEED-} in
+	'' | random) mutants_seed=$(od -An -N4 -t u4 /dev/urandom | tr -d ' ') ;;
+	*) mutants_seed=$((SEED)) ;;
+	esac
+	# N of the numbers 1 to mutants_all, each in blanks
+	mutants_sample=" $(awk -v all="$mutants_all" -v take="$MUTANTS" -v seed="$mutants_seed" 'BEGIN {
+		srand(seed)
+		for (i = 1; i <= all; i++)
+			if (rand() * (all - i + 1) < take) { printf "%d ", i; take-- }
+	}')"
+	printf '# seed 0x%x: a sample of %d of %d mutants; make mutants takes all\n' "$mutants_seed" \
+		"$(echo "$mutants_sample" | wc -w)" "$mutants_all"
+	;;
+esac
+
+mutant_chosen() {
+	mutants_seen=$((mutants_seen + 1))
+	[ -z "$mutants_sample" ] && return 0
+	case $mutants_sample in *" $mutants_seen "*) return 0 ;; esac
+	return 1
+}
 
 mutants_of() {
 	mutants_name=$1 mutants_top=$2 mutants_bench=$3
@@ -15,6 +47,7 @@ mutants_of() {
 }
 
 mutant() {
+	mutant_chosen || return 0
 	mutant_dir=build/mutants/$mutants_name
 	rm -rf "$mutant_dir"
 	mkdir -p "$mutant_dir/rtl"
