@@ -153,7 +153,7 @@ FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-format format bench timing toolroot clean
+.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-format format bench timing timing-quick toolroot clean
 
 help: ## list the targets
 	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -193,6 +193,10 @@ bench: $(BENCHES) ## measure throughput and cycles per frame into build/bench/be
 timing: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL)) ## place and route the core and the NIC on ECP5: Fmax, size, critical path
 	@rtl/timing/timing-table $(if $(CORE_TIMING_RTL),"core 125 $(CORE_TIMING_TOP) $(CORE_TIMING_RTL)") \
 		$(if $(NIC_TIMING_RTL),"nic 100 $(NIC_TIMING_TOP) $(NIC_TIMING_RTL)")
+
+timing-quick: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL)) ## the same without placing the NIC: Fmax of the core, size of both
+	@status=0; rtl/timing/timing.sh -f 125 -l core $(CORE_TIMING_TOP) $(CORE_TIMING_RTL) || status=1; \
+		rtl/timing/timing.sh -y -l nic-size $(NIC_TIMING_TOP) $(NIC_TIMING_RTL) && exit $$status
 
 toolroot: ## make the Debian 13 root with the FPGA tools (build/toolroot)
 	@rtl/timing/make-toolroot $(BUILD)/toolroot

@@ -9,7 +9,7 @@
 #   -s "SEEDS"   placement seeds, tried until one reaches the limit (default "1 2 3"; the best one counts)
 #   -G NAME=N    a parameter of TOP
 #   -l LABEL     the name in tables and files (default TOP)
-#   -y           synthesis only: sizes, no frequency (quick)
+#   -y           synthesis only: sizes (build/timing/LABEL/size.json), no frequency (quick)
 #
 # For example: rtl/timing/timing.sh -y lib_fifo rtl/lib/lib_fifo.sv
 #
@@ -134,6 +134,12 @@ if [ -n "$synth_only" ]; then
 	echo "$label: LUT4 $lut4, CCU2C $ccu2c, DPR16X4 $dpr, wide muxes $mux, FF $ff, DP16KD $bram, MULT18X18D $mult (synthesis, $synth_seconds s)"
 	awk 'BEGIN { printf "  %-36s %6s %6s %6s %6s %6s %6s\n", "part", "LUT4", "CCU2C", "DPR", "FF", "DP16KD", "MULT18" }
 		{ printf "  %-36s %6d %6d %6d %6d %6d %6d\n", $1, $2, $3, $4, $5, $6, $7 }' "$out/area.txt"
+	# What nextpnr will make of it: two TRELLIS_COMB for each CCU2C, eight for each distributed RAM with its write ports.
+	# The part has 43848 and 108 block RAMs.
+	jq -n --arg label "$label" --arg top "$top" --argjson lut4 "$lut4" --argjson ff "$ff" --argjson bram "$bram" \
+		--argjson comb $((lut4 + 2 * ccu2c + 8 * dpr)) --argjson mult "$mult" --argjson synth "$synth_seconds" '
+		{label: $label, top: $top, lut4: $lut4, trellis_comb_estimate: $comb, trellis_comb_available: 43848, ff: $ff,
+		 dp16kd: $bram, dp16kd_available: 108, mult18: $mult, synthesis_seconds: $synth}' >"$out/size.json"
 	exit 0
 fi
 
