@@ -201,8 +201,9 @@ module nic_mgmt #(
     if (flr_i) flr_q <= 1'b1;
     unique case (state_q)
       IDLE: begin
+        // The PCI Express layer has forgotten all requests already: DMA would wait for ever.
         if (flr_q) begin
-          state_q <= QUIESCE;
+          state_q <= RESETTING;
           flr_q   <= 1'b0;
         end else if (tgt_valid_i && tables_ready_i) begin
           state_q <= DECODE;
