@@ -8,7 +8,7 @@ SWITCH_RTL := $(REGS_PKG) $(LIB_RTL) $(wildcard rtl/nic/nic_switch*.sv)
 PKTBUF_TEST := tests/unit/nic/test_pktbuf.cpp
 PKTBUF_256  := -GNCTX=256 -GRING_BYTES=16384 -CFLAGS "-DNCTX=256 -DRING_BYTES=16384"
 $(eval $(call verilator_test,pktbuf,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),))
-$(eval $(call verilator_test,pktbuf_256,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),$(PKTBUF_256)))
+$(eval $(call verilator_test_full,pktbuf_256,nic_pktbuf,$(PKTBUF_RTL),$(PKTBUF_TEST),$(PKTBUF_256)))
 
 SWITCH_TEST := tests/unit/nic/test_switch.cpp
 $(eval $(call verilator_test,switch,nic_switch,$(SWITCH_RTL),$(SWITCH_TEST),))
