@@ -50,7 +50,8 @@ void context_offer(uint32_t ctx)
 		offer(ctx, GL_CTX_Q_NUM_MAX + GL_CTX_QUEUE_STRIDE, c->queue_size);
 	}
 	/* struct virtio_net_config: mac[6], status, max_virtqueue_pairs, mtu */
-	offer(ctx, GL_CTX_CONFIG, m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
+	offer(ctx, GL_CTX_CONFIG,
+	      m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
 	offer(ctx, GL_CTX_CONFIG + 4, m[4] | (uint32_t)m[5] << 8 | (uint32_t)c->link_up << 16);
 	offer(ctx, GL_CTX_CONFIG + 8, 1u | (uint32_t)c->mtu << 16);
 }
@@ -85,8 +86,8 @@ static bool queue_start(uint32_t ctx, uint32_t queue, uint32_t accepted_lo, uint
 	q->indirect = accepted_lo >> GL_FEATURE_INDIRECT_DESC & 1u;
 	q->mergeable = accepted_lo >> GL_FEATURE_MRG_RXBUF & 1u;
 	/* Alignments: virtio 1.2, 2.7 and 2.8.10.1; a split ring's size is a power of two */
-	if (!size || size > GL_QUEUE_SIZE_MAX || q->desc & 15u || q->device & 3u || q->driver & (q->split ? 1u : 3u) ||
-	    (q->split && size & (size - 1u)))
+	if (!size || size > GL_QUEUE_SIZE_MAX || q->desc & 15u || q->device & 3u ||
+	    q->driver & (q->split ? 1u : 3u) || (q->split && size & (size - 1u)))
 		return false;
 	q->expect = q->split ? 0 : (uint32_t)DESC_AVAIL << 16;
 	if (!q->is_tx)
@@ -243,10 +244,13 @@ void dma_failed(uint32_t kind, uint32_t index, uint32_t status)
 	if (ctx >= n_ctx || status == GL_DMA_STATUS_STOPPED || ctxs[ctx].state != GL_CTX_LIVE)
 		return; /* the reset or disable that stopped it has an event of its own */
 	log_line(GL_LOG_ERROR, "dma failed", index, kind << 4 | status);
-	if (kind == COOKIE_DATA && index % 2 && status != GL_DMA_STATUS_REFUSED && status != GL_DMA_STATUS_OWNER) {
+	if (kind == COOKIE_DATA && index % 2 && status != GL_DMA_STATUS_REFUSED &&
+	    status != GL_DMA_STATUS_OWNER) {
 		/* a PCI Express error while reading a frame costs that frame only */
-		fwio_write(GL_FWIO_CSTAT_ADD, ctx << GL_FWIO_CSTAT_ADD_CTX_LSB | GL_CSTAT_TX_DROP_ERROR);
+		fwio_write(GL_FWIO_CSTAT_ADD,
+			   ctx << GL_FWIO_CSTAT_ADD_CTX_LSB | GL_CSTAT_TX_DROP_ERROR);
 		return;
 	}
-	context_broken(ctx, status == GL_DMA_STATUS_REFUSED ? GL_RESET_REASON_DMA_REFUSED : GL_RESET_REASON_DMA_ERROR);
+	context_broken(ctx, status == GL_DMA_STATUS_REFUSED ? GL_RESET_REASON_DMA_REFUSED
+							    : GL_RESET_REASON_DMA_ERROR);
 }

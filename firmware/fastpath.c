@@ -2,6 +2,19 @@
 /*
  * The path of a frame: records of received frames to receive buffers, transmit descriptors to packet buffers, used entries
  * back. Everything that is not a single plain descriptor goes to queue.c.
+ *
+ * Measured in co-simulation: core cycles per 64-octet frame, packed rings, one direction loaded with more than the wire carries
+ * (both: each way at the same time). Full-size frames go at line rate both ways. tests/unit/firmware/test_cycles.c holds the
+ * code to these figures plus 10 %.
+ *
+ *             1 context   32 contexts
+ *   transmit         84            84   (the wire's limit)
+ *   receive          97           104
+ *   both            168           175
+ *
+ * Of a received frame's 97 cycles the loop in rx_records() takes 54, a sixteenth of a round 24, the main loop the rest; of a
+ * transmitted frame's share tx_frames() takes 35. A core cycle is one instruction but for loads used at once (2 more, also from
+ * FWIO) and taken branches (1 more).
  */
 #include "fw.h"
 
@@ -50,9 +63,11 @@ static inline bool packed_fetched(struct vq *q)
 	uint32_t got = n;
 
 	if (((q->window[(first + n - 1) % WINDOW].tail ^ avail) |
-	     (q->window[first % WINDOW].tail ^ avail)) & AVAIL_MASK) {
+	     (q->window[first % WINDOW].tail ^ avail)) &
+	    AVAIL_MASK) {
 		got = 0;
-		while (got < n && !((q->window[(first + got) % WINDOW].tail ^ avail) & AVAIL_MASK)) /* bound: BURST */
+		while (got < n && !((q->window[(first + got) % WINDOW].tail ^ avail) &
+				    AVAIL_MASK)) /* bound: BURST */
 			got++;
 	}
 	if (q->lap == first && !((q->expect ^ avail) & AVAIL_MASK))
@@ -82,12 +97,14 @@ static inline void flush(struct vq *q, uint32_t end)
 			const uint32_t at = used % WINDOW;
 			const uint32_t run = min_u32(n, min_u32(WINDOW - at, q->size - pos));
 			struct used_elem *e = (struct used_elem *)(void *)&q->window[at];
-			for (uint32_t i = 0; i < run; i++) { /* bound: WINDOW. Element i lies before descriptor i */
+			for (uint32_t i = 0; i < run;
+			     i++) { /* bound: WINDOW. Element i lies before descriptor i */
 				const uint32_t len = q->window[at + i].len;
 				e[i].id = m->heads[(used + i) % HEADS];
 				e[i].len = len;
 			}
-			dma_mem(q, DMA_WRITE, q->device + 4 + pos * sizeof(*e), e, run * sizeof(*e), ROUND_COOKIE(q));
+			dma_mem(q, DMA_WRITE, q->device + 4 + pos * sizeof(*e), e, run * sizeof(*e),
+				ROUND_COOKIE(q));
 			used += run;
 			n -= run;
 		}
@@ -268,7 +285,8 @@ static void tx_service(struct vq *q)
 			split_fetch(q, space);
 		else
 			packed_fetch(q, space);
-	} else if (flushed || sent) { /* if not for the event, then to learn that the frames were read */
+	} else if (flushed ||
+		   sent) { /* if not for the event, then to learn that the frames were read */
 		q->busy = 1;
 		read_event(q, DMA_NOTIFY);
 	}
@@ -277,8 +295,8 @@ static void tx_service(struct vq *q)
 /* --- Receive --- */
 
 /* The simple, available descriptor at `head` takes the frame of `record`, `len` bytes with its header. */
-static inline void rx_write(struct vq *q, struct desc *d, uint32_t head, uint32_t record, uint32_t len, uint32_t tail,
-			    uint32_t slot_mask, uint32_t slot_kind)
+static inline void rx_write(struct vq *q, struct desc *d, uint32_t head, uint32_t record,
+			    uint32_t len, uint32_t tail, uint32_t slot_mask, uint32_t slot_kind)
 {
 	const uint32_t cookie = q->cookie;
 	const uint32_t cmd = q->data_cmd;
@@ -320,7 +338,8 @@ static void rx_pending(struct vq *q)
 		const uint32_t tail = d->tail;
 		dma_room(1);
 		if (head != q->lap && !((tail ^ q->expect) & q->mask) && d->len >= len)
-			rx_write(q, d, head, record, len, tail, GL_FWIO_DMA_LOCAL_SLOT_MASK, SLOT_KIND);
+			rx_write(q, d, head, record, len, tail, GL_FWIO_DMA_LOCAL_SLOT_MASK,
+				 SLOT_KIND);
 		else if (rx_deliver(q, record) != DELIVERED)
 			break;
 		q->pending_at = (q->pending_at + 1u) % PENDING;
@@ -380,7 +399,8 @@ void rx_records(void)
 			return;
 		const uint32_t ctx = record >> GL_FWIO_RX_RECORD_CTX_LSB & 0xffu;
 		if (ctx >= contexts) { /* the hardware has more than we serve */
-			fwio_write(GL_FWIO_SLOT_DROP, (record & ~GL_FWIO_RX_RECORD_LEN_MASK) | GL_CSTAT_RX_DROP_NOTREADY);
+			fwio_write(GL_FWIO_SLOT_DROP, (record & ~GL_FWIO_RX_RECORD_LEN_MASK) |
+							      GL_CSTAT_RX_DROP_NOTREADY);
 			continue;
 		}
 		q += ctx * 2;
@@ -482,14 +502,16 @@ void round_done(struct vq *q)
 			ready_push(q);
 		return;
 	}
-	if (q->head - q->used >= q->flush_at || q->pending_n || (q->more && q->fetched - q->head < q->flush_at)) {
+	if (q->head - q->used >= q->flush_at || q->pending_n ||
+	    (q->more && q->fetched - q->head < q->flush_at)) {
 		rx_service(q);
 		return;
 	}
 	next_lap(q);
 	q->fast_end = q->lap;
 	if (q->head != q->used)
-		dirty_push(q); /* a few used entries: with the next ones, or when there is nothing else to do */
+		dirty_push(
+			q); /* a few used entries: with the next ones, or when there is nothing else to do */
 }
 
 /* An entry of FWIO.DOORBELL. */

@@ -33,23 +33,24 @@
 #endif
 #define GL_MAX_VQ (2u * GL_MAX_CTX)
 
-#define WINDOW	    32u /* descriptors kept for a queue */
-#define SPLIT_DEPTH 16u /* the same for a split queue, which reads available ring entries ahead */
-#define BURST	    16u /* descriptors read at once, frames sent in a round */
-#define SPLIT_BURST 8u
-#define HEADS	    32u /* available ring entries kept for a split queue */
-#define MERGE_MAX   15u /* receive buffers that a frame may be spread over */
-#define PENDING	    8u	/* frames that may wait for a context's descriptor fetch */
-#define RX_BATCH    8u	/* frames taken per turn of the main loop */
-#define TURN_QUEUES 4u	/* queues served in a turn, */
-#define TURN_FRAMES 12u /* or until so many frames were sent */
-#define COMP_BATCH  32u	/* completions taken per turn */
-#define CHAIN_SMALL 36u /* descriptors of a chain that the small walkers hold */
+#define WINDOW	      32u /* descriptors kept for a queue */
+#define SPLIT_DEPTH   16u /* the same for a split queue, which reads available ring entries ahead */
+#define BURST	      16u /* descriptors read at once, frames sent in a round */
+#define SPLIT_BURST   8u
+#define HEADS	      32u /* available ring entries kept for a split queue */
+#define MERGE_MAX     15u /* receive buffers that a frame may be spread over */
+#define PENDING	      8u  /* frames that may wait for a context's descriptor fetch */
+#define RX_BATCH      8u  /* frames taken per turn of the main loop */
+#define TURN_QUEUES   4u  /* queues served in a turn, */
+#define TURN_FRAMES   12u /* or until so many frames were sent */
+#define COMP_BATCH    32u /* completions taken per turn */
+#define CHAIN_SMALL   36u /* descriptors of a chain that the small walkers hold */
 #define SMALL_WALKERS 6u
 #define LOG_SIZE      2048u
 #define BACKLOG	      256u /* completions taken while waiting for room in the command queue */
 
-#define FLUSH_AGE	 16384u	  /* cycles after which used receive entries are written back even under load */
+#define FLUSH_AGE \
+	16384u /* cycles after which used receive entries are written back even under load */
 #define HEARTBEAT_CYCLES 1048576u /* 8.4 ms at 125 MHz */
 
 /* Octets of a frame without FCS: shortest header, and longest with a VLAN tag. */
@@ -131,9 +132,10 @@ static inline uint32_t dma_local(const void *p)
 struct vq {
 	/* receive fast path */
 	uint32_t head;
-	uint32_t fast_end; /* receive: entries before it may be taken as `expect` says; head while frames are pending or it is dead */
+	/* receive: entries before it may be taken as `expect` says; head while frames are pending or the queue is dead */
+	uint32_t fast_end;
 	struct desc *window;
-	uint32_t expect;   /* tail of an available, simple descriptor of this lap, under `mask` */
+	uint32_t expect; /* tail of an available, simple descriptor of this lap, under `mask` */
 	uint32_t mask;
 	uint32_t cookie;   /* COOKIE_DATA */
 	uint32_t data_cmd; /* DMA_CMD of a frame, without its length */
@@ -150,10 +152,12 @@ struct vq {
 	uint64_t device;
 	union {
 		struct { /* packed */
-			uint32_t chains; /* bit i: window entry i heads a chain; its step and skip are in addr_lo, addr_hi */
-			uint32_t merged; /* bit i: window entry i belongs to the same frame as the one before it */
+			uint32_t
+				chains; /* bit i: window entry i heads a chain; its step and skip are in addr_lo, addr_hi */
+			uint32_t
+				merged; /* bit i: window entry i belongs to the same frame as the one before it */
 		};
-		struct { /* split, free-running */
+		struct {		    /* split, free-running */
 			uint32_t heads_end; /* entries of the available ring read */
 			uint32_t avail_end; /* available index */
 		};
@@ -198,8 +202,9 @@ static inline struct queue_dma *vq_dma(const struct vq *q)
 	return (struct queue_dma *)(void *)q->window;
 }
 
-#define AVAIL_MASK  ((uint32_t)(DESC_AVAIL | DESC_USED) << 16)
-#define PACKED_MASK ((uint32_t)(DESC_AVAIL | DESC_USED | DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << 16)
+#define AVAIL_MASK ((uint32_t)(DESC_AVAIL | DESC_USED) << 16)
+#define PACKED_MASK \
+	((uint32_t)(DESC_AVAIL | DESC_USED | DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << 16)
 #define SPLIT_MASK  ((uint32_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT))
 #define USED_TOGGLE ((uint32_t)DESC_USED << 16)
 
@@ -214,7 +219,7 @@ static inline uint32_t min_u32(uint32_t a, uint32_t b)
 }
 
 struct context {
-	uint8_t state; /* enum gl_ctx_state */
+	uint8_t state;	/* enum gl_ctx_state */
 	uint8_t fenced; /* a fence command is under way */
 	uint8_t created;
 	uint8_t enabled;
@@ -262,8 +267,8 @@ static inline void dma_room(uint32_t n)
 }
 
 /* Queues a command between guest address `addr` and data memory at `local`. */
-static inline void dma_mem(const struct vq *q, uint32_t op, uint64_t addr, const void *local, uint32_t len,
-			   uint32_t cookie)
+static inline void dma_mem(const struct vq *q, uint32_t op, uint64_t addr, const void *local,
+			   uint32_t len, uint32_t cookie)
 {
 	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
 	fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
@@ -321,12 +326,13 @@ void context_offer(uint32_t ctx);
 void dma_failed(uint32_t kind, uint32_t index, uint32_t status);
 
 /* mailbox.c */
-#define FEATURES_LO                                                                                                            \
-	(1u << GL_FEATURE_MTU | 1u << GL_FEATURE_MAC | 1u << GL_FEATURE_MRG_RXBUF | 1u << GL_FEATURE_STATUS |                  \
-	 1u << GL_FEATURE_INDIRECT_DESC | 1u << GL_FEATURE_EVENT_IDX)
-#define FEATURES_HI                                                                                                            \
-	(1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32) | 1u << (GL_FEATURE_RING_PACKED - 32) |    \
-	 1u << (GL_FEATURE_IN_ORDER - 32) | 1u << (GL_FEATURE_ORDER_PLATFORM - 32))
+#define FEATURES_LO                                                                 \
+	(1u << GL_FEATURE_MTU | 1u << GL_FEATURE_MAC | 1u << GL_FEATURE_MRG_RXBUF | \
+	 1u << GL_FEATURE_STATUS | 1u << GL_FEATURE_INDIRECT_DESC | 1u << GL_FEATURE_EVENT_IDX)
+#define FEATURES_HI                                                                    \
+	(1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32) | \
+	 1u << (GL_FEATURE_RING_PACKED - 32) | 1u << (GL_FEATURE_IN_ORDER - 32) |      \
+	 1u << (GL_FEATURE_ORDER_PLATFORM - 32))
 void mailbox_request(void);
 uint32_t build_id(void);
 

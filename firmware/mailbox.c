@@ -36,7 +36,8 @@ static void copy(void *to, const void *from, uint32_t n)
 static uint32_t configure(uint32_t ctx, const struct gl_mbox_ctx_config *config, uint32_t fields)
 {
 	struct context *c = &ctxs[ctx];
-	const uint32_t hi = 1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32);
+	const uint32_t hi =
+		1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32);
 	bool changed = false;
 
 	if (fields & ~GL_MBOX_FIELD_ALL || (fields & GL_MBOX_FIELD_MAC && config->mac[0] & 1) ||
@@ -65,7 +66,8 @@ static uint32_t configure(uint32_t ctx, const struct gl_mbox_ctx_config *config,
 	}
 	context_offer(ctx);
 	if (changed) {
-		ctx_write(ctx, GL_CTX_CONFIG_GENERATION, ctx_read(ctx, GL_CTX_CONFIG_GENERATION) + 1);
+		ctx_write(ctx, GL_CTX_CONFIG_GENERATION,
+			  ctx_read(ctx, GL_CTX_CONFIG_GENERATION) + 1);
 		if (c->state == GL_CTX_LIVE) { /* configuration change interrupt */
 			dma_room(1);
 			fwio_write(GL_FWIO_DMA_COOKIE, COOKIE(COOKIE_RING, ctx * 2));
@@ -135,7 +137,8 @@ static uint32_t context_command(const struct gl_mbox_req *req, uint32_t *length)
 	case GL_MBOX_CTX_DESTROY:
 		if (!c->created || c->enabled)
 			return GL_MBOX_STATUS_STATE;
-		*c = (struct context){ .state = c->state == GL_CTX_DRAIN ? GL_CTX_DRAIN : GL_CTX_ABSENT,
+		*c = (struct context){ .state = c->state == GL_CTX_DRAIN ? GL_CTX_DRAIN
+									 : GL_CTX_ABSENT,
 				       .fenced = c->fenced };
 		ctx_write(ctx, GL_CTX_DEVICE_FEATURES_LO, 0);
 		ctx_write(ctx, GL_CTX_DEVICE_FEATURES_HI, 0);
@@ -161,7 +164,8 @@ static uint32_t context_command(const struct gl_mbox_req *req, uint32_t *length)
 			return GL_MBOX_STATUS_LENGTH;
 		if (!c->created)
 			return GL_MBOX_STATUS_STATE;
-		return configure(ctx, payload, ((const struct gl_mbox_ctx_config *)payload)->fields);
+		return configure(ctx, payload,
+				 ((const struct gl_mbox_ctx_config *)payload)->fields);
 	default: /* GL_MBOX_CTX_GET */
 		*length = sizeof(struct gl_mbox_ctx_state);
 		get_state(ctx, (void *)shm.response.payload);

@@ -22,16 +22,18 @@ struct list {
 	uint32_t count;
 };
 
-static struct list dirty;   /* receive queues with used entries not written back, about oldest first */
-static struct list ready;   /* queues to serve: transmit queues in turn, and what waits for packet buffer space or a walker */
+static struct list
+	dirty; /* receive queues with used entries not written back, about oldest first */
+static struct list
+	ready; /* queues to serve: transmit queues in turn, and what waits for packet buffer space or a walker */
 
 static uint32_t backlog[BACKLOG]; /* completions that dma_room_slow() took out of the way */
 static uint32_t backlog_first, backlog_count;
 static uint32_t next_beat; /* time of the next heartbeat */
 
-#define EVENTS                                                                                                                 \
-	(GL_FWIO_EVENT_DMA_MASK | GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DOORBELL_MASK | GL_FWIO_EVENT_CTX_MASK |               \
-	 GL_FWIO_EVENT_MBOX_MASK)
+#define EVENTS                                                                          \
+	(GL_FWIO_EVENT_DMA_MASK | GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DOORBELL_MASK | \
+	 GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)
 
 static void list_push(struct list *l, struct vq *q)
 {
@@ -181,7 +183,8 @@ void fw_init(void)
 		.max_contexts = GL_MAX_CTX,
 	};
 	if (n_ctx > GL_MAX_CTX) {
-		log_line(GL_LOG_ERROR, "more contexts than compiled for, served", n_ctx, GL_MAX_CTX);
+		log_line(GL_LOG_ERROR, "more contexts than compiled for, served", n_ctx,
+			 GL_MAX_CTX);
 		n_ctx = GL_MAX_CTX;
 	}
 	shm.info.contexts = n_ctx;
@@ -190,7 +193,8 @@ void fw_init(void)
 	shm.no_notify = 1;
 	for (uint32_t n = 0; n <= MERGE_MAX; n++) /* bound: MERGE_MAX + 1 */
 		shm.header[n][2] = n << 16;
-	for (uint32_t i = 0; i < GL_MAX_VQ; i++) /* bound: GL_MAX_VQ. The fast path looks before it knows that a queue is dead */
+	for (uint32_t i = 0; i < GL_MAX_VQ;
+	     i++) /* bound: GL_MAX_VQ. The fast path looks before it knows that a queue is dead */
 		vqs[i].window = shm.queue[i].window;
 	fwio_write(GL_FWIO_FW_INFO, dma_off(&shm.info));
 	next_beat = time_now();
@@ -231,7 +235,8 @@ static inline bool turn(uint32_t count)
 		rx_records();
 	}
 	const uint32_t sent = tx_entries;
-	for (uint32_t n = 0; ready.count && n < TURN_QUEUES && tx_entries - sent < TURN_FRAMES; n++) { /* bound: TURN_QUEUES */
+	for (uint32_t n = 0; ready.count && n < TURN_QUEUES && tx_entries - sent < TURN_FRAMES;
+	     n++) { /* bound: TURN_QUEUES */
 		struct vq *q = list_pop(&ready);
 		q->in_ready = 0;
 		if (q->live && !q->busy)

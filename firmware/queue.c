@@ -15,10 +15,10 @@ struct walker {
 	struct vq *q;
 	struct desc *list;
 	uint16_t capacity;
-	uint16_t n;	 /* descriptors in the list */
-	uint16_t asked;	 /* descriptors that the read under way brings */
-	uint16_t pos;	 /* next ring position (packed), index of the first one asked for (split) */
-	uint16_t base;	 /* where an indirect table begins in the list */
+	uint16_t n;	/* descriptors in the list */
+	uint16_t asked; /* descriptors that the read under way brings */
+	uint16_t pos;	/* next ring position (packed), index of the first one asked for (split) */
+	uint16_t base;	/* where an indirect table begins in the list */
 	uint8_t state;
 	uint8_t kind;
 };
@@ -32,11 +32,11 @@ static struct walker walkers[WALKERS];
 /* A chain of descriptors in data memory. */
 struct chain {
 	struct desc *list;
-	uint32_t n;	 /* descriptors, those of a table that are not used included */
-	uint32_t base;	 /* from here on follow NEXT and next (split indirect table) */
-	uint32_t step;	 /* window entries it takes */
-	uint32_t skip;	 /* ring positions it takes */
-	uint32_t id;	 /* buffer id (packed) */
+	uint32_t n;    /* descriptors, those of a table that are not used included */
+	uint32_t base; /* from here on follow NEXT and next (split indirect table) */
+	uint32_t step; /* window entries it takes */
+	uint32_t skip; /* ring positions it takes */
+	uint32_t id;   /* buffer id (packed) */
 };
 
 enum gather { GATHERED, GATHER_WAIT, GATHER_BROKEN };
@@ -92,8 +92,8 @@ void notify_driver_on(struct vq *q)
 		dma_mem(q, DMA_WRITE, q->device, &shm.notify_on, 2, ring_cookie(q));
 	} else {
 		vq_dma(q)->avail_event = q->avail_end;
-		dma_mem(q, DMA_WRITE, q->device + 4 + sizeof(struct used_elem) * q->size, &vq_dma(q)->avail_event,
-			2, ring_cookie(q));
+		dma_mem(q, DMA_WRITE, q->device + 4 + sizeof(struct used_elem) * q->size,
+			&vq_dma(q)->avail_event, 2, ring_cookie(q));
 	}
 }
 
@@ -130,7 +130,8 @@ void split_fetch(struct vq *q, uint32_t space)
 		min_u32(min_u32(q->avail_end - q->heads_end, HEADS - (q->heads_end - q->used)),
 			min_u32(q->size - pos, HEADS - to));
 	if (entries)
-		dma_mem(q, DMA_READ, q->driver + 4 + 2 * pos, &m->heads[to], 2 * entries, ring_cookie(q));
+		dma_mem(q, DMA_READ, q->driver + 4 + 2 * pos, &m->heads[to], 2 * entries,
+			ring_cookie(q));
 	q->heads_n = (uint8_t)entries;
 
 	q->index_read = 1;
@@ -200,7 +201,8 @@ uint32_t flush_slow(struct vq *q, uint32_t end)
 				if (from_pos == q->size)
 					from_pos = 0;
 				n = 1;
-				while (from + n != end && bit_of(q->merged, from + n) && (from + n) % WINDOW &&
+				while (from + n != end && bit_of(q->merged, from + n) &&
+				       (from + n) % WINDOW &&
 				       from_pos + n < q->size) /* bound: WINDOW */
 					n++;
 				write_used(q, from, from_pos, n);
@@ -238,7 +240,8 @@ uint32_t flush_slow(struct vq *q, uint32_t end)
 
 static struct walker *walker_take(struct vq *q, uint32_t need)
 {
-	for (uint32_t i = need > CHAIN_SMALL ? BIG_WALKER : 0; i < WALKERS; i++) { /* bound: WALKERS */
+	for (uint32_t i = need > CHAIN_SMALL ? BIG_WALKER : 0; i < WALKERS;
+	     i++) { /* bound: WALKERS */
 		struct walker *w = &walkers[i];
 		if (w->state != WALKER_FREE)
 			continue;
@@ -327,7 +330,8 @@ static void walker_table(struct walker *w)
 
 	if (!q->indirect) {
 		broken(q, GL_RESET_REASON_BAD_FLAGS);
-	} else if (!n || n > GL_QUEUE_SIZE_MAX || d.len % sizeof(struct desc) || w->n + n > GL_QUEUE_SIZE_MAX) {
+	} else if (!n || n > GL_QUEUE_SIZE_MAX || d.len % sizeof(struct desc) ||
+		   w->n + n > GL_QUEUE_SIZE_MAX) {
 		broken(q, GL_RESET_REASON_BAD_LENGTH);
 	} else if (w->n + n > w->capacity) {
 		walker_too_small(w);
@@ -513,7 +517,8 @@ static enum gather gather(struct vq *q, struct chain *c)
 	if (!q->split) {
 		w->kind = WALK_PACKED;
 		const uint32_t back = q->fetched - q->head;
-		walker_more(w, q->fetch_pos >= back ? q->fetch_pos - back : q->fetch_pos + q->size - back);
+		walker_more(w, q->fetch_pos >= back ? q->fetch_pos - back
+						    : q->fetch_pos + q->size - back);
 		return GATHER_WAIT;
 	}
 	w->kind = WALK_SPLIT;
@@ -541,13 +546,15 @@ static void chain_used(struct vq *q, const struct chain *c, uint32_t written)
 	} else {
 		const uint32_t wrap = d->tail & (uint32_t)DESC_AVAIL << 16;
 		d->len = written;
-		d->tail = c->id | (wrap ? DESC_AVAIL | DESC_USED : 0u) << 16 | (q->is_tx ? 0u : DESC_WRITE) << 16;
+		d->tail = c->id | (wrap ? DESC_AVAIL | DESC_USED : 0u) << 16 |
+			  (q->is_tx ? 0u : DESC_WRITE) << 16;
 		if (c->skip > 1) {
 			d->addr_lo = c->step;
 			d->addr_hi = c->skip;
 			q->chains |= 1u << q->head % WINDOW;
 		}
-		if (c->step != c->skip) { /* a walker went beyond the window: read on behind the chain */
+		if (c->step !=
+		    c->skip) { /* a walker went beyond the window: read on behind the chain */
 			cut(q, q->head);
 			uint32_t pos = q->fetch_pos + c->skip;
 			if (pos >= q->size) {
@@ -584,7 +591,8 @@ static bool chain_length(struct vq *q, const struct chain *c, uint32_t *length)
 	uint32_t total = 0;
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < c->n; i = chain_next(c, i)) { /* bound: c->n, at most GL_QUEUE_SIZE_MAX */
+	for (uint32_t i = 0; i < c->n;
+	     i = chain_next(c, i)) { /* bound: c->n, at most GL_QUEUE_SIZE_MAX */
 		const struct desc *d = &c->list[i];
 		const uint32_t flags = flags_of(q, d);
 		if ((flags & DESC_WRITE) != want || flags & DESC_INDIRECT) {
@@ -636,7 +644,8 @@ bool tx_special(struct vq *q)
 		ready_push(q);
 		return false;
 	}
-	for (uint32_t i = 0; i < c.n && length; i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
+	for (uint32_t i = 0; i < c.n && length;
+	     i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
 		const struct desc *d = &c.list[i];
 		if (skip >= d->len) {
 			skip -= d->len;
@@ -649,8 +658,8 @@ bool tx_special(struct vq *q)
 		dma_room(1);
 		fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
 		fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
-		fwio_write(GL_FWIO_DMA_LOCAL,
-			   slot << GL_FWIO_DMA_LOCAL_SLOT_LSB | GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
+		fwio_write(GL_FWIO_DMA_LOCAL, slot << GL_FWIO_DMA_LOCAL_SLOT_LSB |
+						      GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
 		fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 		fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_READ | (length ? 0 : DMA_LAST));
 		offset += n;
@@ -668,13 +677,14 @@ static void rx_drop(uint32_t record, uint32_t counter)
 }
 
 /* Writes n bytes of the record's slot from `offset` on to addr. */
-static void rx_piece(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n, bool last)
+static void rx_piece(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n,
+		     bool last)
 {
 	dma_room(1);
 	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
 	fwio_write(GL_FWIO_DMA_ADDR_HI, (uint32_t)(addr >> 32));
-	fwio_write(GL_FWIO_DMA_LOCAL,
-		   (record >> 8 & GL_FWIO_DMA_LOCAL_SLOT_MASK) | GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
+	fwio_write(GL_FWIO_DMA_LOCAL, (record >> 8 & GL_FWIO_DMA_LOCAL_SLOT_MASK) |
+					      GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
 	fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 	fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_WRITE | (last ? DMA_LAST : 0));
 }
@@ -743,9 +753,11 @@ static enum deliver rx_chain(struct vq *q, uint32_t record)
 		walker_free(q);
 		return DELIVERED;
 	}
-	for (uint32_t i = 0; i < c.n && left; i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
+	for (uint32_t i = 0; i < c.n && left;
+	     i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
 		const uint32_t n = min_u32(c.list[i].len, left);
-		rx_piece(q, record, GL_SLOT_HDR + length - left, desc_addr(&c.list[i]), n, left == n);
+		rx_piece(q, record, GL_SLOT_HDR + length - left, desc_addr(&c.list[i]), n,
+			 left == n);
 		left -= n;
 	}
 	chain_used(q, &c, length);
@@ -765,7 +777,8 @@ enum deliver rx_deliver(struct vq *q, uint32_t record)
 
 	if (q->head == q->fetched)
 		return WAITS;
-	while (total < length && q->head + n != q->fetched && n < MERGE_MAX) { /* bound: MERGE_MAX */
+	while (total < length && q->head + n != q->fetched &&
+	       n < MERGE_MAX) { /* bound: MERGE_MAX */
 		const uint32_t entry = q->head + n;
 		const uint32_t len = window_at(q, entry)->len;
 		if (!simple(q, entry)) {

@@ -26,54 +26,59 @@
 #define GL_MBOX_PAYLOAD_SIZE 240u
 
 enum gl_mbox_command {
-	GL_MBOX_NOP = 0,	   /* answers OK */
-	GL_MBOX_GET_INFO = 1,	   /* -> struct gl_mbox_info */
-	GL_MBOX_CTX_CREATE = 2,	   /* struct gl_mbox_ctx_config; the context must not exist */
-	GL_MBOX_CTX_DESTROY = 3,   /* the context must exist and be disabled; offers nothing afterwards */
-	GL_MBOX_CTX_ENABLE = 4,	   /* the firmware serves the context from now on */
-	GL_MBOX_CTX_DISABLE = 5,   /* answered once no DMA of the context is under way and no frame is held */
-	GL_MBOX_CTX_CONFIGURE = 6, /* struct gl_mbox_ctx_config: the fields named in `fields` change */
-	GL_MBOX_CTX_GET = 7,	   /* -> struct gl_mbox_ctx_state */
+	GL_MBOX_NOP = 0,	/* answers OK */
+	GL_MBOX_GET_INFO = 1,	/* -> struct gl_mbox_info */
+	GL_MBOX_CTX_CREATE = 2, /* struct gl_mbox_ctx_config; the context must not exist */
+	GL_MBOX_CTX_DESTROY =
+		3, /* the context must exist and be disabled; offers nothing afterwards */
+	GL_MBOX_CTX_ENABLE = 4, /* the firmware serves the context from now on */
+	GL_MBOX_CTX_DISABLE =
+		5, /* answered once no DMA of the context is under way and no frame is held */
+	GL_MBOX_CTX_CONFIGURE =
+		6,	     /* struct gl_mbox_ctx_config: the fields named in `fields` change */
+	GL_MBOX_CTX_GET = 7, /* -> struct gl_mbox_ctx_state */
 	GL_MBOX_SET_LOG_LEVEL = 8, /* struct gl_mbox_log_level */
 };
 
 enum gl_mbox_status {
 	GL_MBOX_STATUS_OK = 0,
-	GL_MBOX_STATUS_VERSION = 1,	/* unknown version of the request */
-	GL_MBOX_STATUS_COMMAND = 2,	/* unknown command */
-	GL_MBOX_STATUS_LENGTH = 3,	/* payload shorter than the command's struct */
-	GL_MBOX_STATUS_CONTEXT = 4,	/* no such context number */
-	GL_MBOX_STATUS_STATE = 5,	/* not allowed in the context's state (exists, does not exist, is enabled) */
-	GL_MBOX_STATUS_VALUE = 6,	/* a field has an illegal value */
+	GL_MBOX_STATUS_VERSION = 1, /* unknown version of the request */
+	GL_MBOX_STATUS_COMMAND = 2, /* unknown command */
+	GL_MBOX_STATUS_LENGTH = 3,  /* payload shorter than the command's struct */
+	GL_MBOX_STATUS_CONTEXT = 4, /* no such context number */
+	GL_MBOX_STATUS_STATE =
+		5, /* not allowed in the context's state (exists, does not exist, is enabled) */
+	GL_MBOX_STATUS_VALUE = 6, /* a field has an illegal value */
 };
 
 struct gl_mbox_req {
-	uint16_t version; /* GL_MBOX_VERSION */
-	uint16_t command; /* enum gl_mbox_command */
+	uint16_t version;  /* GL_MBOX_VERSION */
+	uint16_t command;  /* enum gl_mbox_command */
 	uint32_t sequence; /* comes back in the response */
-	uint16_t context; /* for CTX_* */
-	uint16_t length; /* bytes of payload that are valid */
+	uint16_t context;  /* for CTX_* */
+	uint16_t length;   /* bytes of payload that are valid */
 	uint32_t reserved; /* 0 */
 	uint8_t payload[GL_MBOX_PAYLOAD_SIZE];
 };
 static_assert(sizeof(struct gl_mbox_req) == GL_MBOX_REQ_SIZE, "mailbox request");
 
 struct gl_mbox_resp {
-	uint16_t version; /* GL_MBOX_VERSION */
-	uint16_t command; /* of the request */
+	uint16_t version;  /* GL_MBOX_VERSION */
+	uint16_t command;  /* of the request */
 	uint32_t sequence; /* of the request */
-	uint16_t status; /* enum gl_mbox_status */
-	uint16_t length; /* bytes of payload */
+	uint16_t status;   /* enum gl_mbox_status */
+	uint16_t length;   /* bytes of payload */
 	uint32_t reserved; /* 0 */
 	uint8_t payload[GL_MBOX_PAYLOAD_SIZE];
 };
 static_assert(sizeof(struct gl_mbox_resp) == GL_MBOX_REQ_SIZE, "mailbox response");
 
 /* Which fields of struct gl_mbox_ctx_config CTX_CONFIGURE changes. CTX_CREATE takes all of them. */
-#define GL_MBOX_FIELD_MAC	 0x1u
-#define GL_MBOX_FIELD_MTU	 0x2u
-#define GL_MBOX_FIELD_LINK	 0x4u
-#define GL_MBOX_FIELD_FEATURES	 0x8u  /* only while the driver has not set FEATURES_OK: else it takes effect at its reset */
+#define GL_MBOX_FIELD_MAC  0x1u
+#define GL_MBOX_FIELD_MTU  0x2u
+#define GL_MBOX_FIELD_LINK 0x4u
+#define GL_MBOX_FIELD_FEATURES \
+	0x8u /* only while the driver has not set FEATURES_OK: else it takes effect at its reset */
 #define GL_MBOX_FIELD_QUEUE_SIZE 0x10u /* likewise */
 #define GL_MBOX_FIELD_ALL	 0x1fu
 
@@ -91,11 +96,11 @@ static_assert(sizeof(struct gl_mbox_resp) == GL_MBOX_REQ_SIZE, "mailbox response
 #define GL_FEATURE_ORDER_PLATFORM  36
 
 struct gl_mbox_ctx_config {
-	uint32_t fields; /* GL_MBOX_FIELD_* */
+	uint32_t fields;      /* GL_MBOX_FIELD_* */
 	uint32_t features_lo; /* features to offer; bits the firmware does not have are left out, */
 	uint32_t features_hi; /* VERSION_1 and ACCESS_PLATFORM are always offered. 0 and 0: all */
-	uint16_t mtu; /* 68 to 9000 */
-	uint16_t queue_size; /* QueueNumMax: 1 to GL_QUEUE_SIZE_MAX; 0: GL_QUEUE_SIZE_MAX */
+	uint16_t mtu;	      /* 68 to 9000 */
+	uint16_t queue_size;  /* QueueNumMax: 1 to GL_QUEUE_SIZE_MAX; 0: GL_QUEUE_SIZE_MAX */
 	uint8_t mac[6];
 	uint8_t link_up; /* 0 or 1 */
 	uint8_t reserved;
@@ -114,17 +119,17 @@ enum gl_ctx_state {
 struct gl_mbox_queue_state {
 	uint16_t size;
 	uint8_t ready;
-	uint8_t packed; /* 1: packed ring, 0: split ring */
+	uint8_t packed;		 /* 1: packed ring, 0: split ring */
 	uint16_t next_available; /* position of the next descriptor or ring entry to take */
-	uint16_t next_used; /* position of the next used entry to write */
-	uint32_t buffers; /* buffers taken since DRIVER_OK */
+	uint16_t next_used;	 /* position of the next used entry to write */
+	uint32_t buffers;	 /* buffers taken since DRIVER_OK */
 };
 static_assert(sizeof(struct gl_mbox_queue_state) == 12, "mailbox queue state");
 
 struct gl_mbox_ctx_state {
-	uint8_t state; /* enum gl_ctx_state */
-	uint8_t reason; /* enum RESET_REASON of the last DEVICE_NEEDS_RESET */
-	uint16_t resets; /* resets seen since CTX_CREATE */
+	uint8_t state;	      /* enum gl_ctx_state */
+	uint8_t reason;	      /* enum RESET_REASON of the last DEVICE_NEEDS_RESET */
+	uint16_t resets;      /* resets seen since CTX_CREATE */
 	uint32_t features_lo; /* offered */
 	uint32_t features_hi;
 	uint32_t accepted_lo; /* accepted by the driver, 0 while not LIVE */
@@ -168,23 +173,24 @@ enum gl_fw_state {
 
 /* At BAR0.FW_INFO in data memory. */
 struct gl_fw_info {
-	uint32_t magic; /* GL_FW_INFO_MAGIC */
+	uint32_t magic;	      /* GL_FW_INFO_MAGIC */
 	uint32_t abi_version; /* GL_MBOX_VERSION */
-	uint32_t size; /* of this struct */
-	uint32_t build_id; /* checksum of the sources */
-	uint32_t log_offset; /* of the log ring in data memory */
-	uint32_t log_size; /* power of two. Byte n of the log is at log_offset + n % log_size; BAR0.LOG_HEAD counts */
+	uint32_t size;	      /* of this struct */
+	uint32_t build_id;    /* checksum of the sources */
+	uint32_t log_offset;  /* of the log ring in data memory */
+	uint32_t
+		log_size; /* power of two. Byte n of the log is at log_offset + n % log_size; BAR0.LOG_HEAD counts */
 	uint32_t max_contexts; /* compiled in */
-	uint32_t contexts; /* served */
-	uint32_t loops; /* turns of the main loop */
-	uint32_t sleeps; /* wfi executed */
-	uint32_t rounds; /* queue rounds (fetch, flush) ended */
-	uint32_t tx_frames; /* used entries written back: transmit, receive */
+	uint32_t contexts;     /* served */
+	uint32_t loops;	       /* turns of the main loop */
+	uint32_t sleeps;       /* wfi executed */
+	uint32_t rounds;       /* queue rounds (fetch, flush) ended */
+	uint32_t tx_frames;    /* used entries written back: transmit, receive */
 	uint32_t rx_frames;
-	uint32_t slow_chains; /* chains and indirect tables followed */
-	uint32_t interrupts; /* raised */
+	uint32_t slow_chains;		/* chains and indirect tables followed */
+	uint32_t interrupts;		/* raised */
 	uint32_t interrupts_suppressed; /* not wanted by the driver */
-	uint32_t trap_cause; /* mcause, mepc, mtval of a panic */
+	uint32_t trap_cause;		/* mcause, mepc, mtval of a panic */
 	uint32_t trap_pc;
 	uint32_t trap_value;
 	uint32_t reserved;

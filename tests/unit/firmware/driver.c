@@ -95,11 +95,13 @@ static void ring_setup(struct guest *g, uint32_t queue, bool packed, uint32_t si
 	regs[7] = (uint32_t)(r->device >> 32);
 }
 
-void guest_start(struct guest *g, uint32_t features_lo, bool packed, uint32_t size_rx, uint32_t size_tx)
+void guest_start(struct guest *g, uint32_t features_lo, bool packed, uint32_t size_rx,
+		 uint32_t size_tx)
 {
 	g->next = MODEL_BASE(g->ctx);
 	g->features_lo = features_lo & model.regs[g->ctx][GL_CTX_DEVICE_FEATURES_LO / 4];
-	g->features_hi = 1u << (GL_FEATURE_VERSION_1 - 32) | 1u << (GL_FEATURE_ACCESS_PLATFORM - 32) |
+	g->features_hi = 1u << (GL_FEATURE_VERSION_1 - 32) |
+			 1u << (GL_FEATURE_ACCESS_PLATFORM - 32) |
 			 (packed ? 1u << (GL_FEATURE_RING_PACKED - 32) : 0);
 	model.regs[g->ctx][GL_CTX_DRIVER_FEATURES_LO / 4] = g->features_lo;
 	model.regs[g->ctx][GL_CTX_DRIVER_FEATURES_HI / 4] = g->features_hi;
@@ -118,10 +120,12 @@ static uint32_t packed_flags(uint32_t wrap)
 	return wrap ? DESC_AVAIL : DESC_USED;
 }
 
-static void write_table(struct ring *r, uint32_t id, const struct segment *seg, uint32_t n, uint32_t dir)
+static void write_table(struct ring *r, uint32_t id, const struct segment *seg, uint32_t n,
+			uint32_t dir)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		const uint32_t tail = r->packed ? dir << 16 : dir | (i + 1 < n ? DESC_NEXT | (i + 1) << 16 : 0);
+		const uint32_t tail =
+			r->packed ? dir << 16 : dir | (i + 1 < n ? DESC_NEXT | (i + 1) << 16 : 0);
 		put_desc(r->ctx, r->table[id] + i * 16, seg[i].addr, seg[i].len, tail);
 	}
 }
@@ -143,7 +147,8 @@ bool ring_add(struct ring *r, const struct segment *seg, uint32_t n, bool indire
 		if (indirect)
 			write_table(r, id, seg, n, dir);
 		for (uint32_t i = 0; i < need; i++) {
-			const uint32_t flags = packed_flags(r->avail_wrap) | dir | (i + 1 < need ? DESC_NEXT : 0) |
+			const uint32_t flags = packed_flags(r->avail_wrap) | dir |
+					       (i + 1 < need ? DESC_NEXT : 0) |
 					       (indirect ? DESC_INDIRECT : 0);
 			/* the id counts only in the last descriptor of a chain */
 			const uint32_t tail = (i + 1 < need ? 0xbeefu : id) | flags << 16;
@@ -167,7 +172,8 @@ bool ring_add(struct ring *r, const struct segment *seg, uint32_t n, bool indire
 			r->free_desc[pick] = r->free_desc[--r->free_n];
 			if (indirect) {
 				write_table(r, index, seg, n, dir);
-				put_desc(r->ctx, r->desc + index * 16, r->table[index], n * 16, DESC_INDIRECT);
+				put_desc(r->ctx, r->desc + index * 16, r->table[index], n * 16,
+					 DESC_INDIRECT);
 			} else {
 				put_desc(r->ctx, r->desc + index * 16, seg[i].addr, seg[i].len,
 					 dir | (i + 1 < need ? DESC_NEXT | next << 16 : 0));
@@ -259,14 +265,14 @@ void ring_wish(struct ring *r, enum wish wish, uint32_t after)
 			wrap ^= 1;
 		}
 		put32(r->ctx, r->driver,
-		      wish == WISH_NONE ? 1u << 16 :
-		      wish == WISH_ALL	? 0 :
-					  2u << 16 | wrap << 15 | pos);
+		      wish == WISH_NONE	 ? 1u << 16
+		      : wish == WISH_ALL ? 0
+					 : 2u << 16 | wrap << 15 | pos);
 	} else if (!r->event_idx) {
 		put16(r->ctx, r->driver, wish == WISH_NONE);
 	} else {
 		put16(r->ctx, r->driver + 4 + 2 * r->size,
 		      wish == WISH_NONE ? r->used - 1 : /* behind: not crossed for 2^16 entries */
-					  r->used + after);
+			      r->used + after);
 	}
 }

@@ -18,7 +18,7 @@ struct segment {
 /* A buffer (chain) that the device has. */
 struct buffer {
 	bool busy;
-	uint32_t descs;	 /* ring entries it takes */
+	uint32_t descs; /* ring entries it takes */
 	uint32_t token;
 	uint32_t n;
 	struct segment seg[40];
@@ -52,7 +52,8 @@ struct guest {
 
 void guest_create(struct guest *g, uint32_t ctx); /* mailbox: create and enable */
 /* Sets up both queues and DRIVER_OK. */
-void guest_start(struct guest *g, uint32_t features_lo, bool packed, uint32_t size_rx, uint32_t size_tx);
+void guest_start(struct guest *g, uint32_t features_lo, bool packed, uint32_t size_rx,
+		 uint32_t size_tx);
 void guest_reset(struct guest *g);
 uint64_t guest_alloc(struct guest *g, uint32_t bytes, uint32_t align);
 
@@ -61,7 +62,8 @@ bool ring_add(struct ring *r, const struct segment *seg, uint32_t n, bool indire
 void ring_kick(struct ring *r); /* rings if the device wants it */
 /* Takes a used buffer: 1 and *b, *written; 0: none; -1: the device wrote nonsense. */
 int ring_used(struct ring *r, struct buffer *b, uint32_t *written);
-void ring_wish(struct ring *r, enum wish wish, uint32_t after); /* WISH_EVENT: after so many more used entries */
+void ring_wish(struct ring *r, enum wish wish,
+	       uint32_t after); /* WISH_EVENT: after so many more used entries */
 
 void put16(uint32_t ctx, uint64_t addr, uint32_t v);
 void put32(uint32_t ctx, uint64_t addr, uint32_t v);

@@ -75,7 +75,8 @@ void model_reset(uint32_t seed)
 	model.seed = seed ? seed : 1;
 	model.delay = 40;
 	model.tx_room = 64;
-	q_first = q_count = c_first = c_count = r_first = r_count = s_first = s_count = sent_bad = 0;
+	q_first = q_count = c_first = c_count = r_first = r_count = s_first = s_count = sent_bad =
+		0;
 	memset(slots, 0, sizeof(slots));
 	memset(bells, 0, sizeof(bells));
 	memset(events, 0, sizeof(events));
@@ -123,7 +124,8 @@ static uint32_t execute(const struct command *c)
 	if (in_slot) {
 		const bool write = op == GL_DMA_OP_WRITE;
 		if (!s->taken || off + len > 16 + s->len ||
-		    (write ? !(s->refs >> ctx & 1u) : number < 64 || s->owner != ctx || s->submitted || off < 16)) {
+		    (write ? !(s->refs >> ctx & 1u)
+			   : number < 64 || s->owner != ctx || s->submitted || off < 16)) {
 			complain("slot is not the context's");
 			return GL_DMA_STATUS_OWNER;
 		}
@@ -194,7 +196,8 @@ static void tick(void)
 				break; /* a descriptor per unit of time */
 		}
 		if (status || c->cmd & DMA_NOTIFY)
-			comps[(c_first + c_count++) % COMP_DEPTH] = c->cookie | status << 28 | 0x80000000u;
+			comps[(c_first + c_count++) % COMP_DEPTH] =
+				c->cookie | status << 28 | 0x80000000u;
 		q_first = (q_first + 1) % QUEUE_DEPTH;
 		q_count--;
 	}
@@ -218,7 +221,8 @@ static uint32_t event(void)
 			e |= GL_FWIO_EVENT_CTX_MASK;
 	}
 	return e | (c_count ? GL_FWIO_EVENT_DMA_MASK : 0) | (r_count ? GL_FWIO_EVENT_RX_MASK : 0) |
-	       (model.mbox_busy ? GL_FWIO_EVENT_MBOX_MASK : 0) | (q_count <= 16 ? GL_FWIO_EVENT_DMA_FREE_MASK : 0);
+	       (model.mbox_busy ? GL_FWIO_EVENT_MBOX_MASK : 0) |
+	       (q_count <= 16 ? GL_FWIO_EVENT_DMA_FREE_MASK : 0);
 }
 
 uint32_t fwio_read(uint32_t offset)
@@ -405,11 +409,10 @@ bool model_receive(uint32_t ctx, const uint8_t *data, uint32_t len)
 		struct slot *s = &slots[i];
 		if (s->taken)
 			continue;
-		memset(s, 0, 16 + sizeof(s->data) - sizeof(s->data));
+		memset(s, 0, sizeof(*s));
 		s->taken = 1;
 		s->refs = 1u << ctx;
 		s->len = len;
-		memset(s->data, 0, 16);
 		s->data[14] = 1;
 		memcpy(s->data + 16, data, len);
 		records[(r_first + r_count++) % RECORDS] = 0x80000000u | i << 24 | ctx << 16 | len;
@@ -478,7 +481,8 @@ bool model_settle(uint32_t steps)
 	uint32_t idle = 0;
 
 	while (steps--) {
-		if (fw_step() && model_dma_idle() && !(event() & ~(uint32_t)GL_FWIO_EVENT_DMA_FREE_MASK)) {
+		if (fw_step() && model_dma_idle() &&
+		    !(event() & ~(uint32_t)GL_FWIO_EVENT_DMA_FREE_MASK)) {
 			if (++idle == 3)
 				return true;
 		} else {

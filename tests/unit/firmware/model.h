@@ -11,10 +11,12 @@
 
 #include "fw.h"
 
-#define MODEL_CTX      4u
-#define MODEL_MEM      (1u << 20) /* bytes of a guest's memory */
-#define MODEL_BASE(c)  (((uint64_t)(c) + 1) << 32 | 0x7ff00000u) /* its first guest address; crosses no 4 GiB border */
-#define MODEL_CSTATS   16u
+#define MODEL_CTX 4u
+#define MODEL_MEM (1u << 20) /* bytes of a guest's memory */
+#define MODEL_BASE(c)                \
+	(((uint64_t)(c) + 1) << 32 | \
+	 0x7ff00000u) /* its first guest address; crosses no 4 GiB border */
+#define MODEL_CSTATS 16u
 
 struct model_frame {
 	uint32_t ctx;
@@ -35,11 +37,11 @@ struct model {
 	uint32_t mbox_busy;
 	uint32_t broken[MODEL_CTX]; /* reason of NEEDS_RESET */
 	uint32_t acks[MODEL_CTX];
-	uint32_t delay;	    /* largest delay of a command */
-	uint32_t tx_room;   /* transmit slots that may be taken at once */
+	uint32_t delay;	  /* largest delay of a command */
+	uint32_t tx_room; /* transmit slots that may be taken at once */
 	uint32_t commands;
-	uint32_t writes;    /* WRITE commands from data memory */
-	uint32_t stray;	    /* things that must not happen, see model_complaint */
+	uint32_t writes; /* WRITE commands from data memory */
+	uint32_t stray;	 /* things that must not happen, see model_complaint */
 	const char *complaint;
 	/* reads of guest addresses [fail_from, fail_to) of context fail_ctx end with fail_status */
 	uint64_t fail_from, fail_to;

@@ -57,7 +57,8 @@ static void fill(uint8_t *data, uint32_t len, uint32_t token)
 }
 
 /* Posts a frame with a 12-byte header, cut into n pieces at random places. Returns false if the ring is full. */
-static bool post_tx(struct guest *g, uint32_t len, uint32_t token, uint32_t n, bool indirect, uint64_t at)
+static bool post_tx(struct guest *g, uint32_t len, uint32_t token, uint32_t n, bool indirect,
+		    uint64_t at)
 {
 	struct segment seg[40];
 	uint8_t data[9200];
@@ -211,7 +212,7 @@ struct plan {
 	uint32_t size_rx, size_tx;
 	uint32_t max_pieces;
 	bool indirect;
-	uint32_t rx_len;   /* size of receive buffers */
+	uint32_t rx_len;    /* size of receive buffers */
 	uint32_t rx_pieces; /* descriptors of a receive buffer */
 	uint32_t max_frame;
 	uint32_t frames;
@@ -248,7 +249,8 @@ static void refill_rx(struct guest *g, struct flow *f, const struct plan *p)
 			break;
 		for (uint32_t k = 0; k < p->rx_pieces; k++)
 			seg[k].addr = pool_take(f, 0, p->rx_len);
-		if (!ring_add(r, seg, p->rx_pieces, p->indirect && p->rx_pieces > 1, f->rx_buffer++))
+		if (!ring_add(r, seg, p->rx_pieces, p->indirect && p->rx_pieces > 1,
+			      f->rx_buffer++))
 			break;
 	}
 	ring_kick(r);
@@ -376,7 +378,8 @@ static void traffic(const struct plan *p)
 				if (f->tx_token - f->tx_used >= 16)
 					break; /* the pool of memory holds no more */
 				if (!post_tx(g, len, f->tx_token, 1 + model_rand(p->max_pieces),
-					     p->indirect && model_rand(2), pool_take(f, 1, len + 12 + 3 * 40)))
+					     p->indirect && model_rand(2),
+					     pool_take(f, 1, len + 12 + 3 * 40)))
 					break;
 				f->tx_token++;
 			}
@@ -404,7 +407,11 @@ static void traffic(const struct plan *p)
 	}
 	if (!model_settle(20000)) {
 		for (uint32_t i = 0; i < 2 * MODEL_CTX; i++)
-			print_message("# queue %u: live %u busy %u head %u lap %u fetched %u used %u more %u walker %u blocked %u pending %u\n", i, vqs[i].live, vqs[i].busy, vqs[i].head, vqs[i].lap, vqs[i].fetched, vqs[i].used, vqs[i].more, vqs[i].walker, vqs[i].in_ready, vqs[i].pending_n);
+			print_message("# queue %u: live %u busy %u head %u lap %u fetched %u used "
+				      "%u more %u walker %u blocked %u pending %u\n",
+				      i, vqs[i].live, vqs[i].busy, vqs[i].head, vqs[i].lap,
+				      vqs[i].fetched, vqs[i].used, vqs[i].more, vqs[i].walker,
+				      vqs[i].in_ready, vqs[i].pending_n);
 		fail();
 	}
 	take_wire(flows, p);
@@ -424,44 +431,48 @@ static void traffic(const struct plan *p)
 	assert_int_equal(model_sent_bad(), 0);
 }
 
-#define TRAFFIC(name, ...)                                                                                                     \
-	static void name(void **state)                                                                                         \
-	{                                                                                                                      \
-		const struct plan p = { __VA_ARGS__ };                                                                         \
-		(void)state;                                                                                                   \
-		traffic(&p);                                                                                                   \
+#define TRAFFIC(name, ...)                             \
+	static void name(void **state)                 \
+	{                                              \
+		const struct plan p = { __VA_ARGS__ }; \
+		(void)state;                           \
+		traffic(&p);                           \
 	}
 
-TRAFFIC(packed_traffic, .packed = true, .size_rx = 64, .size_tx = 64, .max_pieces = 1, .rx_len = 1600, .rx_pieces = 1,
-	.max_frame = 1514, .frames = 400)
-TRAFFIC(packed_odd_size, .packed = true, .size_rx = 23, .size_tx = 13, .max_pieces = 1, .rx_len = 1600, .rx_pieces = 1,
-	.max_frame = 1514, .frames = 400)
-TRAFFIC(packed_tiny_ring, .packed = true, .size_rx = 1, .size_tx = 1, .max_pieces = 1, .rx_len = 1600, .rx_pieces = 1,
-	.max_frame = 200, .frames = 100)
-TRAFFIC(packed_event_idx, .features = F(GL_FEATURE_EVENT_IDX), .packed = true, .size_rx = 32, .size_tx = 32,
-	.max_pieces = 1, .rx_len = 1600, .rx_pieces = 1, .max_frame = 1514, .frames = 400)
-TRAFFIC(packed_chains, .packed = true, .size_rx = 64, .size_tx = 64, .max_pieces = 6, .rx_len = 400, .rx_pieces = 4,
-	.max_frame = 1514, .frames = 300)
-TRAFFIC(packed_long_chains, .packed = true, .size_rx = 32, .size_tx = 64, .max_pieces = 40, .rx_len = 1600, .rx_pieces = 1,
-	.max_frame = 1514, .frames = 200)
-TRAFFIC(packed_indirect, .features = F(GL_FEATURE_INDIRECT_DESC) | F(GL_FEATURE_EVENT_IDX), .packed = true, .size_rx = 16,
-	.size_tx = 16, .max_pieces = 40, .indirect = true, .rx_len = 400, .rx_pieces = 4, .max_frame = 1514, .frames = 200)
-TRAFFIC(packed_mergeable, .features = F(GL_FEATURE_MRG_RXBUF) | F(GL_FEATURE_EVENT_IDX), .packed = true, .size_rx = 64,
-	.size_tx = 16, .max_pieces = 2, .rx_len = 1500, .rx_pieces = 1, .max_frame = 9014, .frames = 200)
-TRAFFIC(split_traffic, .size_rx = 64, .size_tx = 64, .max_pieces = 1, .rx_len = 1600, .rx_pieces = 1, .max_frame = 1514,
+TRAFFIC(packed_traffic, .packed = true, .size_rx = 64, .size_tx = 64, .max_pieces = 1,
+	.rx_len = 1600, .rx_pieces = 1, .max_frame = 1514, .frames = 400)
+TRAFFIC(packed_odd_size, .packed = true, .size_rx = 23, .size_tx = 13, .max_pieces = 1,
+	.rx_len = 1600, .rx_pieces = 1, .max_frame = 1514, .frames = 400)
+TRAFFIC(packed_tiny_ring, .packed = true, .size_rx = 1, .size_tx = 1, .max_pieces = 1,
+	.rx_len = 1600, .rx_pieces = 1, .max_frame = 200, .frames = 100)
+TRAFFIC(packed_event_idx, .features = F(GL_FEATURE_EVENT_IDX), .packed = true, .size_rx = 32,
+	.size_tx = 32, .max_pieces = 1, .rx_len = 1600, .rx_pieces = 1, .max_frame = 1514,
 	.frames = 400)
-TRAFFIC(split_tiny_ring, .size_rx = 1, .size_tx = 2, .max_pieces = 1, .rx_len = 1600, .rx_pieces = 1, .max_frame = 200,
-	.frames = 100)
-TRAFFIC(split_event_idx, .features = F(GL_FEATURE_EVENT_IDX), .size_rx = 32, .size_tx = 32, .max_pieces = 1, .rx_len = 1600,
-	.rx_pieces = 1, .max_frame = 1514, .frames = 400)
-TRAFFIC(split_chains, .size_rx = 64, .size_tx = 64, .max_pieces = 6, .rx_len = 400, .rx_pieces = 4, .max_frame = 1514,
-	.frames = 300)
-TRAFFIC(split_long_chains, .size_rx = 32, .size_tx = 64, .max_pieces = 40, .rx_len = 1600, .rx_pieces = 1,
-	.max_frame = 1514, .frames = 200)
-TRAFFIC(split_indirect, .features = F(GL_FEATURE_INDIRECT_DESC) | F(GL_FEATURE_EVENT_IDX), .size_rx = 16, .size_tx = 16,
-	.max_pieces = 40, .indirect = true, .rx_len = 400, .rx_pieces = 4, .max_frame = 1514, .frames = 200)
-TRAFFIC(split_mergeable, .features = F(GL_FEATURE_MRG_RXBUF), .size_rx = 64, .size_tx = 16, .max_pieces = 2, .rx_len = 1500,
+TRAFFIC(packed_chains, .packed = true, .size_rx = 64, .size_tx = 64, .max_pieces = 6, .rx_len = 400,
+	.rx_pieces = 4, .max_frame = 1514, .frames = 300)
+TRAFFIC(packed_long_chains, .packed = true, .size_rx = 32, .size_tx = 64, .max_pieces = 40,
+	.rx_len = 1600, .rx_pieces = 1, .max_frame = 1514, .frames = 200)
+TRAFFIC(packed_indirect, .features = F(GL_FEATURE_INDIRECT_DESC) | F(GL_FEATURE_EVENT_IDX),
+	.packed = true, .size_rx = 16, .size_tx = 16, .max_pieces = 40, .indirect = true,
+	.rx_len = 400, .rx_pieces = 4, .max_frame = 1514, .frames = 200)
+TRAFFIC(packed_mergeable, .features = F(GL_FEATURE_MRG_RXBUF) | F(GL_FEATURE_EVENT_IDX),
+	.packed = true, .size_rx = 64, .size_tx = 16, .max_pieces = 2, .rx_len = 1500,
 	.rx_pieces = 1, .max_frame = 9014, .frames = 200)
+TRAFFIC(split_traffic, .size_rx = 64, .size_tx = 64, .max_pieces = 1, .rx_len = 1600,
+	.rx_pieces = 1, .max_frame = 1514, .frames = 400)
+TRAFFIC(split_tiny_ring, .size_rx = 1, .size_tx = 2, .max_pieces = 1, .rx_len = 1600,
+	.rx_pieces = 1, .max_frame = 200, .frames = 100)
+TRAFFIC(split_event_idx, .features = F(GL_FEATURE_EVENT_IDX), .size_rx = 32, .size_tx = 32,
+	.max_pieces = 1, .rx_len = 1600, .rx_pieces = 1, .max_frame = 1514, .frames = 400)
+TRAFFIC(split_chains, .size_rx = 64, .size_tx = 64, .max_pieces = 6, .rx_len = 400, .rx_pieces = 4,
+	.max_frame = 1514, .frames = 300)
+TRAFFIC(split_long_chains, .size_rx = 32, .size_tx = 64, .max_pieces = 40, .rx_len = 1600,
+	.rx_pieces = 1, .max_frame = 1514, .frames = 200)
+TRAFFIC(split_indirect, .features = F(GL_FEATURE_INDIRECT_DESC) | F(GL_FEATURE_EVENT_IDX),
+	.size_rx = 16, .size_tx = 16, .max_pieces = 40, .indirect = true, .rx_len = 400,
+	.rx_pieces = 4, .max_frame = 1514, .frames = 200)
+TRAFFIC(split_mergeable, .features = F(GL_FEATURE_MRG_RXBUF), .size_rx = 64, .size_tx = 16,
+	.max_pieces = 2, .rx_len = 1500, .rx_pieces = 1, .max_frame = 9014, .frames = 200)
 
 /* A chain of a split ring may end in an indirect table. */
 static void chain_into_table(uint32_t first, uint32_t in_table)
@@ -527,13 +538,15 @@ static void resets(bool packed)
 	model.delay = 2u << model_rand(8);
 	for (uint32_t turn = 0; turn < 600; turn++) {
 		const bool odd = model_rand(2);
-		guest_start(wild, model_rand(2) ? ALL_LO : 0, odd, 1u << model_rand(7), 1u << model_rand(7));
+		guest_start(wild, model_rand(2) ? ALL_LO : 0, odd, 1u << model_rand(7),
+			    1u << model_rand(7));
 		for (uint32_t i = model_rand(20); i; i--)
 			fw_step();
 		const uint64_t at = guest_alloc(wild, 200000, 1);
 		for (uint32_t i = 0; i < model_rand(20); i++)
 			post_tx(wild, 60 + model_rand(1400), turn * 100 + i, 1 + model_rand(38),
-				wild->features_lo >> GL_FEATURE_INDIRECT_DESC & 1u && model_rand(2), at + i * 2000);
+				wild->features_lo >> GL_FEATURE_INDIRECT_DESC & 1u && model_rand(2),
+				at + i * 2000);
 		ring_kick(&wild->q[1]);
 		for (uint32_t i = 0; i < model_rand(20); i++) {
 			const struct segment seg = { at + 100000 + i * 1600, 1600 };
@@ -581,8 +594,10 @@ static void resets(bool packed)
 			break;
 		case 1:
 			model_enable(3, false);
-			assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 3, NULL, 0), GL_MBOX_STATUS_OK);
-			assert_int_equal(model_mailbox(GL_MBOX_CTX_ENABLE, 3, NULL, 0), GL_MBOX_STATUS_OK);
+			assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 3, NULL, 0),
+					 GL_MBOX_STATUS_OK);
+			assert_int_equal(model_mailbox(GL_MBOX_CTX_ENABLE, 3, NULL, 0),
+					 GL_MBOX_STATUS_OK);
 			model_enable(3, true);
 			break;
 		default:
@@ -671,15 +686,15 @@ static void post_raw(struct ring *r, uint64_t addr, uint32_t len, uint32_t flags
 	model_ring(r->ctx, r->queue);
 }
 
-#define HOSTILE_TX(name, reason, features, packed, addr, len, flags)                                                           \
-	static void name(void **state)                                                                                         \
-	{                                                                                                                      \
-		struct guest *g = hostile(features, packed, 8);                                                                \
-		const uint64_t good = guest_alloc(g, 20000, 16);                                                               \
-		(void)state;                                                                                                   \
-		(void)good;                                                                                                    \
-		post_raw(&g->q[1], addr, len, flags);                                                                          \
-		expect_broken(GL_RESET_REASON_##reason);                                                                       \
+#define HOSTILE_TX(name, reason, features, packed, addr, len, flags) \
+	static void name(void **state)                               \
+	{                                                            \
+		struct guest *g = hostile(features, packed, 8);      \
+		const uint64_t good = guest_alloc(g, 20000, 16);     \
+		(void)state;                                         \
+		(void)good;                                          \
+		post_raw(&g->q[1], addr, len, flags);                \
+		expect_broken(GL_RESET_REASON_##reason);             \
 	}
 
 #define INDIRECT F(GL_FEATURE_INDIRECT_DESC)
@@ -757,7 +772,10 @@ static void table(bool packed, uint32_t tail, uint32_t len, uint32_t reason)
 	const uint64_t at = guest_alloc(g, 48, 16);
 
 	for (uint32_t i = 0; i < 3; i++)
-		put_desc(BAD, at + 16 * i, good, i == 1 ? len : 50, i == 1 ? tail : packed ? 0 : DESC_NEXT | (i + 1) << 16);
+		put_desc(BAD, at + 16 * i, good, i == 1 ? len : 50,
+			 i == 1	  ? tail
+			 : packed ? 0
+				  : DESC_NEXT | (i + 1) << 16);
 	post_raw(&g->q[1], at, 48, DESC_INDIRECT);
 	expect_broken(reason);
 }
@@ -830,7 +848,8 @@ static void split_head_outside(void **state)
 }
 
 /* A receive buffer of that length and flags, then a frame. */
-static void bad_buffer(bool packed, uint32_t features, uint64_t addr, uint32_t len, uint32_t flags, uint32_t reason)
+static void bad_buffer(bool packed, uint32_t features, uint64_t addr, uint32_t len, uint32_t flags,
+		       uint32_t reason)
 {
 	struct guest *g = hostile(features, packed, 8);
 
@@ -893,12 +912,12 @@ static void area(bool packed, uint32_t word, uint32_t value, uint32_t reason)
 	expect_broken(reason);
 }
 
-#define AREA(name, packed, word, value, reason)                                                                                \
-	static void name(void **state)                                                                                         \
-	{                                                                                                                      \
-		(void)state;                                                                                                   \
-		area(packed, word, value, GL_RESET_REASON_##reason);                                                           \
-		(void)model_sent_bad();                                                                                        \
+#define AREA(name, packed, word, value, reason)                      \
+	static void name(void **state)                               \
+	{                                                            \
+		(void)state;                                         \
+		area(packed, word, value, GL_RESET_REASON_##reason); \
+		(void)model_sent_bad();                              \
 	}
 
 AREA(packed_ring_outside, true, 2, MODEL_MEM, DMA_REFUSED)
@@ -1074,7 +1093,8 @@ static void few_doorbells(void **state)
 			while (ring_used(r, &b, &w) == 1)
 				assert_int_equal(b.token, used++);
 		}
-		assert_true(r->kicks < 300); /* 2000 frames in bursts; one ring each would be 2000 */
+		assert_true(r->kicks <
+			    300); /* 2000 frames in bursts; one ring each would be 2000 */
 	}
 }
 
@@ -1166,7 +1186,9 @@ static void transmit_ring_full(void **state)
 
 static void mailbox(void **state)
 {
-	struct gl_mbox_ctx_config config = { .fields = GL_MBOX_FIELD_ALL, .mtu = 1500, .link_up = 1 };
+	struct gl_mbox_ctx_config config = { .fields = GL_MBOX_FIELD_ALL,
+					     .mtu = 1500,
+					     .link_up = 1 };
 	struct gl_mbox_ctx_state s;
 	struct gl_mbox_info info;
 	struct gl_mbox_log_level level = { 3 };
@@ -1178,16 +1200,22 @@ static void mailbox(void **state)
 	memcpy(&info, shm.response.payload, sizeof(info));
 	assert_int_equal(info.contexts, MODEL_CTX);
 	assert_int_equal(info.features_lo, FEATURES_LO);
-	assert_int_equal(model_mailbox(GL_MBOX_CTX_GET, MODEL_CTX, NULL, 0), GL_MBOX_STATUS_CONTEXT);
-	assert_int_equal(model_mailbox(GL_MBOX_CTX_CREATE, 0, &config, sizeof(config)), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_GET, MODEL_CTX, NULL, 0),
+			 GL_MBOX_STATUS_CONTEXT);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CREATE, 0, &config, sizeof(config)),
+			 GL_MBOX_STATUS_STATE);
 	assert_int_equal(model_mailbox(GL_MBOX_CTX_ENABLE, 0, NULL, 0), GL_MBOX_STATUS_STATE);
 	assert_int_equal(model_mailbox(GL_MBOX_CTX_DESTROY, 0, NULL, 0), GL_MBOX_STATUS_STATE);
-	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, 8), GL_MBOX_STATUS_LENGTH);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, 8),
+			 GL_MBOX_STATUS_LENGTH);
 	config.mtu = 67;
-	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)), GL_MBOX_STATUS_VALUE);
-	assert_int_equal(model_mailbox(GL_MBOX_SET_LOG_LEVEL, 0, &level, sizeof(level)), GL_MBOX_STATUS_VALUE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)),
+			 GL_MBOX_STATUS_VALUE);
+	assert_int_equal(model_mailbox(GL_MBOX_SET_LOG_LEVEL, 0, &level, sizeof(level)),
+			 GL_MBOX_STATUS_VALUE);
 	level.level = GL_LOG_DEBUG;
-	assert_int_equal(model_mailbox(GL_MBOX_SET_LOG_LEVEL, 0, &level, sizeof(level)), GL_MBOX_STATUS_OK);
+	assert_int_equal(model_mailbox(GL_MBOX_SET_LOG_LEVEL, 0, &level, sizeof(level)),
+			 GL_MBOX_STATUS_OK);
 
 	/* the link goes down under a live driver: configuration interrupt, new generation */
 	start(0, ALL_LO, true, 8);
@@ -1195,12 +1223,14 @@ static void mailbox(void **state)
 	config.fields = GL_MBOX_FIELD_LINK | GL_MBOX_FIELD_FEATURES;
 	config.link_up = 0;
 	config.features_lo = F(GL_FEATURE_MAC);
-	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)), GL_MBOX_STATUS_OK);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)),
+			 GL_MBOX_STATUS_OK);
 	assert_true(model_settle(1000));
 	assert_int_equal(model.config_irqs[0], 1);
 	assert_int_equal(model.regs[0][GL_CTX_CONFIG_GENERATION / 4], generation + 1);
 	assert_int_equal(model.regs[0][GL_CTX_CONFIG / 4 + 1] >> 16, 0);
-	assert_int_equal(model.regs[0][GL_CTX_DEVICE_FEATURES_LO / 4], FEATURES_LO); /* not before its reset */
+	assert_int_equal(model.regs[0][GL_CTX_DEVICE_FEATURES_LO / 4],
+			 FEATURES_LO); /* not before its reset */
 	assert_int_equal(model_mailbox(GL_MBOX_CTX_GET, 0, NULL, 0), GL_MBOX_STATUS_OK);
 	memcpy(&s, shm.response.payload, sizeof(s));
 	assert_int_equal(s.state, GL_CTX_LIVE);
@@ -1217,7 +1247,8 @@ static void mailbox(void **state)
 	assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 0, NULL, 0), GL_MBOX_STATUS_OK);
 	assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 0, NULL, 0), GL_MBOX_STATUS_STATE);
 	assert_int_equal(model_mailbox(GL_MBOX_CTX_DESTROY, 0, NULL, 0), GL_MBOX_STATUS_OK);
-	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)), GL_MBOX_STATUS_STATE);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_CONFIGURE, 0, &config, sizeof(config)),
+			 GL_MBOX_STATUS_STATE);
 	assert_int_equal(model.regs[0][GL_CTX_DEVICE_FEATURES_LO / 4], 0);
 	shm.request.version = 7;
 	model.mbox_busy = 1;
@@ -1273,13 +1304,91 @@ static void log_and_heartbeat(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(packed_one_each_way), TEST(split_one_each_way), TEST(frames_for_nobody),TEST(packed_traffic),
-		TEST(packed_odd_size),	   TEST(packed_tiny_ring),   TEST(packed_event_idx),
-		TEST(packed_chains),	   TEST(packed_long_chains), TEST(packed_indirect),
-		TEST(packed_mergeable),	   TEST(split_traffic),	     TEST(split_tiny_ring),
-		TEST(split_event_idx),	   TEST(split_chains),	     TEST(split_long_chains),
-		TEST(split_indirect),	   TEST(split_mergeable),
-		TEST(packed_tx_empty), TEST(packed_tx_short), TEST(packed_tx_long), TEST(packed_tx_absurd), TEST(packed_tx_write), TEST(packed_tx_outside), TEST(packed_tx_far_outside), TEST(packed_indirect_refused), TEST(packed_indirect_next), TEST(packed_indirect_empty), TEST(packed_indirect_odd), TEST(packed_indirect_long), TEST(packed_indirect_outside), TEST(packed_indirect_zeros), TEST(split_tx_empty), TEST(split_tx_long), TEST(split_tx_write), TEST(split_tx_outside), TEST(split_next_outside), TEST(split_next_self), TEST(split_indirect_next), TEST(split_indirect_odd), TEST(packed_ring_outside), TEST(split_ring_outside), TEST(packed_ring_misaligned), TEST(packed_driver_misaligned), TEST(split_used_misaligned), TEST(split_avail_misaligned), TEST(packed_size_zero), TEST(packed_size_large), TEST(split_size_odd), TEST(split_chain_into_table), TEST(packed_resets), TEST(split_resets), TEST(packed_loop), TEST(packed_loop_small), TEST(split_loop), TEST(packed_table_in_table), TEST(packed_table_write), TEST(packed_table_absurd_length), TEST(split_table_in_table), TEST(split_table_loop), TEST(split_table_next_outside), TEST(split_index_jump), TEST(split_index_back), TEST(split_head_outside), TEST(packed_rx_readonly), TEST(packed_rx_empty), TEST(packed_rx_tiny_mergeable), TEST(packed_rx_outside), TEST(split_rx_readonly), TEST(split_rx_outside), TEST(split_used_outside), TEST(frame_read_error), TEST(ring_read_error), TEST(packed_hole), TEST(packed_events), TEST(split_events), TEST(no_interrupt_flag), TEST(few_doorbells), TEST(no_buffers), TEST(small_buffer), TEST(too_many_buffers), TEST(transmit_ring_full), TEST(mailbox), TEST(disable_waits), TEST(log_and_heartbeat),
+		TEST(packed_one_each_way),
+		TEST(split_one_each_way),
+		TEST(frames_for_nobody),
+		TEST(packed_traffic),
+		TEST(packed_odd_size),
+		TEST(packed_tiny_ring),
+		TEST(packed_event_idx),
+		TEST(packed_chains),
+		TEST(packed_long_chains),
+		TEST(packed_indirect),
+		TEST(packed_mergeable),
+		TEST(split_traffic),
+		TEST(split_tiny_ring),
+		TEST(split_event_idx),
+		TEST(split_chains),
+		TEST(split_long_chains),
+		TEST(split_indirect),
+		TEST(split_mergeable),
+		TEST(packed_tx_empty),
+		TEST(packed_tx_short),
+		TEST(packed_tx_long),
+		TEST(packed_tx_absurd),
+		TEST(packed_tx_write),
+		TEST(packed_tx_outside),
+		TEST(packed_tx_far_outside),
+		TEST(packed_indirect_refused),
+		TEST(packed_indirect_next),
+		TEST(packed_indirect_empty),
+		TEST(packed_indirect_odd),
+		TEST(packed_indirect_long),
+		TEST(packed_indirect_outside),
+		TEST(packed_indirect_zeros),
+		TEST(split_tx_empty),
+		TEST(split_tx_long),
+		TEST(split_tx_write),
+		TEST(split_tx_outside),
+		TEST(split_next_outside),
+		TEST(split_next_self),
+		TEST(split_indirect_next),
+		TEST(split_indirect_odd),
+		TEST(packed_ring_outside),
+		TEST(split_ring_outside),
+		TEST(packed_ring_misaligned),
+		TEST(packed_driver_misaligned),
+		TEST(split_used_misaligned),
+		TEST(split_avail_misaligned),
+		TEST(packed_size_zero),
+		TEST(packed_size_large),
+		TEST(split_size_odd),
+		TEST(split_chain_into_table),
+		TEST(packed_resets),
+		TEST(split_resets),
+		TEST(packed_loop),
+		TEST(packed_loop_small),
+		TEST(split_loop),
+		TEST(packed_table_in_table),
+		TEST(packed_table_write),
+		TEST(packed_table_absurd_length),
+		TEST(split_table_in_table),
+		TEST(split_table_loop),
+		TEST(split_table_next_outside),
+		TEST(split_index_jump),
+		TEST(split_index_back),
+		TEST(split_head_outside),
+		TEST(packed_rx_readonly),
+		TEST(packed_rx_empty),
+		TEST(packed_rx_tiny_mergeable),
+		TEST(packed_rx_outside),
+		TEST(split_rx_readonly),
+		TEST(split_rx_outside),
+		TEST(split_used_outside),
+		TEST(frame_read_error),
+		TEST(ring_read_error),
+		TEST(packed_hole),
+		TEST(packed_events),
+		TEST(split_events),
+		TEST(no_interrupt_flag),
+		TEST(few_doorbells),
+		TEST(no_buffers),
+		TEST(small_buffer),
+		TEST(too_many_buffers),
+		TEST(transmit_ring_full),
+		TEST(mailbox),
+		TEST(disable_waits),
+		TEST(log_and_heartbeat),
 	};
 	const char *s = getenv("SEED");
 
