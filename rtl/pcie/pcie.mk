@@ -11,4 +11,5 @@ $(eval $(call verilator_test,pcie,pcie_top,$(PCIE_ALL),tests/unit/pcie/test_pcie
 # The same for 1 and 256 contexts, and longer.
 $(eval $(call verilator_test_full,pcie_1,pcie_top,$(PCIE_ALL),tests/unit/pcie/test_pcie.cpp tests/unit/pcie/rc.h,-GNCTX=1 -CFLAGS -DNCTX=1))
 $(eval $(call verilator_test_full,pcie_256,pcie_top,$(PCIE_ALL),tests/unit/pcie/test_pcie.cpp tests/unit/pcie/rc.h,-GNCTX=256 -CFLAGS -DNCTX=256 -CFLAGS -DROUNDS=150))
+TESTS_FULL += tests/unit/pcie/mutants
 FORMAT_SRC += tests/unit/pcie/rc.h tests/unit/pcie/test_pcie.cpp

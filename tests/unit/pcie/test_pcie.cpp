@@ -176,6 +176,28 @@ static void configuration_writes_honour_byte_enables(void **state)
 	assert_int_equal(cfg_read(0x00), GL_PCI_DEVICE_ID << 16 | GL_PCI_VENDOR_ID);
 }
 
+static void status_and_control_bits(void **state)
+{
+	start(state);
+	opt.latency_min = 50;
+	next_fault = F_POISON;
+	cfg_write(0x04, 0x46, 1); // parity error response on
+	nic_read_mem(0x1000, 16);
+	step_until(reads_failed == 1, 500);
+	assert_int_equal(cfg_read(0x04) >> 16 & 0xf900,
+			 0x8100); // detected, and master data parity error
+	cfg_write(0x04, 0x8100u << 16, 8);
+	assert_int_equal(cfg_read(0x04) >> 16 & 0xf900, 0);
+	cfg_write(0x70, 0xffffffff); // link control: ASPM, RCB, common clock, extended synch
+	assert_int_equal(cfg_read(0x70), 0x001100cb);
+	cfg_write(0x90, 0x2, 1);
+	assert_int_equal(cfg_read(0x90), 0x2);
+	cfg_write(0x0c, 0xffffff10);
+	assert_int_equal(cfg_read(0x0c), 0x10);
+	cfg_write(0x68, 0xf, 1);
+	assert_int_equal(cfg_read(0x68) & 0xf, 0xf);
+}
+
 static void completer_id_is_captured_by_configuration_writes(void **state)
 {
 	dws_t d(1, 0);
@@ -1129,6 +1151,7 @@ int main(void)
 		TB_TEST(a_vector_sends_its_message),
 		TB_TEST(capabilities_are_linked),
 		TB_TEST(configuration_writes_honour_byte_enables),
+		TB_TEST(status_and_control_bits),
 		TB_TEST(completer_id_is_captured_by_configuration_writes),
 		TB_TEST(unsupported_requests_are_answered_so),
 		TB_TEST(memory_space_and_power_state_gate_the_bars),
