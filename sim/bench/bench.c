@@ -65,13 +65,20 @@ static void guest_mac(uint8_t *mac, unsigned index)
 	memcpy(mac, (uint8_t[]){ 0x02, 0x47, 0x4c, 0, 0, (uint8_t)index }, 6);
 }
 
+/* Frames that a guest keeps under way: enough to hide every latency, few enough that the queue empties soon. */
+static unsigned tx_window(const struct bench_case *c)
+{
+	return c->octets < 512 ? 64 : c->octets < 4096 ? 16 : 8;
+}
+
 static void fill_transmit(struct bench *b, unsigned index)
 {
 	uint8_t frame[9100];
 	memcpy(frame, b->frame, b->now->octets);
 	memcpy(frame, wire_mac, 6);
 	guest_mac(frame + 6, index);
-	while (b->running && b->now->direction & TX && index < b->now->contexts && gls_guest_tx_free(b->guest[index]))
+	unsigned kept = b->tx_room[index] - tx_window(b->now);
+	while (b->running && b->now->direction & TX && index < b->now->contexts && gls_guest_tx_free(b->guest[index]) > kept)
 		if (gls_guest_send(b->guest[index], frame, b->now->octets, true))
 			break;
 }
@@ -302,7 +309,7 @@ int main(int argc, char **argv)
 	struct gls_config config = { 0 };
 	bool split = false;
 	int option;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			json = optarg;
@@ -335,8 +342,11 @@ int main(int argc, char **argv)
 		case 'h':
 			usage(stdout);
 			return 0;
+		case ':':
+			fprintf(stderr, "glane-bench: %s needs a value (try --help)\n", argv[optind - 1]);
+			return 2;
 		default:
-			fprintf(stderr, "glane-bench: try --help\n");
+			fprintf(stderr, "glane-bench: there is no option %s (try --help)\n", argv[optind - 1]);
 			return 2;
 		}
 	}
@@ -354,10 +364,17 @@ int main(int argc, char **argv)
 		for (unsigned i = 0; i < 3; i++)
 			directions[direction_count++] = (enum direction[]){ TX, RX, BOTH }[i];
 
+	/* Before the minutes that the measurement takes. */
+	FILE *out = fopen(json, "w");
+	if (!out) {
+		fprintf(stderr, "glane-bench: cannot write '%s': %s; give another --json\n", json, strerror(errno));
+		return 2;
+	}
 	struct bench b = { 0 };
 	b.s = gls_open(&config);
 	if (!b.s) {
 		fprintf(stderr, "glane-bench: %s\n", gls_error(NULL));
+		fclose(out);
 		return 2;
 	}
 	int status = 2;
@@ -392,15 +409,17 @@ int main(int argc, char **argv)
 				 split ? "split" : "packed", "memory_latency_cycles",
 				 (int)(config.latency ? config.latency : 100), "goal_cycles_per_frame", "1514", GOAL_FULL,
 				 "64_now", GOAL_SHORT_NOW, "64", GOAL_SHORT, "cases", cases);
-	if (json_dump_file(root, json, JSON_INDENT(2)))
-		fprintf(stderr, "glane-bench: cannot write %s: %s\n", json, strerror(errno));
-	else
-		status = 0;
+	bool written = !json_dumpf(root, out, JSON_INDENT(2)) && !fflush(out);
 	json_decref(root);
 	printf("\nlimit: cycles of a frame slot on the wire; line: share of line rate. core: running firmware, asleep with DMA "
-	       "outstanding, asleep otherwise.\n%s is written.\n",
-	       json);
+	       "outstanding, asleep otherwise.\n");
+	if (written)
+		printf("%s is written.\n", json);
+	else
+		fprintf(stderr, "glane-bench: cannot write '%s': %s\n", json, strerror(errno));
+	status = written ? 0 : 2;
 out:
+	fclose(out);
 	json_decref(cases);
 	for (unsigned i = 0; i < CONTEXTS_MAX; i++)
 		if (b.guest[i])
