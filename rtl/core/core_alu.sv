@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single-cycle arithmetic of the execute stage: adder, logic, shifter, comparison, and the Zbb unit when ZB is set.
+// Single-cycle arithmetic of the execute stage: adder, logic, shifter, comparison, and with ZB the pre-shift of sh?add.
 //
 // Comparison and addition use separate carry chains, so that the branch decision does not wait for the
 // add/subtract selection.
@@ -8,11 +8,10 @@ module core_alu #(
     parameter bit ZB = 1'b0
 ) (
     input  core_pkg::ctl_t        ctl_i,
-    input  logic           [31:7] insn_i,   // for the Zbb unit
-    input  logic                  imm_i,    // the instruction is OP-IMM, for the Zbb unit
     input  logic           [31:0] a_i,
     input  logic           [31:0] b_i,
     input  logic           [ 4:0] sh_i,     // shift amount, early in the cycle
+    input  logic           [31:0] zbb_i,    // result of the Zbb unit
     output logic           [31:0] sum_o,    // result of the adder
     output logic           [31:0] lgc_o,    // result of the logic and Zbb units; zero if it is not wanted
     output logic           [31:0] shift_o,  // result of the shifter; zero if it is not wanted
@@ -78,7 +77,6 @@ module core_alu #(
     shift_o = (rot2 & keep) | (~keep & {32{fill}});
   end
 
-  logic [31:0] zbb;
   if (ZB) begin : g_zb
     always_comb begin
       unique case (ctl_i.sh_add)
@@ -88,22 +86,14 @@ module core_alu #(
         default: add_a = a_i;
       endcase
     end
-    core_zbb u_zbb (
-        .insn_i,
-        .imm_i,
-        .a_i,
-        .b_i,
-        .res_o(zbb)
-    );
   end else begin : g_no_zb
     assign add_a = a_i;
-    assign zbb   = 32'd0;
     logic unused_zb;
-    assign unused_zb = ^{insn_i, imm_i, ctl_i.sh_add};
+    assign unused_zb = ^ctl_i.sh_add;
   end
 
   always_comb begin
-    lgc_o = lgc | ({32{ctl_i.sel.zbb}} & zbb);
+    lgc_o = lgc | ({32{ctl_i.sel.zbb}} & zbb_i);
   end
 
   logic unused;

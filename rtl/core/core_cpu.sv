@@ -10,8 +10,9 @@
 //   M2     data response; sum of the partial products           m2_*
 //   W      load alignment ends, register write, traps           w_*
 //
-// Costs (cycles beyond one per instruction): taken branch or jump 2; use of a load or multiply result by the
-// next instruction 2, by the one after 1; divide 35; CSR instructions, mret and fence.i wait until the
+// Costs (cycles beyond one per instruction): taken branch or jump 2; use of the result of a load, a multiply or clz ctz
+// cpop min max by the next instruction 2, by the one after 1; a shift by a register that one of the last four
+// instructions wrote 1; divide 35; CSR instructions, mret and fence.i wait until the
 // pipeline is empty (about 4) and those that write refetch (2).
 //
 // Hazards.  Results of the ALU are forwarded from M1, M2, W and from one stage after W (because a register file
@@ -303,27 +304,26 @@ module core_cpu #(
   logic x_late, x_shift, x_drain, m1_serial_q, w_busy;
   assign x_late = ((x_fwd1_q.m1 | x_fwd2_q.m1) & m1_late_q) | ((x_fwd1_q.m2 | x_fwd2_q.m2) & m2_late_q);
   assign x_shift = x_ctl_q.sh_reg & (x_fwd2_q.m1 | x_fwd2_q.m2 | x_fwd2_q.w | x_fwd2_q.pw);
-  assign x_drain = x_ctl_q.serial & (m1_valid_q | m2_valid_q | w_busy | ~x_again_q);
   logic x_sleep, x_wfi_q, x_again_q;
   always_ff @(posedge clk_i) begin
     x_again_q <= ~x_step;  // X holds the instruction for at least the second cycle, so x_wfi_q belongs to it
     x_wfi_q   <= x_wfi & ~x_irq_q & ~x_ferr_q;
   end
+  assign x_drain = x_ctl_q.serial & (m1_valid_q | m2_valid_q | w_busy | ~x_again_q);
   assign x_sleep = x_ctl_q.serial & x_wfi_q & ~irq_pending;
   assign x_wait = x_valid_q & (x_late | x_shift | x_drain | x_sleep) | m1_serial_q;
   assign sleep_o = x_valid_q & x_sleep & ~x_drain & ~redirect & ~flush;
 
-  logic [31:0] x_sum, x_lgc, x_sft;
+  logic [31:0] x_sum, x_lgc, x_sft, zbb_quick, zbb_slow;
   logic x_lt, x_eq;
   core_alu #(
       .ZB(ZB)
   ) u_alu (
       .ctl_i(x_ctl_q),
-      .insn_i(x_insn_q[31:7]),
-      .imm_i(x_ctl_q.use_imm),
       .a_i(x_a),
       .b_i(x_b),
       .sh_i(x_sh_q),
+      .zbb_i(zbb_quick),
       .sum_o(x_sum),
       .lgc_o(x_lgc),
       .shift_o(x_sft),
@@ -372,6 +372,7 @@ module core_cpu #(
 
   logic m1_exc_q, m1_irq_q, m1_misal_q, m1_is_mem_q, m1_we_q, m1_mul_q, m1_div_q, m1_csr_q, m1_mret_q;
   logic m1_a_signed_q, m1_b_signed_q;
+  logic m1_zbb_q;   // result is that of the slow part of the Zbb unit
   logic m1_link_q;  // result is the return address
   logic [3:0] m1_csr_phase_q;  // one-hot: decode, read, modify, write
   logic [3:0] m1_code_q, m1_be_q;
@@ -402,8 +403,9 @@ module core_cpu #(
       m1_rd_q <= x_rd_q;
       m1_wen_q <= x_wen_q;
       // A return address is late as well; nobody waits for it, because the jump's target comes three cycles later.
-      m1_late_q <= x_ctl_q.load | x_ctl_q.mul | x_ctl_q.div | x_ctl_q.serial | x_ctl_q.jal | x_ctl_q.jalr;
+      m1_late_q <= x_ctl_q.load | x_ctl_q.zbb_slow | x_ctl_q.mul | x_ctl_q.div | x_ctl_q.serial | x_ctl_q.jal | x_ctl_q.jalr;
       m1_link_q <= x_ctl_q.jal | x_ctl_q.jalr;
+      m1_zbb_q <= x_ctl_q.zbb_slow;
       m1_irq_q <= x_irq_q;
       m1_code_q <= x_code;
       m1_csr_phase_q <= 4'b0001;
@@ -485,6 +487,22 @@ module core_cpu #(
       .div_done_o(div_done),
       .div_res_o(div_res)
   );
+
+  if (ZB) begin : g_zbb
+    core_zbb u_zbb (
+        .x_insn_i(x_insn_q[31:7]),
+        .x_a_i(x_a),
+        .quick_o(zbb_quick),
+        .m1_insn_i(m1_insn_q[31:7]),
+        .m1_imm_i(~m1_insn_q[5]),
+        .m1_a_i(m1_a_q),
+        .m1_b_i(m1_b_q),
+        .slow_o(zbb_slow)
+    );
+  end else begin : g_no_zbb
+    assign zbb_quick = 32'd0;
+    assign zbb_slow  = 32'd0;
+  end
 
   assign m2_wait = m2_is_mem_q & ~dmem_rvalid_i;
   assign mstall = m2_wait | (m1_is_mem_q & ~(dmem_valid_o & dmem_ready_i)) | (m1_div_q & ~div_done) |
@@ -569,7 +587,7 @@ module core_cpu #(
 
   always_ff @(posedge clk_i) begin
     if (~m2_wait) begin
-      m2_res_q <= m1_csr_q ? csr_rdata : m1_div_q ? div_res : m1_link_q ? m1_next : m1_res;
+      m2_res_q <= m1_csr_q ? csr_rdata : m1_div_q ? div_res : m1_link_q ? m1_next : m1_zbb_q ? zbb_slow : m1_res;
       m2_rd_q <= m1_rd_q;
       m2_wen_q <= m1_wen_q & ~m1_exc;
       m2_late_q <= m1_late_q;

@@ -46,26 +46,31 @@ module core_decode #(
   end
 
   // Zba / Zbb encodings that differ from the base ones in funct7.
-  logic zb_shadd, zb_inv, zb_rot, zb_bit;
+  logic zb_shadd, zb_inv, zb_rot, zb_quick, zb_slow, zb_bit;
+  assign zb_bit = zb_quick | zb_slow;
   if (ZB) begin : g_zb
     logic [6:0] f7;
     assign f7 = insn_i[31:25];
     assign zb_shadd = is_op & (f7 == 7'b0010000);
     assign zb_inv = is_op & (f7 == 7'b0100000);  // andn, orn, xnor (sub and sra are not logic)
     assign zb_rot = is_alu & (f7 == 7'b0110000) & (is_op | f3[2]);
-    // clz ctz cpop sext (0110000, f3 001, imm); min max (0000101); rev8 orc.b; zext.h (0000100)
-    assign zb_bit = (is_opimm & (f7 == 7'b0110000) & (f3 == 3'b001)) | (is_op & (f7 == 7'b0000101)) |
+    // clz ctz cpop (rs2 field 0 1 2), sext.b sext.h (4 5): 0110000, f3 001, imm; min max: 0000101;
+    // rev8 orc.b: ??101??, f3 101, imm; zext.h: 0000100
+    assign zb_slow = (is_opimm & (f7 == 7'b0110000) & (f3 == 3'b001) & ~insn_i[22]) | (is_op & (f7 == 7'b0000101));
+    assign zb_quick = (is_opimm & (f7 == 7'b0110000) & (f3 == 3'b001) & insn_i[22]) |
         (is_opimm & (f3 == 3'b101) & (f7[4:2] == 3'b101)) | (is_op & (f7 == 7'b0000100));
   end else begin : g_no_zb
     assign zb_shadd = 1'b0;
     assign zb_inv = 1'b0;
     assign zb_rot = 1'b0;
-    assign zb_bit = 1'b0;
+    assign zb_quick = 1'b0;
+    assign zb_slow = 1'b0;
   end
 
   always_comb begin
     ctl_o = '0;
-    ctl_o.sel.zbb = zb_bit;
+    ctl_o.sel.zbb = zb_quick;
+    ctl_o.zbb_slow = zb_slow;
     ctl_o.sel.shl = is_alu & ~zb_bit & ~zb_shadd & f3 == 3'd1;
     ctl_o.sel.shr = is_alu & ~zb_bit & ~zb_shadd & f3 == 3'd5;
     ctl_o.sel.slt = is_alu & ~zb_bit & ~zb_shadd & (f3 == 3'd2 | f3 == 3'd3);

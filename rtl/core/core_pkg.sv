@@ -38,7 +38,7 @@ package core_pkg;
     logic shl;    // shift or rotate to the left
     logic shr;    // ... to the right
     logic slt;    // set if less than
-    logic zbb;    // the Zbb unit
+    logic zbb;    // quick part of the Zbb unit
   } alu_sel_t;
 
   // Everything the execute stage has to know early in its cycle.  The remaining details (memory access size, CSR
@@ -63,6 +63,7 @@ package core_pkg;
     logic       jalr;
     logic       load;
     logic       store;
+    logic       zbb_slow;   // slow part of the Zbb unit, in M1
     logic       mul;
     logic       div;
     logic       serial;     // waits until everything older has retired: SYSTEM and FENCE.I

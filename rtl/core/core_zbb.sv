@@ -1,33 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bit-manipulation instructions of Zbb that are neither logic with inverted operand nor rotates:
-// clz ctz cpop sext.b sext.h zext.h min[u] max[u] rev8 orc.b (unprivileged manual, chapter "B").
+// The bit-manipulation instructions of Zbb that are neither logic with inverted operand nor rotates (unprivileged manual,
+// chapter "B").  Two parts: those that are mere wiring and a selection are done in stage X (quick_o): sext.b sext.h
+// zext.h rev8 orc.b; those that count or compare in stage M1, from registered operands (slow_o): clz ctz cpop min[u] max[u].
 
 module core_zbb (
-    input  logic [31:7] insn_i,  // the instruction word, without the opcode
-    input  logic        imm_i,   // OP-IMM encoding
-    input  logic [31:0] a_i,
-    input  logic [31:0] b_i,
-    output logic [31:0] res_o
+    input  logic [31:7] x_insn_i,   // the instruction in X, without its opcode
+    input  logic [31:0] x_a_i,
+    output logic [31:0] quick_o,
+    input  logic [31:7] m1_insn_i,  // the instruction in M1
+    input  logic        m1_imm_i,   // ... has the OP-IMM encoding
+    input  logic [31:0] m1_a_i,
+    input  logic [31:0] m1_b_i,
+    output logic [31:0] slow_o
 );
 
-  logic [2:0] f3;
-  logic [3:0] rs2;
-  logic       unused;
-  assign f3 = insn_i[14:12];
-  assign rs2 = insn_i[23:20];
-  assign unused = ^{z8[0], insn_i[31:26], insn_i[24], insn_i[19:15], insn_i[11:7]};
+  // Quick part.  zext.h has funct3 100, sext 001, rev8 and orc.b 101.
+  always_comb begin
+    if (~x_insn_i[12]) quick_o = {16'd0, x_a_i[15:0]};  // zext.h
+    else if (~x_insn_i[14] & ~x_insn_i[20]) quick_o = {{24{x_a_i[7]}}, x_a_i[7:0]};  // sext.b
+    else if (~x_insn_i[14]) quick_o = {{16{x_a_i[15]}}, x_a_i[15:0]};  // sext.h
+    else if (x_insn_i[23]) quick_o = {x_a_i[7:0], x_a_i[15:8], x_a_i[23:16], x_a_i[31:24]};  // rev8
+    else quick_o = {{8{|x_a_i[31:24]}}, {8{|x_a_i[23:16]}}, {8{|x_a_i[15:8]}}, {8{|x_a_i[7:0]}}};  // orc.b
+  end
 
-  // Leading zeros of a or of its mirror image: binary search.
-  logic [31:0] rev;
-  always_comb for (int i = 0; i < 32; i++) rev[i] = a_i[31-i];
-
-  logic [31:0] z;
+  // Leading zeros of a or, for ctz, of its mirror image: binary search.
+  logic [31:0] rev, z;
   logic [15:0] z16;
   logic [ 7:0] z8;
   logic [ 2:0] z4;
   logic [ 5:0] clz;
   always_comb begin
-    z = rs2[0] ? rev : a_i;
+    for (int i = 0; i < 32; i++) rev[i] = m1_a_i[31-i];
+    z = m1_insn_i[20] ? rev : m1_a_i;
     clz[5] = z == 32'd0;
     clz[4] = z[31:16] == 16'd0;
     z16 = clz[4] ? z[15:0] : z[31:16];
@@ -40,32 +44,31 @@ module core_zbb (
     if (clz[5]) clz[4:0] = 5'd0;
   end
 
+  // Population count: a tree of sums.
+  logic [7:0][2:0] ones4;
+  logic [3:0][3:0] ones8;
   logic [5:0] cpop;
   always_comb begin
-    cpop = 6'd0;
-    for (int i = 0; i < 32; i++) cpop = cpop + {5'd0, a_i[i]};
+    for (int i = 0; i < 8; i++) begin
+      ones4[i] = ({2'd0, m1_a_i[4*i]} + {2'd0, m1_a_i[4*i+1]}) + ({2'd0, m1_a_i[4*i+2]} + {2'd0, m1_a_i[4*i+3]});
+    end
+    for (int i = 0; i < 4; i++) ones8[i] = {1'b0, ones4[2*i]} + {1'b0, ones4[2*i+1]};
+    cpop = ({2'd0, ones8[0]} + {2'd0, ones8[1]}) + ({2'd0, ones8[2]} + {2'd0, ones8[3]});
   end
 
-  logic lt, pick_b;
-  assign lt = {a_i[31] ^ ~f3[0], a_i[30:0]} < {b_i[31] ^ ~f3[0], b_i[30:0]};
-  assign pick_b = lt == f3[1];  // min(f3 100,101): b if not less; max (110,111): b if less
+  // min 100, minu 101, max 110, maxu 111
+  logic lt, pick_b, is_signed;
+  assign is_signed = ~m1_insn_i[12];
+  assign lt = {m1_a_i[31] ^ is_signed, m1_a_i[30:0]} < {m1_b_i[31] ^ is_signed, m1_b_i[30:0]};
+  assign pick_b = lt == m1_insn_i[13];
 
   always_comb begin
-    if (imm_i & ~f3[2]) begin
-      unique case (rs2[2:0])
-        3'd2: res_o = {26'd0, cpop};
-        3'd4: res_o = {{24{a_i[7]}}, a_i[7:0]};
-        3'd5: res_o = {{16{a_i[15]}}, a_i[15:0]};
-        default: res_o = {26'd0, clz};
-      endcase
-    end else if (imm_i) begin
-      if (rs2[3]) res_o = {a_i[7:0], a_i[15:8], a_i[23:16], a_i[31:24]};  // rev8
-      else res_o = {{8{|a_i[31:24]}}, {8{|a_i[23:16]}}, {8{|a_i[15:8]}}, {8{|a_i[7:0]}}};  // orc.b
-    end else if (~insn_i[25]) begin
-      res_o = {16'd0, a_i[15:0]};  // zext.h; min and max have funct7[0] set
-    end else begin
-      res_o = pick_b ? b_i : a_i;
-    end
+    if (m1_imm_i) slow_o = {26'd0, m1_insn_i[21] ? cpop : clz};
+    else slow_o = pick_b ? m1_b_i : m1_a_i;
   end
+
+  logic unused;
+  assign unused = ^{z8[0], x_insn_i[31:24], x_insn_i[22:21], x_insn_i[19:15], x_insn_i[13], x_insn_i[11:7],
+      m1_insn_i[31:22], m1_insn_i[19:14], m1_insn_i[11:7]};
 
 endmodule
