@@ -2,10 +2,11 @@
 # The co-simulation library, build/sim/libguestlane-sim.a: the Verilated NIC, root complex, wire and guests.
 #
 # `make TRACE=1` builds everything of this fragment once more below build/sim-trace, able to write FST traces; tracing support costs
-# speed even when it is off, so it is not in the ordinary build. SIM_CONTEXTS sets the number of contexts (32).
+# speed even when it is off, so it is not in the ordinary build. SIM_CONTEXTS sets the number of contexts (32). SIM_INIT=1 makes a
+# NIC whose block RAM holds the firmware from the start, as a bitstream would (build/sim-init).
 
 SIM_CONTEXTS := 32
-SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))
+SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))$(if $(SIM_INIT),-init)
 SIM_LIB      := $(SIM_DIR)/libguestlane-sim.a
 SIM_MODEL    := $(SIM_DIR)/model
 SIM_C        := $(wildcard sim/lib/*.c)
@@ -15,12 +16,15 @@ SIM_INC      := -Isim/include -Ifirmware/include -I$(GEN)
 SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread $(if $(TRACE),-llz4)
 VERILATOR_INC = $(shell verilator --getenv VERILATOR_ROOT)/include
 
+upper = $(subst dmem,DMEM,$(subst imem,IMEM,$1))
+
 # -O3 for all of it: the model is most of the time of every simulation.
 SIM_VFLAGS := --cc -O3 --x-assign fast --x-initial fast --noassert -Wno-fatal --top-module guestlane \
-	--prefix Vguestlane -GNCTX=$(SIM_CONTEXTS) --output-split 20000 --output-split-cfuncs 2000 $(if $(TRACE),--trace-fst)
+	--prefix Vguestlane -GNCTX=$(SIM_CONTEXTS) --output-split 20000 --output-split-cfuncs 2000 $(if $(TRACE),--trace-fst) \
+	$(if $(SIM_INIT),$(foreach m,imem dmem0 dmem1,-G$(call upper,$m)_INIT='"$(BUILD)/firmware/$m.hex"'))
 SIM_CXXFLAGS := -O3 -march=native -std=c++17
 
-$(SIM_MODEL)/Vguestlane__ALL.a: $(NIC_RTL) sim/sim.mk
+$(SIM_MODEL)/Vguestlane__ALL.a: $(NIC_RTL) sim/sim.mk $(if $(SIM_INIT),$(FW_HEX))
 	@mkdir -p $(@D)
 	$(call quietly,VERILATE,$(SIM_DIR)/model.log,$(VERILATOR) $(SIM_VFLAGS) --Mdir $(SIM_MODEL) $(NIC_RTL) && \
 		env -u MAKEFLAGS -u MFLAGS make -j2 -C $(SIM_MODEL) -f Vguestlane.mk Vguestlane__ALL.a verilated.o verilated_threads.o \

@@ -39,6 +39,7 @@ struct gls_config {
 	const char *trace;	   /* FST file to write; NULL: none */
 	uint64_t trace_from;	   /* first cycle to trace */
 	uint64_t trace_cycles;	   /* number of cycles to trace (0: to the end) */
+	bool firmware_in_ram;	   /* this is a SIM_INIT=1 build, with the firmware in its block RAM: load nothing */
 	bool no_boot;		   /* leave the NIC as reset left it: no enumeration, no firmware */
 };
 
@@ -133,7 +134,7 @@ void gls_wire_gap(struct gls *s, unsigned gap);
 size_t gls_wire_pending(const struct gls *s); /* frames not yet wholly on the wire */
 /* Called with each frame that the NIC sends (padded, FCS checked and cut; fcs_ok tells). */
 void gls_on_wire(struct gls *s, void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg);
-/* Records both directions into a pcapng file. */
+/* Records both directions into a pcapng file. NULL ends the record; an error of an earlier write comes back then. */
 int gls_wire_record(struct gls *s, const char *file);
 
 /* --- Guests ------------------------------------------------------------------------------------------------------------ */

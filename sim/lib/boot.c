@@ -155,7 +155,8 @@ int boot(struct gls *s)
 	uint32_t id = bar0(s, GL_BAR0_ID);
 	if (id != GL_ID_VALUE)
 		return gls_fail(s, ENODEV, "BAR0.ID is %08x, not %08x", id, GL_ID_VALUE);
-	error = load_firmware(s);
+	if (!s->config.firmware_in_ram)
+		error = load_firmware(s);
 	if (error)
 		return error;
 	bar0_write(s, GL_BAR0_CONTROL,

@@ -25,6 +25,17 @@ $(COSIM_DIR)/random-long: $(COSIM_DIR)/random
 $(COSIM_DIR)/noise: $(COSIM_DIR)/hostile
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/hostile" noise\n' >$@ && chmod +x $@
 
+# The NIC with its firmware in block RAM is another model, made by the same rules.
+ifndef SIM_INIT
+SIM_INIT_LIB := $(BUILD)/sim-init/libguestlane-sim.a
+$(SIM_INIT_LIB): $(NIC_RTL) $(SIM_C) $(SIM_H) $(FW_HEX)
+	@$(MAKE) NO_DEPS=1 SIM_INIT=1 $@
+$(COSIM_DIR)/init: tests/cosim/init.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_INIT_LIB)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(COSIM_DIR)/cosim.o $(patsubst $(SIM_LIB),$(SIM_INIT_LIB),$(COSIM_LINK)) -lcmocka
+TESTS_FULL += $(COSIM_DIR)/init
+endif
+
 TESTS_CHECK += $(addprefix $(COSIM_DIR)/,$(COSIM_CHECK))
 TESTS_FULL  += $(addprefix $(COSIM_DIR)/,$(COSIM_FULL))
 FORMAT_SRC  += $(wildcard tests/cosim/*.[ch])
