@@ -49,7 +49,7 @@ ALL        += $(SIM_LIB)
 FORMAT_SRC += $(wildcard sim/lib/*.c sim/lib/*.h sim/lib/*.cpp sim/include/*.h)
 
 # --- make demo: PCAP=file, DEMO_FLAGS="--guests 16" ---
-DEMO := $(BUILD)/demo/glane-demo
+DEMO := $(BUILD)/demo$(if $(TRACE),-trace)/glane-demo
 PCAP := tests/data/guests.pcapng
 FIRMWARE_ELF := $(BUILD)/firmware/guestlane.elf
 
@@ -67,7 +67,7 @@ ALL        += $(DEMO)
 FORMAT_SRC += $(wildcard sim/demo/*.c sim/demo/*.h)
 
 # --- make bench: BENCH_FLAGS="--frame 64 --contexts 1" ---
-BENCH := $(BUILD)/bench/glane-bench
+BENCH := $(BUILD)/bench$(if $(TRACE),-trace)/glane-bench
 
 $(BENCH): sim/bench/bench.c $(SIM_LIB) $(SIM_H) $(REGS_H)
 	@mkdir -p $(@D)
