@@ -89,6 +89,8 @@ static inline void flush(struct vq *q, uint32_t end)
 	uint32_t n = end - used;
 
 	q->buffers += n;
+	if (!q->is_tx)
+		shm.info.rx_frames += n;
 	if (q->split) {
 		struct queue_dma *m = vq_dma(q);
 		q->flushed = (uint16_t)n;
@@ -246,7 +248,7 @@ static inline bool tx_run(struct vq *q)
 			context_broken(vq_ctx(q), GL_RESET_REASON_BAD_LENGTH);
 			return false;
 		case TX_BLOCKED:
-			ready_push(q);
+			blocked_push(q);
 			return true;
 		case TX_SPECIAL:
 			if (unavailable(q))
@@ -263,6 +265,10 @@ static inline bool tx_run(struct vq *q)
 
 static void tx_service(struct vq *q)
 {
+	if (q->head != q->fetched && !tx_may_send(q)) {
+		blocked_push(q); /* all of the round waits, so that it stays one */
+		return;
+	}
 	dma_room(BURST + 6);
 	const bool flushed = q->done != q->used;
 	if (flushed)
@@ -464,6 +470,7 @@ static inline void after_fetch(struct vq *q, bool all)
 void round_done(struct vq *q)
 {
 	q->busy = 0;
+	shm.info.rounds++;
 	q->done = q->fence;
 	if (q->event_read) {
 		q->event_read = 0;

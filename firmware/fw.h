@@ -52,6 +52,7 @@
 #define FLUSH_AGE \
 	16384u /* cycles after which used receive entries are written back even under load */
 #define HEARTBEAT_CYCLES 1048576u /* 8.4 ms at 125 MHz */
+#define RETRY_CYCLES	 1024u	  /* until a queue without room tries again: 12 slots on the wire */
 
 /* Octets of a frame without FCS: shortest header, and longest with a VLAN tag. */
 #define FRAME_MIN 14u
@@ -348,5 +349,7 @@ void fw_reset_state(void); /* host tests: as loaded */
 bool fw_step(void);
 void dirty_push(struct vq *q);
 void ready_push(struct vq *q);
+void blocked_push(struct vq *q);
+bool tx_may_send(const struct vq *q);
 
 #endif

@@ -22,14 +22,19 @@ struct list {
 	uint32_t count;
 };
 
-static struct list
-	dirty; /* receive queues with used entries not written back, about oldest first */
-static struct list
-	ready; /* queues to serve: transmit queues in turn, and what waits for packet buffer space or a walker */
+/* Receive queues with used entries not written back, about oldest first. */
+static struct list dirty;
+/* Queues to serve in turn. */
+static struct list ready;
+/* Transmit queues that found no room in the packet buffers; the first one is tried again at retry_at. */
+static struct list blocked;
 
 static uint32_t backlog[BACKLOG]; /* completions that dma_room_slow() took out of the way */
 static uint32_t backlog_first, backlog_count;
-static uint32_t next_beat; /* time of the next heartbeat */
+static uint32_t retry_at;
+static const struct vq *tx_turn; /* the blocked queue whose turn it is */
+static uint32_t next_beat;	 /* time of the next heartbeat */
+static uint32_t timer_at;	 /* what the timer is set to */
 
 #define EVENTS                                                                          \
 	(GL_FWIO_EVENT_DMA_MASK | GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DOORBELL_MASK | \
@@ -70,6 +75,32 @@ void ready_push(struct vq *q)
 		return;
 	q->in_ready = 1;
 	list_push(&ready, q);
+}
+
+/* Notes that the transmit queue waits for room in the packet buffers; the one whose turn it is stays first. */
+void blocked_push(struct vq *q)
+{
+	if (q->in_ready)
+		return;
+	q->in_ready = 1;
+	if (q == tx_turn) {
+		blocked.first = blocked.first ? blocked.first - 1 : GL_MAX_VQ - 1;
+		blocked.item[blocked.first] = (uint16_t)vq_index(q);
+		blocked.count++;
+	} else {
+		list_push(&blocked, q);
+	}
+	if (blocked.count == 1 || q == tx_turn)
+		retry_at = time_now() + RETRY_CYCLES;
+}
+
+/*
+ * May the queue send? While others wait for room only the first of them may, or frames that need little room would pass
+ * those that need more for ever.
+ */
+bool tx_may_send(const struct vq *q)
+{
+	return !blocked.count || q == tx_turn;
 }
 
 /* The command queue is full: makes the engine go on by taking completions out of its way. */
@@ -136,6 +167,22 @@ static void completions(void)
 	}
 }
 
+/* Sets the timer to the moment `at`, at most 2^31 cycles from now. */
+static void timer_set(uint32_t at)
+{
+	uint32_t hi, lo;
+
+	do { /* bound: 2. The halves are of one moment */
+		hi = fwio_read(GL_FWIO_TIME_HI);
+		lo = fwio_read(GL_FWIO_TIME_LO);
+	} while (fwio_read(GL_FWIO_TIME_HI) != hi);
+	const uint64_t due = ((uint64_t)hi << 32 | lo) + (uint64_t)(int64_t)(int32_t)(at - lo);
+	fwio_write(GL_FWIO_TIMECMP_HI, 0xffffffffu);
+	fwio_write(GL_FWIO_TIMECMP_LO, (uint32_t)due);
+	fwio_write(GL_FWIO_TIMECMP_HI, (uint32_t)(due >> 32));
+	timer_at = at;
+}
+
 static void heartbeat(void)
 {
 	const uint32_t now = time_now();
@@ -144,11 +191,20 @@ static void heartbeat(void)
 		return;
 	fwio_write(GL_FWIO_HEARTBEAT, 1);
 	next_beat = now + HEARTBEAT_CYCLES;
-	const uint64_t due = ((uint64_t)fwio_read(GL_FWIO_TIME_HI) << 32 | now) + HEARTBEAT_CYCLES;
-	fwio_write(GL_FWIO_TIMECMP_HI, 0xffffffffu);
-	fwio_write(GL_FWIO_TIMECMP_LO, (uint32_t)due);
-	fwio_write(GL_FWIO_TIMECMP_HI, (uint32_t)(due >> 32));
 }
+
+#ifndef GL_HOST
+/* Before sleep: the timer wakes us for the heartbeat, or for queues that are blocked. */
+static inline void timer_before_sleep(void)
+{
+	uint32_t at = next_beat;
+
+	if (blocked.count && (int32_t)(retry_at - at) < 0)
+		at = retry_at;
+	if (at != timer_at)
+		timer_set(at);
+}
+#endif
 
 /* Writes back the used entries of the queue that waits longest; unless `now`, only if it has waited for FLUSH_AGE. */
 static void flush_oldest(bool now)
@@ -199,6 +255,7 @@ void fw_init(void)
 	fwio_write(GL_FWIO_FW_INFO, dma_off(&shm.info));
 	next_beat = time_now();
 	heartbeat();
+	timer_set(next_beat);
 	fwio_write(GL_FWIO_EVENT_ENABLE, EVENTS);
 	fwio_write(GL_FWIO_FW_STATE, GL_FW_RUN);
 	log_line(GL_LOG_INFO, "firmware runs", n_ctx, build_id());
@@ -211,7 +268,8 @@ void fw_init(void)
 #ifdef GL_HOST
 void fw_reset_state(void)
 {
-	dirty = ready = (struct list){ 0 };
+	dirty = ready = blocked = (struct list){ 0 };
+	tx_turn = NULL;
 	backlog_first = backlog_count = next_beat = 0;
 	walkers_reset();
 }
@@ -234,6 +292,14 @@ static inline bool turn(uint32_t count)
 			break;
 		rx_records();
 	}
+	if (blocked.count && (int32_t)(time_now() - retry_at) >= 0) {
+		struct vq *q = list_pop(&blocked);
+		q->in_ready = 0;
+		tx_turn = q;
+		if (q->live && !q->busy)
+			service(q);
+		tx_turn = NULL;
+	}
 	const uint32_t sent = tx_entries;
 	for (uint32_t n = 0; ready.count && n < TURN_QUEUES && tx_entries - sent < TURN_FRAMES;
 	     n++) { /* bound: TURN_QUEUES */
@@ -241,8 +307,6 @@ static inline bool turn(uint32_t count)
 		q->in_ready = 0;
 		if (q->live && !q->busy)
 			service(q);
-		if (q->in_ready)
-			break; /* no room in the packet buffers */
 	}
 	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
 		for (uint32_t n = 0; n < 4; n++) { /* bound: 4 */
@@ -264,6 +328,7 @@ static inline bool turn(uint32_t count)
 	if (!event || count % 64 == 0) {
 		heartbeat();
 		shm.info.loops = count;
+		shm.info.tx_frames = tx_entries;
 	}
 	return !event && !dirty.count && !ready.count && !backlog_count;
 }
@@ -273,7 +338,7 @@ bool fw_step(void)
 {
 	static uint32_t count;
 
-	return turn(++count);
+	return turn(++count) && !blocked.count;
 }
 #else
 __attribute__((noreturn)) void fw_main(void)
@@ -284,6 +349,7 @@ __attribute__((noreturn)) void fw_main(void)
 	for (uint32_t count = 1;; count++) { /* for ever */
 		if (turn(count)) {
 			shm.info.sleeps++;
+			timer_before_sleep();
 			__asm__ volatile("wfi" : : : "memory");
 		}
 	}

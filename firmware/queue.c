@@ -641,7 +641,7 @@ bool tx_special(struct vq *q)
 	fwio_write(GL_FWIO_DMA_ADDR_HI, 0);
 	const uint32_t slot = fwio_read(GL_FWIO_TX_SLOT);
 	if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
-		ready_push(q);
+		blocked_push(q);
 		return false;
 	}
 	for (uint32_t i = 0; i < c.n && length;

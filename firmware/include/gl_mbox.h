@@ -185,7 +185,7 @@ struct gl_fw_info {
 	uint32_t loops;	       /* turns of the main loop */
 	uint32_t sleeps;       /* wfi executed */
 	uint32_t rounds;       /* queue rounds (fetch, flush) ended */
-	uint32_t tx_frames;    /* used entries written back: transmit, receive */
+	uint32_t tx_frames;    /* sent by guests; brought up to date now and then */
 	uint32_t rx_frames;
 	uint32_t slow_chains;		/* chains and indirect tables followed */
 	uint32_t interrupts;		/* raised */

@@ -405,7 +405,7 @@ static void traffic(const struct plan *p)
 		for (uint32_t k = 0; k < MODEL_CTX; k++)
 			busy |= flows[k].tx_used < p->frames || flows[k].rx_token < p->frames;
 	}
-	if (!model_settle(20000)) {
+	if (!model_settle(200000)) {
 		for (uint32_t i = 0; i < 2 * MODEL_CTX; i++)
 			print_message("# queue %u: live %u busy %u head %u lap %u fetched %u used "
 				      "%u more %u walker %u blocked %u pending %u\n",
@@ -605,7 +605,7 @@ static void resets(bool packed)
 			break;
 		}
 	}
-	assert_true(model_settle(20000));
+	assert_true(model_settle(200000));
 	while (model_sent(&f)) {
 		if (f.ctx == 1)
 			seen++;
@@ -1175,7 +1175,7 @@ static void transmit_ring_full(void **state)
 	for (uint32_t i = 0; i < 200; i++)
 		fw_step();
 	model.tx_room = 3;
-	assert_true(model_settle(4000));
+	assert_true(model_settle(100000));
 	for (uint32_t i = 0; i < 41; i++) {
 		expect_sent(1, 60, 5);
 		expect_used(&g->q[1], 5, 0);
