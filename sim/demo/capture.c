@@ -51,8 +51,10 @@ int capture_read(struct capture *c, const char *file, char *error, size_t room)
 	memset(c, 0, sizeof(*c));
 	pcap_t *pcap = pcap_open_offline(file, why);
 	if (!pcap) {
-		snprintf(error, room, "cannot read the capture %s: %s; give a pcap or pcapng file of Ethernet frames", file,
-			 why);
+		/* libpcap names the file itself if it cannot open it. */
+		const char *reason = !strncmp(why, file, strlen(file)) && why[strlen(file)] == ':' ? why + strlen(file) + 2 : why;
+		snprintf(error, room, "cannot read the capture '%s': %s; give a pcap or pcapng file of Ethernet frames", file,
+			 reason);
 		return -1;
 	}
 	if (pcap_datalink(pcap) != DLT_EN10MB) {

@@ -26,7 +26,8 @@
 #define LOAD_PERCENT 60
 #define CYCLES_PER_COPY 400
 #define DRAIN_CYCLES 5000000
-#define DISK_NEEDED (16u << 20)
+#define DISK_NEEDED (1u << 20) /* and twice the frames of the capture, each with a block header */
+#define BLOCK_HEADER 64
 
 /* What must arrive at one endpoint from one sender, in order. */
 struct expected {
@@ -326,20 +327,22 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int check_out(const char *out)
+/* `octets`: what the results may take. */
+static int check_out(const char *out, uint64_t octets)
 {
 	struct statvfs fs;
 	if (mkdir(out, 0777) && errno != EEXIST) {
-		fprintf(stderr, "glane-demo: cannot make the folder %s: %s\n", out, strerror(errno));
+		fprintf(stderr, "glane-demo: cannot make the folder '%s': %s; give another --out\n", out, strerror(errno));
 		return -1;
 	}
 	if (access(out, W_OK) || statvfs(out, &fs)) {
-		fprintf(stderr, "glane-demo: cannot write into %s: %s\n", out, strerror(errno));
+		fprintf(stderr, "glane-demo: cannot write into '%s': %s; give another --out\n", out, strerror(errno));
 		return -1;
 	}
-	if ((uint64_t)fs.f_bavail * fs.f_frsize < DISK_NEEDED) {
-		fprintf(stderr, "glane-demo: the disk of %s has %llu KiB left; free %u MiB or choose another --out\n", out,
-			(unsigned long long)fs.f_bavail * fs.f_frsize / 1024, DISK_NEEDED >> 20);
+	uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (left < octets) {
+		fprintf(stderr, "glane-demo: the disk of '%s' has %llu MiB left; free %llu MiB or give another --out\n", out,
+			(unsigned long long)left >> 20, (unsigned long long)(octets - left + 0xfffff) >> 20);
 		return -1;
 	}
 	return 0;
@@ -372,7 +375,7 @@ int main(int argc, char **argv)
 	struct demo d = { 0 };
 	char error[512], path[4096];
 	int option, status = 2;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (option) {
 		case 'p':
 			file = optarg;
@@ -395,8 +398,11 @@ int main(int argc, char **argv)
 		case 'h':
 			usage(stdout);
 			return 0;
+		case ':':
+			fprintf(stderr, "glane-demo: %s needs a value (try --help)\n", argv[optind - 1]);
+			return 2;
 		default:
-			fprintf(stderr, "glane-demo: try --help\n");
+			fprintf(stderr, "glane-demo: there is no option %s (try --help)\n", argv[optind - 1]);
 			return 2;
 		}
 	}
@@ -408,7 +414,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "glane-demo: %s\n", error);
 		return 2;
 	}
-	if (check_out(out))
+	uint64_t octets = DISK_NEEDED;
+	for (size_t i = 0; i < d.capture.frame_count; i++)
+		octets += 2 * (d.capture.frames[i].bytes + BLOCK_HEADER);
+	if (check_out(out, octets))
 		goto out;
 	if (d.capture.skipped)
 		fprintf(stderr, "%zu frames of %s left out: cut by the capture, or no Ethernet frame of at most 9018 octets\n",
@@ -452,6 +461,10 @@ int main(int argc, char **argv)
 	collect(&d, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
 
 	report_print(&d.report);
+	if (gls_wire_record(d.s, NULL)) {
+		fprintf(stderr, "glane-demo: %s\n", gls_error(d.s));
+		goto out;
+	}
 	if (report_write(&d.report, out, file, error, sizeof(error))) {
 		fprintf(stderr, "glane-demo: %s\n", error);
 		goto out;

@@ -159,8 +159,8 @@ static int draw(struct report *r, const char *path)
 		"set terminal pngcairo size 1200,760 font 'sans,11'\nset output '%s'\n"
 		"set multiplot layout 2,1 title 'Guestlane: %u guests on one NIC, %llu frames, %llu lost'\n"
 		"set style data histograms\nset style histogram clustered gap 1\nset style fill solid 0.85 noborder\n"
-		"set grid ytics lc rgb '#dddddd'\nset xtics nomirror\nset key top right\nset boxwidth 0.9\n"
-		"set ylabel 'frames'\nset xlabel 'guest'\n"
+		"set grid ytics lc rgb '#dddddd'\nset xtics nomirror\nset key above right horizontal\nset boxwidth 0.9\n"
+		"set ylabel 'frames'\nset yrange [0:*]\nset xlabel 'guest'\n"
 		"plot '-' using 2:xtic(1) title 'sent' lc rgb '#2b6ca3', '' using 2:xtic(1) title 'received' lc rgb '#e08a2e'\n",
 		path, r->contexts, (unsigned long long)r->frames_in, (unsigned long long)r->lost);
 	for (int series = 0; series < 2; series++) {

@@ -107,7 +107,12 @@ void gls_on_wire(struct gls *s, void (*fn)(void *arg, const uint8_t *frame, size
 
 int gls_wire_record(struct gls *s, const char *file)
 {
-	pcapng_close(s->wire->record);
+	int error = pcapng_close(s->wire->record);
+	s->wire->record = NULL;
+	if (error)
+		return gls_fail(s, -error, "cannot write the record of the wire: %s", strerror(-error));
+	if (!file)
+		return 0;
 	s->wire->record = pcapng_create(file, "wire");
 	return s->wire->record ? 0 : gls_fail(s, errno, "cannot write %s: %s", file, strerror(errno));
 }
