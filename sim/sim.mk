@@ -13,7 +13,7 @@ SIM_C        := $(wildcard sim/lib/*.c)
 SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h
 SIM_INC      := -Isim/include -Ifirmware/include -I$(GEN)
 # What a program that uses the library links with.
-SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread $(if $(TRACE),-llz4)
+SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread
 VERILATOR_INC = $(shell verilator --getenv VERILATOR_ROOT)/include
 
 upper = $(subst dmem,DMEM,$(subst imem,IMEM,$1))

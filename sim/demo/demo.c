@@ -312,6 +312,7 @@ static void collect(struct demo *d, double seconds)
 static void usage(FILE *out)
 {
 	fputs("usage: glane-demo [--pcap FILE] [--out DIR] [--guests N] [--seed N] [--firmware ELF] [--trace FST]\n"
+	      "                  [--trace-from CYCLE] [--trace-cycles N]\n"
 	      "\n"
 	      "The hosts of a capture become guests on one simulated NIC and send what they sent; every frame is checked.\n"
 	      "\n"
@@ -320,7 +321,9 @@ static void usage(FILE *out)
 	      "  --guests N       guests on the NIC, 8 to 32 (as many as the capture has hosts); other hosts are on the wire\n"
 	      "  --seed N         seed of the host's random latencies (1)\n"
 	      "  --firmware ELF   firmware (build/firmware/guestlane.elf)\n"
-	      "  --trace FST      waveform of the whole run; only in a program built by `make TRACE=1`\n"
+	      "  --trace FST      waveform of a stretch of the run; only in a program built by `make TRACE=1 build/demo-trace/glane-demo`\n"
+	      "  --trace-from N   first cycle of it (0)\n"
+	      "  --trace-cycles N length of it (200000; about 0.6 kB a cycle)\n"
 	      "  --help           this text\n"
 	      "\n"
 	      "Exit status: 0 every frame arrived whole and in order, 1 not so, 2 bad input.\n",
@@ -367,11 +370,12 @@ int main(int argc, char **argv)
 		{ "pcap", required_argument, NULL, 'p' },     { "out", required_argument, NULL, 'o' },
 		{ "guests", required_argument, NULL, 'g' },   { "seed", required_argument, NULL, 's' },
 		{ "firmware", required_argument, NULL, 'f' }, { "trace", required_argument, NULL, 't' },
+		{ "trace-from", required_argument, NULL, 'F' }, { "trace-cycles", required_argument, NULL, 'C' },
 		{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
 	};
 	const char *file = "tests/data/guests.pcapng", *out = "build/demo";
 	unsigned long guests = 0;
-	struct gls_config config = { .seed = 1, .latency_jitter = 60, .out_of_order = true, .split = true };
+	struct gls_config config = { .seed = 1, .latency_jitter = 60, .out_of_order = true, .split = true, .trace_cycles = 200000 };
 	struct demo d = { 0 };
 	char error[512], path[4096];
 	int option, status = 2;
@@ -394,6 +398,12 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			config.trace = optarg;
+			break;
+		case 'F':
+			config.trace_from = number("trace-from", optarg, 0, UINT32_MAX);
+			break;
+		case 'C':
+			config.trace_cycles = number("trace-cycles", optarg, 1, UINT32_MAX);
 			break;
 		case 'h':
 			usage(stdout);

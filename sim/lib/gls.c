@@ -221,7 +221,7 @@ struct gls *gls_open(const struct gls_config *config)
 	s->random = s->config.seed * 0x9e3779b97f4a7c15ull | 1;
 	s->model = model_new(s->config.trace);
 	if (!s->model) {
-		gls_fail(NULL, EIO, "cannot write the trace %s: is the folder there, and is this a tracing build?",
+		gls_fail(NULL, EIO, "cannot write the trace %s: is the folder there, and was this built by `make TRACE=1`?",
 			 s->config.trace ? s->config.trace : "");
 		goto fail;
 	}
