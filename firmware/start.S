@@ -35,6 +35,10 @@ trap:
 	andi	t1, t1, 0xf
 	ori	t1, t1, 0x80
 	sw	t1, GL_FWIO_FW_STATE(t2)
+	/* sleep for good: neither events nor the timer */
+	sw	zero, GL_FWIO_EVENT_ENABLE(t2)
+	li	t1, -1
+	sw	t1, GL_FWIO_TIMECMP_HI(t2)
 	csrw	mie, zero
 4:	wfi
 	j	4b

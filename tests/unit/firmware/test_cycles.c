@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "gl_mbox.h"
 #include "guestlane_regs.h"
 #include "guestlane_sim.h"
 
@@ -162,11 +163,45 @@ static void both_32(void **state)
 	assert_true(measure(32, BOTH) < 175 * 1.1);
 }
 
+/* An exception stops the firmware; the host reads its cause, and the NIC's registers still answer. */
+static void panic(void **state)
+{
+	const struct gls_config config = { 0 };
+	struct gls *s = gls_open(&config);
+	struct gl_fw_info info;
+	uint32_t *words = (uint32_t *)&info;
+
+	(void)state;
+	if (!s)
+		fail_msg("%s", gls_error(NULL));
+	const uint32_t at = gls_read(s, GLS_BAR0, GL_BAR0_FW_INFO, 4);
+	gls_write(s, GLS_BAR0, GL_BAR0_WINDOW, GL_IMEM_BASE, 4);
+	for (uint32_t i = 0x100; i < 0x4000;
+	     i += 4) /* behind entry and trap handler: no instruction is all zeros */
+		gls_write(s, GLS_BAR0, GL_BAR0_WINDOW_DATA + i, 0, 4);
+	gls_write(s, GLS_BAR0, GL_BAR0_WINDOW, GL_IMEM_BASE + 0x4000, 4);
+	for (uint32_t i = 0; i < 0x4000; i += 4)
+		gls_write(s, GLS_BAR0, GL_BAR0_WINDOW_DATA + i, 0, 4);
+	gls_write(s, GLS_BAR0, GL_BAR0_MBOX_DOORBELL, 1, 4); /* wakes it */
+	gls_read(s, GLS_BAR0, GL_BAR0_ID, 4);
+	gls_run(s, 1000);
+	assert_int_equal(gls_read(s, GLS_BAR0, GL_BAR0_FW_STATE, 4), GL_FW_PANIC | 2);
+	gls_write(s, GLS_BAR0, GL_BAR0_WINDOW, GL_DMEM_BASE, 4);
+	for (uint32_t i = 0; i < sizeof(info) / 4; i++)
+		words[i] = gls_read(s, GLS_BAR0, GL_BAR0_WINDOW_DATA + at + 4 * i, 4);
+	assert_int_equal(info.magic, GL_FW_INFO_MAGIC);
+	assert_int_equal(info.trap_cause, 2);
+	assert_in_range(info.trap_pc, 0x100, GL_IMEM_SIZE);
+	assert_int_equal(gls_read(s, GLS_BAR0, GL_BAR0_STATUS, 4) & GL_BAR0_STATUS_CORE_SLEEP_MASK,
+			 1);
+	gls_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(transmit), cmocka_unit_test(receive), cmocka_unit_test(receive_32),
-		cmocka_unit_test(both),	    cmocka_unit_test(both_32),
+		cmocka_unit_test(both),	    cmocka_unit_test(both_32), cmocka_unit_test(panic),
 	};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
