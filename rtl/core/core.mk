@@ -50,7 +50,7 @@ $(BUILD)/core/%.elf: $(CORE_TESTS)/programs/crt.S $(CORE_TESTS)/programs/%.c $(C
 
 TESTS_NEED += $(BUILD)/core-sim $(addprefix $(BUILD)/core/,lockstep-gen lockstep-cmp directed.elf performance.elf)
 TESTS_CHECK += $(addprefix $(CORE_TESTS)/,core-sim directed lockstep)
-TESTS_FULL += $(addprefix $(CORE_TESTS)/,lockstep-full mutants)
+TESTS_FULL += $(addprefix $(CORE_TESTS)/,lockstep-full lockstep-yosys mutants)
 FORMAT_SRC += $(addprefix $(CORE_TESTS)/,lockstep-gen.c lockstep-cmp.c programs/directed.c programs/performance.c \
 	programs/machine.h)
 

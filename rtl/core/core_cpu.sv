@@ -314,7 +314,8 @@ module core_cpu #(
   assign x_wait = x_valid_q & (x_late | x_shift | x_drain | x_sleep) | m1_serial_q;
   assign sleep_o = x_valid_q & x_sleep & ~x_drain & ~redirect & ~flush;
 
-  logic [31:0] x_sum, x_lgc, x_sft, zbb_quick, zbb_slow;
+  logic [31:0] x_sum, x_lgc, x_sft, zbb_quick, zbb_minmax;
+  logic [5:0] zbb_count;
   logic x_lt, x_eq;
   core_alu #(
       .ZB(ZB)
@@ -372,7 +373,7 @@ module core_cpu #(
 
   logic m1_exc_q, m1_irq_q, m1_misal_q, m1_is_mem_q, m1_we_q, m1_mul_q, m1_div_q, m1_csr_q, m1_mret_q;
   logic m1_a_signed_q, m1_b_signed_q;
-  logic m1_zbb_q;   // result is that of the slow part of the Zbb unit
+  logic m1_zbb_q;   // clz ctz cpop min max
   logic m1_link_q;  // result is the return address
   logic [3:0] m1_csr_phase_q;  // one-hot: decode, read, modify, write
   logic [3:0] m1_code_q, m1_be_q;
@@ -430,16 +431,14 @@ module core_cpu #(
   logic m1_tgt_bad, csr_illegal, m1_exc;
   logic [3:0] m1_code;
   logic [31:0] m1_tval;
-  logic m1_jumps_eq_q, m1_jumps_lt_q, m1_jumps_jal_q, m1_jumps_jalr_q, m1_jumps;  // a taken branch or jump is in M1
-  assign m1_jumps = m1_jumps_eq_q | m1_jumps_lt_q | m1_jumps_jal_q;
-  assign m1_tgt_bad = (m1_jumps & m1_target_q[1]) | (m1_jumps_jalr_q & m1_addr_q[1]);
+  // A taken branch or jump is in M1: redirects in its first cycle there, and may have to stay longer.
+  logic m1_jumps, m1_jumps_jalr, m1_jumped_q, m1_jumped_jalr_q;
+  assign m1_jumps = rd_target | m1_jumped_q;
+  assign m1_jumps_jalr = rd_jalr_q | m1_jumped_jalr_q;
+  assign m1_tgt_bad = (m1_jumps & m1_target_q[1]) | (m1_jumps_jalr & m1_addr_q[1]);
   always_ff @(posedge clk_i) begin
-    if (~mstall | flush | rst_i) begin
-      m1_jumps_eq_q <= x_go & x_taken_eq;
-      m1_jumps_lt_q <= x_go & x_taken_lt;
-      m1_jumps_jal_q <= x_go & x_ctl_q.jal;
-      m1_jumps_jalr_q <= x_go & x_ctl_q.jalr;
-    end
+    m1_jumped_q <= mstall & m1_jumps & ~flush & ~rst_i;
+    m1_jumped_jalr_q <= mstall & m1_jumps_jalr & ~flush & ~rst_i;
   end
 
   assign m1_exc = m1_exc_q | m1_misal_q | m1_tgt_bad | (m1_csr_q & csr_illegal);
@@ -464,7 +463,7 @@ module core_cpu #(
   end
 
   // Data request.
-  logic m2_is_mem_q, m2_exc_q, w_exc_q;
+  logic m2_is_mem_q, m2_exc_q, m2_count_q, w_exc_q;
   assign dmem_valid_o = m1_is_mem_q & ~m2_exc_q & ~w_exc_q & (~m2_is_mem_q | (dmem_rvalid_i & ~dmem_err_i));
   assign dmem_we_o = m1_we_q;
   assign dmem_be_o = m1_be_q;
@@ -494,14 +493,20 @@ module core_cpu #(
         .x_a_i(x_a),
         .quick_o(zbb_quick),
         .m1_insn_i(m1_insn_q[31:7]),
-        .m1_imm_i(~m1_insn_q[5]),
+        .clk_i,
         .m1_a_i(m1_a_q),
         .m1_b_i(m1_b_q),
-        .slow_o(zbb_slow)
+        .minmax_o(zbb_minmax),
+        .m2_load_i(~m2_wait),
+        .m2_count_i(m2_count_q),
+        .count_o(zbb_count)
     );
   end else begin : g_no_zbb
-    assign zbb_quick = 32'd0;
-    assign zbb_slow  = 32'd0;
+    assign zbb_quick  = 32'd0;
+    assign zbb_minmax = 32'd0;
+    assign zbb_count = 6'd0;
+    logic unused_count;
+    assign unused_count = m2_count_q;
   end
 
   assign m2_wait = m2_is_mem_q & ~dmem_rvalid_i;
@@ -587,11 +592,12 @@ module core_cpu #(
 
   always_ff @(posedge clk_i) begin
     if (~m2_wait) begin
-      m2_res_q <= m1_csr_q ? csr_rdata : m1_div_q ? div_res : m1_link_q ? m1_next : m1_zbb_q ? zbb_slow : m1_res;
+      m2_res_q <= m1_csr_q ? csr_rdata : m1_div_q ? div_res : m1_link_q ? m1_next : m1_zbb_q ? zbb_minmax : m1_res;
       m2_rd_q <= m1_rd_q;
       m2_wen_q <= m1_wen_q & ~m1_exc;
       m2_late_q <= m1_late_q;
       m2_mul_q <= m1_mul_q;
+      m2_count_q <= m1_zbb_q & ~m1_insn_q[5];  // OP-IMM
       m2_load_q <= m1_is_mem_q & ~m1_we_q;
       m2_off_q <= m1_addr_q[1:0];
       m2_size_q <= m1_insn_q[13:12];
@@ -638,7 +644,7 @@ module core_cpu #(
   assign m2_step = m2_valid_q & ~m2_wait & ~flush;
 
   always_ff @(posedge clk_i) begin
-    w_res_q <= m2_mul_q ? mul_res : m2_load_q ? 32'd0 : m2_res_q;
+    w_res_q <= m2_mul_q ? mul_res : m2_load_q ? 32'd0 : m2_res_q | {26'd0, zbb_count};
     w_lane_q[7:0] <= m2_load_q ? m2_lane[7:0] : 8'd0;
     w_lane_q[15:8] <= m2_load_q & m2_size_q != 2'd0 ? m2_lane[15:8] : 8'd0;
     w_lane_q[31:16] <= m2_load_q & m2_size_q[1] ? m2_lane[31:16] : 16'd0;

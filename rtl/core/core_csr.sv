@@ -9,8 +9,8 @@
 //
 // Writable fields: mstatus.MIE/MPIE (MPP reads 3: there is no other mode), mie.MSIE/MTIE/MEIE,
 // mtvec (direct or vectored; vectored bases are 64-byte aligned, low bits read 0), mepc[31:2], mcause[31,3:0],
-// mtval, mscratch, mcycle[h], minstret[h], mcountinhibit bits 0, 2..6, mhpmcounter3..6 (32 bits wide, the
-// upper halves and the counters from 7 read 0).  Event counters, fixed events:
+// mtval, mscratch, mcycle[h], minstret[h], mcountinhibit bits 0, 2..6, mhpmcounter3..6 (32 bits wide; any
+// write clears them; the upper halves and the counters from 7 read 0).  Event counters, fixed events:
 //   3 taken branches and jumps   4 cycles waiting for a load or multiply result
 //   5 cycles waiting for data memory   6 cycles waiting for the divider
 
@@ -211,7 +211,7 @@ module core_csr #(
       if (sel_q.cycleh) mcycle_q[63:32] <= wdata_i;
       if (sel_q.instret) minstret_q[31:0] <= wdata_i;
       if (sel_q.instreth) minstret_q[63:32] <= wdata_i;
-      for (int i = 0; i < 4; i++) if (sel_q.hpm[i]) hpm_q[i] <= wdata_i;
+      for (int i = 0; i < 4; i++) if (sel_q.hpm[i]) hpm_q[i] <= 32'd0;
       skip_q <= sel_q.instret | sel_q.instreth;
     end
     if (rst_i) begin
