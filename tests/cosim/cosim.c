@@ -449,6 +449,8 @@ void net_traffic_among(uint64_t set, unsigned frames, size_t most)
 		size_t bytes = 14 + net_below(net_below(2) ? 50 : (uint32_t)most - 13);
 		if (bytes > most)
 			bytes = most;
+		if (from == WIRE && to == WIRE)
+			continue;
 		between(frame, from, from == to ? NOBODY : to, bytes);
 		if (!net_below(20))
 			memcpy(frame, all, 6);

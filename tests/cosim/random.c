@@ -3,7 +3,6 @@
 // right and in order of its flow. `random N` runs N rounds, each with another seed.
 #include "cosim.h"
 
-#define CONTEXTS 6
 static unsigned rounds = 3, frames = 250;
 
 static unsigned choice(unsigned n, const unsigned *list)
@@ -35,8 +34,10 @@ static void one_round(void)
 	static const unsigned gaps[] = { 10, 200, 2000 };
 	net_gap = choice(3, gaps);
 	bool jumbo = !net_below(3);
+	static const unsigned counts[] = { 2, 3, 6, 6, 6, 12, 32 };
+	unsigned contexts = choice(7, counts);
 	net_open(&c);
-	for (unsigned i = 0; i < CONTEXTS; i++) {
+	for (unsigned i = 0; i < contexts; i++) {
 		struct gls_guest_config g = {
 			.split = net_below(2),
 			.no_mergeable = !net_below(4),
