@@ -14,6 +14,7 @@ CORE_SIM_C := $(addprefix sim/core-sim/,core-sim.c elf32.c memory.c)
 CORE_SIM_H := $(addprefix sim/core-sim/,elf32.h memory.h model.h)
 CORE_SIM_O := $(CORE_SIM_C:sim/core-sim/%.c=$(BUILD)/core/%.o)
 CORE_SIM_PROGRAM := $(BUILD)/core-sim
+CORE_SIM_PARAMETERS := "-GRVFI=1'b1"
 
 $(BUILD)/core/%.o: sim/core-sim/%.c $(CORE_SIM_H)
 	@mkdir -p $(@D)
@@ -24,7 +25,7 @@ $(BUILD)/core/%.o: sim/core-sim/%.c $(CORE_SIM_H)
 define core_sim
 $(1): $(CORE_RTL) $(CORE_SIM_O) sim/core-sim/core.vlt sim/core-sim/model.cpp sim/core-sim/model.h
 	@rm -f $$@
-	$$(call quietly,VERILATE,$(2)/build.log,$(VERILATOR) $(VERILATOR_FLAGS) --exe --build --trace-fst "-GRVFI=1'b1" $(3) \
+	$$(call quietly,VERILATE,$(2)/build.log,$(VERILATOR) $(VERILATOR_FLAGS) --exe --build --trace-fst $(CORE_SIM_PARAMETERS) $(3) \
 		-CFLAGS -I$(CURDIR)/sim/core-sim -CFLAGS -std=c++17 -MAKEFLAGS OPT_FAST=-O2 --top-module core_cpu --Mdir $(2) \
 		-o $(CURDIR)/$(1) sim/core-sim/core.vlt $(CORE_RTL) $(CURDIR)/sim/core-sim/model.cpp $(abspath $(CORE_SIM_O)))
 	@touch $$@

@@ -39,20 +39,26 @@ static const char help_text[] =
 	"\n"
 	"  --max-cycles N  give up after N clock cycles (default 100000000; 0: never)\n"
 	"  --trace FILE    write all signals of the core to FILE (FST, for GTKWave)\n"
-	"  --rvfi FILE     write one line per instruction to FILE: order pc insn next_pc flags rd value\n"
-	"                  memory address, masks and data (flags: T trapped, I first of a handler)\n"
+	"  --rvfi FILE     write one line per instruction to FILE: order pc insn next_pc flags rd "
+	"value\n"
+	"                  memory address, masks and data (flags: T trapped, I first of a "
+	"handler)\n"
 	"  --stall SEED    data memory with random wait states and latencies from that seed\n"
 	"  --json          print the summary as one JSON object\n"
 	"  --help          print this text\n"
 	"\n"
 	"Machine: memory at 0x80000000 (16 MiB) and wherever the ELF's segments lie (physical\n"
-	"addresses); it answers one cycle after a request. Console: a byte stored to 0x10000000 goes to\n"
-	"stdout. External interrupt line: bit 0 stored to 0x10000004. CLINT at 0x02000000: msip +0,\n"
-	"mtimecmp +0x4000, mtime +0xbff8 (counts clock cycles). All else is an access fault. The program\n"
+	"addresses); it answers one cycle after a request. Console: a byte stored to 0x10000000 "
+	"goes to\n"
+	"stdout. External interrupt line: bit 0 stored to 0x10000004. CLINT at 0x02000000: msip "
+	"+0,\n"
+	"mtimecmp +0x4000, mtime +0xbff8 (counts clock cycles). All else is an access fault. The "
+	"program\n"
 	"starts at the ELF's entry and ends when it stores an odd value v to the symbol `tohost`.\n"
 	"\n"
 	"Cycles, instructions and cycles per instruction go to stderr at the end.\n"
-	"Exit status: 0 if v is 1, else v >> 1 (255 if that is more than 255); 2 for a wrong command line\n"
+	"Exit status: 0 if v is 1, else v >> 1 (255 if that is more than 255); 2 for a wrong "
+	"command line\n"
 	"or ELF file; 124 if the cycle limit was reached.\n";
 
 struct machine {
@@ -87,7 +93,7 @@ static uint32_t merge(uint32_t old, uint32_t new, unsigned be)
 	uint32_t mask = (be & 1 ? 0xffu : 0) | (be & 2 ? 0xff00u : 0) | (be & 4 ? 0xff0000u : 0) |
 			(be & 8 ? 0xff000000u : 0);
 
-	return (old & ~mask) | (new & mask);
+	return (old & ~mask) | (new &mask);
 }
 
 static void merge64(uint64_t *reg, bool high, uint32_t data, unsigned be)
@@ -99,7 +105,8 @@ static void merge64(uint64_t *reg, bool high, uint32_t data, unsigned be)
 }
 
 /* One access of the core; false is an access fault. */
-static bool clint_access(struct machine *m, uint32_t addr, bool we, unsigned be, uint32_t wdata, uint32_t *rdata)
+static bool clint_access(struct machine *m, uint32_t addr, bool we, unsigned be, uint32_t wdata,
+			 uint32_t *rdata)
 {
 	bool high = addr & 4;
 
@@ -127,7 +134,8 @@ static bool clint_access(struct machine *m, uint32_t addr, bool we, unsigned be,
 	}
 }
 
-static bool access_data(struct machine *m, uint32_t addr, bool we, unsigned be, uint32_t wdata, uint32_t *rdata)
+static bool access_data(struct machine *m, uint32_t addr, bool we, unsigned be, uint32_t wdata,
+			uint32_t *rdata)
 {
 	*rdata = 0;
 	if (addr - CLINT < CLINT_END - CLINT)
@@ -167,7 +175,8 @@ static int load(struct machine *m, const struct elf32 *elf, const char *path)
 		if (kind == 0)
 			continue;
 		if (kind < 0) {
-			fprintf(stderr, "core-sim: %s: program header %" PRIu32 " is malformed.\n", path, i);
+			fprintf(stderr, "core-sim: %s: program header %" PRIu32 " is malformed.\n",
+				path, i);
 			return EXIT_USAGE;
 		}
 		total += seg.memsz;
@@ -191,11 +200,12 @@ static int load(struct machine *m, const struct elf32 *elf, const char *path)
 
 static void rvfi_line(FILE *f, uint64_t order, const struct model_out *o)
 {
-	fprintf(f, "%" PRIu64 " %08" PRIx32 " %08" PRIx32 " %08" PRIx32 " %c%c x%u %08" PRIx32, order, o->pc,
-		o->insn, o->next_pc, o->trap ? 'T' : '-', o->intr ? 'I' : '-', o->rd, o->rd_data);
+	fprintf(f, "%" PRIu64 " %08" PRIx32 " %08" PRIx32 " %08" PRIx32 " %c%c x%u %08" PRIx32,
+		order, o->pc, o->insn, o->next_pc, o->trap ? 'T' : '-', o->intr ? 'I' : '-', o->rd,
+		o->rd_data);
 	if (o->mem_rmask || o->mem_wmask)
-		fprintf(f, " mem %08" PRIx32 " r%x w%x %08" PRIx32, o->mem_addr, o->mem_rmask, o->mem_wmask,
-			o->mem_wmask ? o->mem_wdata : o->mem_rdata);
+		fprintf(f, " mem %08" PRIx32 " r%x w%x %08" PRIx32, o->mem_addr, o->mem_rmask,
+			o->mem_wmask, o->mem_wmask ? o->mem_wdata : o->mem_rdata);
 	fputc('\n', f);
 }
 
@@ -204,7 +214,8 @@ struct counts {
 };
 
 /* Runs until the program ends (true) or the cycle limit is reached. */
-static bool run(struct machine *m, struct model *core, const struct options *opt, FILE *rvfi, struct counts *n)
+static bool run(struct machine *m, struct model *core, const struct options *opt, FILE *rvfi,
+		struct counts *n)
 {
 	struct model_in in = { .dmem_ready = true };
 	struct model_out out;
@@ -219,7 +230,8 @@ static bool run(struct machine *m, struct model *core, const struct options *opt
 		in.dmem_rvalid = outstanding && delay == 0;
 		in.dmem_rdata = in.dmem_rvalid ? rdata : 0;
 		in.dmem_err = in.dmem_rvalid && err;
-		in.dmem_ready = (!outstanding || in.dmem_rvalid) && (!opt->stall || random_below(3) != 0);
+		in.dmem_ready =
+			(!outstanding || in.dmem_rvalid) && (!opt->stall || random_below(3) != 0);
 		in.irq_software = m->msip;
 		in.irq_external = m->external;
 		in.irq_timer = m->mtime >= m->mtimecmp;
@@ -245,7 +257,8 @@ static bool run(struct machine *m, struct model *core, const struct options *opt
 		if (out.dmem_valid && in.dmem_ready && !m->ending) {
 			outstanding = true;
 			delay = opt->stall && random_below(3) == 0 ? random_below(6) : 0;
-			err = !access_data(m, out.dmem_addr, out.dmem_we, out.dmem_be, out.dmem_wdata, &rdata);
+			err = !access_data(m, out.dmem_addr, out.dmem_we, out.dmem_be,
+					   out.dmem_wdata, &rdata);
 		}
 		model_clock(core);
 		if (out.imem_en) {
@@ -253,8 +266,9 @@ static bool run(struct machine *m, struct model *core, const struct options *opt
 			in.imem_err = !memory_load(&m->mem, out.imem_addr, &in.imem_rdata);
 		}
 		/* The store to tohost retires at most latency + 3 cycles later, and nothing after it counts. */
-		if (m->ending && ((out.valid && out.mem_wmask && (out.mem_addr & ~3u) == (m->tohost & ~3u)) ||
-				  ending++ > 20))
+		if (m->ending &&
+		    ((out.valid && out.mem_wmask && (out.mem_addr & ~3u) == (m->tohost & ~3u)) ||
+		     ending++ > 20))
 			return true;
 	}
 	return false;
@@ -267,12 +281,14 @@ static void summary(const struct options *opt, const struct counts *n, bool ende
 	if (opt->json)
 		fprintf(stderr,
 			"{\"ended\": %s, \"exit_status\": %" PRIu32 ", \"cycles\": %" PRIu64
-			", \"instructions\": %" PRIu64 ", \"sleep_cycles\": %" PRIu64 ", \"cpi\": %.3f}\n",
-			ended ? "true" : "false", ended ? status : EXIT_CYCLES, n->cycles, n->instructions,
-			n->sleep_cycles, cpi);
+			", \"instructions\": %" PRIu64 ", \"sleep_cycles\": %" PRIu64
+			", \"cpi\": %.3f}\n",
+			ended ? "true" : "false", ended ? status : EXIT_CYCLES, n->cycles,
+			n->instructions, n->sleep_cycles, cpi);
 	else
-		fprintf(stderr, "core-sim: %" PRIu64 " cycles, %" PRIu64 " instructions, CPI %.3f\n", n->cycles,
-			n->instructions, cpi);
+		fprintf(stderr,
+			"core-sim: %" PRIu64 " cycles, %" PRIu64 " instructions, CPI %.3f\n",
+			n->cycles, n->instructions, cpi);
 }
 
 static int simulate(const struct options *opt)
@@ -293,7 +309,8 @@ static int simulate(const struct options *opt)
 		return EXIT_USAGE;
 	}
 	if (elf.entry & 3) {
-		fprintf(stderr, "core-sim: %s: entry 0x%08" PRIx32 " is not a multiple of 4.\n", opt->elf, elf.entry);
+		fprintf(stderr, "core-sim: %s: entry 0x%08" PRIx32 " is not a multiple of 4.\n",
+			opt->elf, elf.entry);
 		goto out;
 	}
 	if (load(&m, &elf, opt->elf) != 0)
@@ -301,12 +318,14 @@ static int simulate(const struct options *opt)
 	m.has_tohost = elf32_symbol(&elf, "tohost", &m.tohost);
 	if (!m.has_tohost)
 		fprintf(stderr,
-			"core-sim: warning: %s has no symbol tohost, so it can only end at the cycle limit.\n",
+			"core-sim: warning: %s has no symbol tohost, so it can only end at the "
+			"cycle limit.\n",
 			opt->elf);
 	if (opt->rvfi) {
 		rvfi = fopen(opt->rvfi, "w");
 		if (!rvfi) {
-			fprintf(stderr, "core-sim: cannot write %s: %s.\n", opt->rvfi, strerror(errno));
+			fprintf(stderr, "core-sim: cannot write %s: %s.\n", opt->rvfi,
+				strerror(errno));
 			goto out;
 		}
 	}
@@ -321,8 +340,9 @@ static int simulate(const struct options *opt)
 
 	fflush(stdout);
 	if (!ended && !opt->json)
-		fprintf(stderr, "core-sim: %s did not end within %" PRIu64 " cycles; see --max-cycles.\n", opt->elf,
-			opt->max_cycles);
+		fprintf(stderr,
+			"core-sim: %s did not end within %" PRIu64 " cycles; see --max-cycles.\n",
+			opt->elf, opt->max_cycles);
 	summary(opt, &n, ended, m.status);
 	status = ended ? (int)m.status : EXIT_CYCLES;
 out:
@@ -355,9 +375,12 @@ static int bad_usage(const char *what, const char *which)
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "max-cycles", required_argument, NULL, 'm' }, { "trace", required_argument, NULL, 't' },
-		{ "rvfi", required_argument, NULL, 'r' },	{ "stall", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' },		{ "help", no_argument, NULL, 'h' },
+		{ "max-cycles", required_argument, NULL, 'm' },
+		{ "trace", required_argument, NULL, 't' },
+		{ "rvfi", required_argument, NULL, 'r' },
+		{ "stall", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options opt = { .max_cycles = 100000000 };

@@ -56,7 +56,8 @@ static const char *check_header(struct elf32 *elf)
 	if (elf->size < EI_NIDENT || memcmp(elf->data, ELFMAG, SELFMAG) != 0)
 		return "is not an ELF file";
 	if (elf->data[EI_CLASS] == ELFCLASS64)
-		return "is a 64-bit ELF file; the core is RV32, so build it with -march=rv32im_zicsr "
+		return "is a 64-bit ELF file; the core is RV32, so build it with "
+		       "-march=rv32im_zicsr "
 		       "-mabi=ilp32";
 	if (elf->data[EI_CLASS] != ELFCLASS32 || elf->data[EI_DATA] != ELFDATA2LSB)
 		return "is not a 32-bit little-endian ELF file";

@@ -39,8 +39,8 @@ static bool read_step(FILE *f, struct step *s)
 
 	if (!fgets(line, sizeof(line), f))
 		return false;
-	if (sscanf(line, "%" SCNu64 " %" SCNx32 " %" SCNx32 " %" SCNx32 " %2s x%u %" SCNx32, &s->order, &s->pc,
-		   &s->insn, &s->next, flags, &s->rd, &s->value) != 7 ||
+	if (sscanf(line, "%" SCNu64 " %" SCNx32 " %" SCNx32 " %" SCNx32 " %2s x%u %" SCNx32,
+		   &s->order, &s->pc, &s->insn, &s->next, flags, &s->rd, &s->value) != 7 ||
 	    s->rd > 31) {
 		fprintf(stderr, "lockstep-cmp: bad RVFI line: %s", line);
 		exit(2);
@@ -90,7 +90,8 @@ static void apply(const struct step *s)
 {
 	static bool after_ebreak;
 	bool csr = (s->insn & 0x7f) == 0x73 && (s->insn >> 12 & 3);
-	bool may_differ = csr && (s->insn >> 20 == 0x300 || (s->insn >> 20 == 0x343 && after_ebreak));
+	bool may_differ =
+		csr && (s->insn >> 20 == 0x300 || (s->insn >> 20 == 0x343 && after_ebreak));
 
 	if (s->trap)
 		after_ebreak = s->insn == EBREAK;
@@ -100,10 +101,12 @@ static void apply(const struct step *s)
 	}
 }
 
-static void complain(const struct step *s, const struct step *last, const char *what, uint32_t core, uint32_t qemu)
+static void complain(const struct step *s, const struct step *last, const char *what, uint32_t core,
+		     uint32_t qemu)
 {
-	printf("# difference before instruction %" PRIu64 " (pc %08" PRIx32 " insn %08" PRIx32 ")\n", s->order,
-	       s->pc, s->insn);
+	printf("# difference before instruction %" PRIu64 " (pc %08" PRIx32 " insn %08" PRIx32
+	       ")\n",
+	       s->order, s->pc, s->insn);
 	printf("#   %s: core %08" PRIx32 ", QEMU %08" PRIx32 "\n", what, core, qemu);
 	printf("#   after pc %08" PRIx32 " insn %08" PRIx32 "%s\n", last->pc, last->insn,
 	       last->trap ? " (trapped)" : "");
@@ -170,7 +173,8 @@ int main(int argc, char **argv)
 			do {
 				last = s;
 				if (!read_step(rvfi, &s) || s.trap)
-					complain(&s, &last, "no return from the handler", s.pc, q.pc);
+					complain(&s, &last, "no return from the handler", s.pc,
+						 q.pc);
 				apply(&s);
 			} while (s.insn != MRET);
 			handled++;
@@ -182,8 +186,8 @@ int main(int argc, char **argv)
 		printf("# QEMU's log ends early, at instruction %" PRIu64 "\n", s.order);
 		return 1;
 	}
-	printf("# %" PRIu64 " instructions equal, %" PRIu64 " traps (%" PRIu64 " misaligned), %" PRIu64
-	       " interrupts\n",
+	printf("# %" PRIu64 " instructions equal, %" PRIu64 " traps (%" PRIu64
+	       " misaligned), %" PRIu64 " interrupts\n",
 	       compared, traps, handled, interrupts);
 	return compared == 0;
 }

@@ -63,14 +63,17 @@ static void put(const char *format, ...)
 
 static uint32_t value(void)
 {
-	static const uint32_t corner[] = { 0, 1, 2, 31, 32, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0x8000, 0xff80 };
+	static const uint32_t corner[] = { 0,	       1,	   2,	       31,
+					   32,	       0x7fffffff, 0x80000000, 0x80000001,
+					   0xffffffff, 0xfffffffe, 0x8000,     0xff80 };
 
 	return below(3) ? rnd() >> below(32) : PICK(corner);
 }
 
 static void alu(void)
 {
-	static const char *const rr[] = { "add", "sub", "sll", "slt", "sltu", "xor", "srl", "sra", "or", "and" };
+	static const char *const rr[] = { "add", "sub", "sll", "slt", "sltu",
+					  "xor", "srl", "sra", "or",  "and" };
 	static const char *const ri[] = { "addi", "slti", "sltiu", "xori", "ori", "andi" };
 	static const char *const sh[] = { "slli", "srli", "srai" };
 
@@ -96,9 +99,10 @@ static void alu(void)
 
 static void bits(void)
 {
-	static const char *const rr[] = { "sh1add", "sh2add", "sh3add", "andn", "orn", "xnor", "min",
-					  "minu",   "max",    "maxu",	"rol",	"ror" };
-	static const char *const r[] = { "clz", "ctz", "cpop", "sext.b", "sext.h", "zext.h", "rev8", "orc.b" };
+	static const char *const rr[] = { "sh1add", "sh2add", "sh3add", "andn", "orn", "xnor",
+					  "min",    "minu",   "max",	"maxu", "rol", "ror" };
+	static const char *const r[] = { "clz",	   "ctz",    "cpop", "sext.b",
+					 "sext.h", "zext.h", "rev8", "orc.b" };
 
 	switch (below(5)) {
 	case 0:
@@ -191,9 +195,11 @@ static void jump(bool in_loop)
 static void trap(void)
 {
 	static const uint32_t illegal[] = {
-		0x00000000, 0xffffffff, 0x0000000b, 0x40001033, 0x02000073, 0x00002007, 0x0000202f, 0x10200073, 0x7b200073,
-		0xc0001073, 0xf1429073, 0x7ff02573, 0x00003003, 0x0000605b, 0x00007003, 0x00003023, 0x00002063, 0x00001067,
-		0x02001013, 0x80000033, 0x00002067 + 0x80, 0x30200073 + 0x80, 0x00004073, 0x9000e0f3,
+		0x00000000,	   0xffffffff,	      0x0000000b, 0x40001033, 0x02000073,
+		0x00002007,	   0x0000202f,	      0x10200073, 0x7b200073, 0xc0001073,
+		0xf1429073,	   0x7ff02573,	      0x00003003, 0x0000605b, 0x00007003,
+		0x00003023,	   0x00002063,	      0x00001067, 0x02001013, 0x80000033,
+		0x00002067 + 0x80, 0x30200073 + 0x80, 0x00004073, 0x9000e0f3,
 	};
 
 	switch (below(7)) {
@@ -497,7 +503,8 @@ int main(int argc, char **argv)
 		for (unsigned r = 0; r < 32; r++)
 			put("entry %s %u", kind ? "get" : "set", r);
 	}
-	puts("\t.data\n\t.balign 64\n\t.globl tohost\ntohost:\n\t.word 0, 0\nsave:\n\t.space 128\n\t.balign 4096\ndata:");
+	puts("\t.data\n\t.balign 64\n\t.globl tohost\ntohost:\n\t.word 0, 0\nsave:\n\t.space "
+	     "128\n\t.balign 4096\ndata:");
 	for (unsigned i = 0; i < 1024; i++)
 		put(".word 0x%" PRIx32, value());
 	return 0;

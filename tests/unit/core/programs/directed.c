@@ -86,23 +86,30 @@ static void exceptions(void)
 
 	expect_none();
 	__asm__ volatile("la %0, 1f\n1: sh %1, 1(%2)" : "=&r"(pc) : "r"(value), "r"(at) : "memory");
-	tap(trapped(6, pc, at + 1) & same(data[0], 0x11223344, "memory"), "misaligned store leaves memory");
+	tap(trapped(6, pc, at + 1) & same(data[0], 0x11223344, "memory"),
+	    "misaligned store leaves memory");
 
 	expect_none();
 	__asm__ volatile("la %0, 1f\n1: lb %1, 5(%2)" : "=&r"(pc), "+r"(value) : "r"(NOWHERE));
 	tap(trapped(5, pc, NOWHERE + 5) & same(value, 0xabcd, "rd"), "load access fault leaves rd");
 
 	expect_none();
-	__asm__ volatile("la %0, 1f\n1: sw %1, 8(%2)" : "=&r"(pc) : "r"(value), "r"(NOWHERE) : "memory");
+	__asm__ volatile("la %0, 1f\n1: sw %1, 8(%2)"
+			 : "=&r"(pc)
+			 : "r"(value), "r"(NOWHERE)
+			 : "memory");
 	tap(trapped(7, pc, NOWHERE + 8), "store access fault");
 
 	expect_none();
-	__asm__ volatile("la %0, 2f\n sw %0, %3\n jr %2\n2:" : "=&r"(pc), "+r"(value) : "r"(NOWHERE), "m"(last.resume));
+	__asm__ volatile("la %0, 2f\n sw %0, %3\n jr %2\n2:"
+			 : "=&r"(pc), "+r"(value)
+			 : "r"(NOWHERE), "m"(last.resume));
 	tap(trapped(1, NOWHERE, NOWHERE), "fetch access fault");
 
 	expect_none();
 	__asm__ volatile("la %0, 1f\n mv %1, %0\n1: jalr %1, 6(%0)" : "=&r"(pc), "+r"(value));
-	tap(trapped(0, pc, pc + 6) & same(value, pc, "link register"), "misaligned jump target leaves rd");
+	tap(trapped(0, pc, pc + 6) & same(value, pc, "link register"),
+	    "misaligned jump target leaves rd");
 
 	expect_none();
 	__asm__ volatile("la %0, 1f\n1: .word 0x00000163" : "=&r"(pc)); /* beq x0, x0, +2 */
@@ -120,38 +127,44 @@ static void precise(void)
 	uint32_t at = (uint32_t)data;
 
 	expect_none();
-	__asm__ volatile("la %0, 2f\n sw %0, %4\n li %1, 7\n sw %1, 0(%2)\n lw x0, 0(%3)\n sw %1, 4(%2)\n li %1, 9\n"
+	__asm__ volatile("la %0, 2f\n sw %0, %4\n li %1, 7\n sw %1, 0(%2)\n lw x0, 0(%3)\n sw %1, "
+			 "4(%2)\n li %1, 9\n"
 			 " sw %1, 8(%2)\n csrwi mscratch, 5\n div %1, %1, %1\n2:"
 			 : "=&r"(resume), "=&r"(a)
 			 : "r"(at), "r"(NOWHERE), "m"(last.resume)
 			 : "memory");
-	tap(same(last.cause, 5, "mcause") & same(data[0], 7, "older store") & same(data[1] | data[2], 0, "younger stores") &
-		    same(a, 7, "register"),
+	tap(same(last.cause, 5, "mcause") & same(data[0], 7, "older store") &
+		    same(data[1] | data[2], 0, "younger stores") & same(a, 7, "register"),
 	    "load access fault: nothing younger happens");
 
 	expect_none();
-	__asm__ volatile("la %0, 2f\n sw %0, %4\n li %1, 7\n sw %1, 0(%3)\n sw %1, 4(%2)\n sw %1, 8(%2)\n2:"
-			 : "=&r"(resume), "=&r"(a)
-			 : "r"(at), "r"(NOWHERE), "m"(last.resume)
-			 : "memory");
+	__asm__ volatile(
+		"la %0, 2f\n sw %0, %4\n li %1, 7\n sw %1, 0(%3)\n sw %1, 4(%2)\n sw %1, 8(%2)\n2:"
+		: "=&r"(resume), "=&r"(a)
+		: "r"(at), "r"(NOWHERE), "m"(last.resume)
+		: "memory");
 	tap(same(last.cause, 7, "mcause") & same(data[1] | data[2], 0, "younger stores"),
 	    "store access fault: the stores right behind it do not happen");
 
 	expect_none();
 	csr_write(mscratch, 1);
-	__asm__ volatile("la %0, 2f\n sw %0, %3\n la %1, 1f\n1: .word 0\n csrwi mscratch, 2\n sw %1, 12(%2)\n2:"
+	__asm__ volatile("la %0, 2f\n sw %0, %3\n la %1, 1f\n1: .word 0\n csrwi mscratch, 2\n sw "
+			 "%1, 12(%2)\n2:"
 			 : "=&r"(resume), "=&r"(pc)
 			 : "r"(at), "m"(last.resume)
 			 : "memory");
-	tap(trapped(2, pc, 0) & same(csr_read(mscratch), 1, "mscratch") & same(data[3], 0, "younger store"),
+	tap(trapped(2, pc, 0) & same(csr_read(mscratch), 1, "mscratch") &
+		    same(data[3], 0, "younger store"),
 	    "illegal instruction: nothing younger happens");
 
 	expect_none();
-	__asm__ volatile("la %0, 2f\n sw %0, %3\n li %1, 100\n div %1, %1, %1\n lw %1, 0(%2)\n div %1, %1, %1\n2:"
+	__asm__ volatile("la %0, 2f\n sw %0, %3\n li %1, 100\n div %1, %1, %1\n lw %1, 0(%2)\n div "
+			 "%1, %1, %1\n2:"
 			 : "=&r"(resume), "=&r"(a)
 			 : "r"(NOWHERE), "m"(last.resume)
 			 : "memory");
-	tap(same(last.cause, 5, "mcause") & same(a, 1, "register"), "a divide behind a faulting load is abandoned");
+	tap(same(last.cause, 5, "mcause") & same(a, 1, "register"),
+	    "a divide behind a faulting load is abandoned");
 	__asm__ volatile("li %0, 91\n li %1, 7\n div %0, %0, %1" : "=&r"(a), "=&r"(pc));
 	tap(same(a, 13, "91 / 7"), "the divider works after that");
 }
@@ -164,7 +177,8 @@ static void interrupts(void)
 	csr_write(mie, 0x888);
 	MSIP = 1;
 	a = csr_read(mip);
-	tap(same(a, 8, "mip") & same(last.count, 0, "traps"), "software interrupt pending, mstatus.MIE = 0");
+	tap(same(a, 8, "mip") & same(last.count, 0, "traps"),
+	    "software interrupt pending, mstatus.MIE = 0");
 	__asm__ volatile("la %0, 1f\n csrsi mstatus, 8\n1: nop" : "=&r"(pc)::"memory");
 	tap(trapped(0x80000003, pc, 0) & same(csr_read(mip), 0, "mip"),
 	    "software interrupt is taken right behind the CSR write that enables it");
@@ -187,14 +201,16 @@ static void interrupts(void)
 	csr_set(mstatus, 8);
 	b = last.cause;
 	csr_clear(mstatus, 8);
-	tap(same(a, 0x888, "mip") & same(last.count, 3, "traps") & same(b, 0x80000007, "last cause"),
+	tap(same(a, 0x888, "mip") & same(last.count, 3, "traps") &
+		    same(b, 0x80000007, "last cause"),
 	    "three at once are all taken, the timer last");
 	expect_none();
 	EXTERNAL = 1;
 	MSIP = 1;
 	csr_write(mie, 0x808);
 	__asm__ volatile("csrsi mstatus, 8\n csrci mstatus, 8" ::: "memory");
-	tap(same(last.count, 2, "traps") & same(last.cause, 0x80000003, "last cause"), "external goes before software");
+	tap(same(last.count, 2, "traps") & same(last.cause, 0x80000003, "last cause"),
+	    "external goes before software");
 
 	/* A handler must not be entered behind the instruction that disables interrupts. */
 	bool ok = true;
@@ -203,7 +219,8 @@ static void interrupts(void)
 		expect_none();
 		MTIMECMP = MTIME + delay;
 		MTIMECMPH = 0;
-		__asm__ volatile("csrsi mstatus, 8\n nop\n nop\n nop\n csrci mstatus, 8\n la %0, 1f\n1: nop\n nop\n nop\n nop\n nop\n nop\n nop"
+		__asm__ volatile("csrsi mstatus, 8\n nop\n nop\n nop\n csrci mstatus, 8\n la %0, "
+				 "1f\n1: nop\n nop\n nop\n nop\n nop\n nop\n nop"
 				 : "=&r"(pc)::"memory");
 		ok &= last.count == 0 || last.epc < pc;
 		MTIMECMPH = 0xffffffff;
@@ -221,7 +238,8 @@ static void interrupts(void)
 	EXTERNAL = 1;
 	csr_set(mstatus, 8);
 	csr_clear(mstatus, 8);
-	tap(same(vector_taken, 11, "vector") & same(last.count, 1, "traps"), "vectored: external interrupt");
+	tap(same(vector_taken, 11, "vector") & same(last.count, 1, "traps"),
+	    "vectored: external interrupt");
 	vector_taken = 99;
 	__asm__ volatile("ecall");
 	tap(same(vector_taken, 0, "vector"), "vectored: exceptions go to the base");
@@ -263,11 +281,14 @@ static void csrs(void)
 	uint32_t pc, a, b, c;
 
 	tap(same(csr_read(misa), 0x40001100, "misa"), "misa is RV32IM");
-	tap(same(csr_read(mhartid) | csr_read(mvendorid) | csr_read(marchid) | csr_read(mimpid), 0, "ids"), "ids read zero");
+	tap(same(csr_read(mhartid) | csr_read(mvendorid) | csr_read(marchid) | csr_read(mimpid), 0,
+		 "ids"),
+	    "ids read zero");
 	csr_write(mstatus, 0xffffffff & ~8u);
 	a = csr_read(mstatus);
 	csr_write(mstatus, 0);
-	tap(same(a, 0x1880, "mstatus written ones") & same(csr_read(mstatus), 0x1800, "mstatus written zero"),
+	tap(same(a, 0x1880, "mstatus written ones") &
+		    same(csr_read(mstatus), 0x1800, "mstatus written zero"),
 	    "mstatus: MPIE and MIE are writable, MPP is machine mode");
 	csr_write(mie, 0xffffffff);
 	a = csr_read(mie);
@@ -279,11 +300,16 @@ static void csrs(void)
 	tap(same(csr_read(mcause), 0x8000000f, "mcause"), "mcause holds every code");
 	csr_write(mtval, 0x12345678);
 	csr_write(mscratch, 0x9abcdef0);
-	tap(same(csr_read(mtval), 0x12345678, "mtval") & same(csr_read(mscratch), 0x9abcdef0, "mscratch"), "mtval, mscratch");
+	tap(same(csr_read(mtval), 0x12345678, "mtval") &
+		    same(csr_read(mscratch), 0x9abcdef0, "mscratch"),
+	    "mtval, mscratch");
 
-	__asm__ volatile("csrrw %0, mscratch, %2\n csrrs %1, mscratch, x0" : "=&r"(a), "=&r"(b) : "r"(0x0f0f0000));
+	__asm__ volatile("csrrw %0, mscratch, %2\n csrrs %1, mscratch, x0"
+			 : "=&r"(a), "=&r"(b)
+			 : "r"(0x0f0f0000));
 	__asm__ volatile("csrrsi %0, mscratch, 31\n" : "=&r"(c));
-	tap(same(a, 0x9abcdef0, "old") & same(b, 0x0f0f0000, "new") & same(csr_read(mscratch), 0x0f0f001f, "csrrsi"),
+	tap(same(a, 0x9abcdef0, "old") & same(b, 0x0f0f0000, "new") &
+		    same(csr_read(mscratch), 0x0f0f001f, "csrrsi"),
 	    "CSR instructions back to back");
 
 	expect_none();
@@ -296,22 +322,27 @@ static void csrs(void)
 	TRAPS(pc, "csrrs x0, 0x7c0, x0", "r"(0));
 	tap(trapped(2, pc, 0x7c002073), "a CSR that does not exist is illegal");
 	expect_none();
-	a = csr_read(mhartid) | csr_read(0xb1f) | csr_read(0xb9f) | csr_read(0x33f) | csr_read(0xc1f) | csr_read(0x310) |
-	    csr_read(0xf15);
+	a = csr_read(mhartid) | csr_read(0xb1f) | csr_read(0xb9f) | csr_read(0x33f) |
+	    csr_read(0xc1f) | csr_read(0x310) | csr_read(0xf15);
 	__asm__ volatile("csrrsi x0, mhartid, 0\n csrrc x0, cycle, x0");
-	tap(same(a, 0, "value") & same(last.count, 0, "traps"), "unused counters read zero; reading is never illegal");
+	tap(same(a, 0, "value") & same(last.count, 0, "traps"),
+	    "unused counters read zero; reading is never illegal");
 
 	a = csr_read(minstret);
 	b = csr_read(minstret);
 	tap(same(b - a, 1, "minstret difference"), "minstret counts the CSR instruction itself");
-	__asm__ volatile("csrw minstret, %2\n csrr %0, minstret\n csrr %1, instret" : "=&r"(a), "=&r"(b) : "r"(1000));
-	tap(same(a, 1000, "first") & same(b, 1001, "second"), "minstret reads what was written to it");
+	__asm__ volatile("csrw minstret, %2\n csrr %0, minstret\n csrr %1, instret"
+			 : "=&r"(a), "=&r"(b)
+			 : "r"(1000));
+	tap(same(a, 1000, "first") & same(b, 1001, "second"),
+	    "minstret reads what was written to it");
 	csr_write(minstreth, 7);
 	tap(same(csr_read(instreth), 7, "instreth"), "upper half of minstret");
 	csr_write(mcycle, 0xfffffff0);
 	csr_write(mcycleh, 4);
 	__asm__ volatile("nop\n nop\n nop\n nop\n nop\n nop\n nop\n nop\n nop");
-	tap(same(csr_read(cycleh), 5, "cycleh") & (csr_read(cycle) < 100), "mcycle carries into its upper half");
+	tap(same(csr_read(cycleh), 5, "cycleh") & (csr_read(cycle) < 100),
+	    "mcycle carries into its upper half");
 	a = csr_read(cycle);
 	b = csr_read(mcycle);
 	tap(b - a < 20 && b > a, "cycle is mcycle");
@@ -321,7 +352,8 @@ static void csrs(void)
 	csr_write(mcountinhibit, 5);
 	a = csr_read(mcycle);
 	b = csr_read(minstret);
-	tap(same(csr_read(mcycle), a, "mcycle") & same(csr_read(minstret), b, "minstret"), "mcountinhibit stops both");
+	tap(same(csr_read(mcycle), a, "mcycle") & same(csr_read(minstret), b, "minstret"),
+	    "mcountinhibit stops both");
 	csr_write(mcountinhibit, 0);
 	csr_write(mhpmcounter3, 0);
 	__asm__ volatile(".rept 10\n j 1f\n1:\n .endr");

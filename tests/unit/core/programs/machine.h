@@ -22,11 +22,11 @@
 #define IRQ_TIMER    7
 #define IRQ_EXTERNAL 11
 
-#define csr_read(csr)                                                                              \
-	({                                                                                         \
-		uint32_t v_;                                                                       \
-		__asm__ volatile("csrr %0, " #csr : "=r"(v_)::"memory");                           \
-		v_;                                                                                \
+#define csr_read(csr)                                                    \
+	({                                                               \
+		uint32_t v_;                                             \
+		__asm__ volatile("csrr %0, " #csr : "=r"(v_)::"memory"); \
+		v_;                                                      \
 	})
 #define csr_write(csr, value) __asm__ volatile("csrw " #csr ", %0" ::"rK"(value) : "memory")
 #define csr_set(csr, value)   __asm__ volatile("csrs " #csr ", %0" ::"rK"(value) : "memory")
@@ -56,7 +56,7 @@ static inline void put_hex(uint32_t v)
 {
 	put_string("0x");
 	for (int i = 28; i >= 0; i -= 4)
-		CONSOLE = (uint8_t)"0123456789abcdef"[v >> i & 15];
+		CONSOLE = (uint8_t) "0123456789abcdef"[v >> i & 15];
 }
 
 /* One test point. */

@@ -14,16 +14,16 @@ uint32_t trap(uint32_t cause, uint32_t epc, uint32_t tval)
 #define REPEAT 64
 
 /* Cycles of n repetitions of the assembly text; a0 to a5 and t0 to t2 are free, s2 points to a table that points to itself. */
-#define CYCLES(n, text)                                                                            \
-	({                                                                                         \
-		uint32_t begin_, end_;                                                             \
-		__asm__ volatile("mv s2, %2\n mv a0, %2\n li a1, 100\n li a2, 7\n .balign 4\n"       \
-				 "csrr %0, mcycle\n .rept " #n "\n" text "\n .endr\n csrr %1, mcycle"    \
-				 : "=&r"(begin_), "=&r"(end_)                                       \
-				 : "r"(table)                                                      \
-				 : "a0", "a1", "a2", "a3", "a4", "a5", "t0", "t1", "t2", "s2",       \
-				   "memory");                                                      \
-		end_ - begin_;                                                                     \
+#define CYCLES(n, text)                                                                          \
+	({                                                                                       \
+		uint32_t begin_, end_;                                                           \
+		__asm__ volatile(                                                                \
+			"mv s2, %2\n mv a0, %2\n li a1, 100\n li a2, 7\n .balign 4\n"            \
+			"csrr %0, mcycle\n .rept " #n "\n" text "\n .endr\n csrr %1, mcycle"     \
+			: "=&r"(begin_), "=&r"(end_)                                             \
+			: "r"(table)                                                             \
+			: "a0", "a1", "a2", "a3", "a4", "a5", "t0", "t1", "t2", "s2", "memory"); \
+		end_ - begin_;                                                                   \
 	})
 
 static uint32_t *table[16];
@@ -71,6 +71,7 @@ int main(void)
 	COST(3, "mul a1, a1, a2", "multiplication of a product: at most 2 extra cycles");
 	COST(38, "div a3, a1, a2", "division: at most 38 cycles");
 	COST(1, "sll a3, a1, a2", "shift by a register: 1 cycle");
-	COST(3, "addi a2, x0, 3\n sll a3, a1, a2", "shift by the result just before it: 1 extra cycle");
+	COST(3, "addi a2, x0, 3\n sll a3, a1, a2",
+	     "shift by the result just before it: 1 extra cycle");
 	return tap_end();
 }
