@@ -17,23 +17,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONTEXTS_MAX 32
-#define WIRE_EXTRA   24 /* preamble 8, FCS 4, inter-frame gap 12 */
-#define WARM_CYCLES  60000
+#define CONTEXTS_MAX   32
+#define WIRE_EXTRA     24 /* preamble 8, FCS 4, inter-frame gap 12 */
+#define WARM_CYCLES    60000
 #define MEASURE_CYCLES 400000
-#define DRAIN_CYCLES 20000
-#define DRAIN_LIMIT 100000000
-#define WIRE_QUEUE   8 /* frames kept waiting for the NIC's receiver */
+#define DRAIN_CYCLES   20000
+#define DRAIN_LIMIT    100000000
+#define WIRE_QUEUE     8 /* frames kept waiting for the NIC's receiver */
 /* Goals of the project in cycles per frame and direction: a full-size frame slot, and the shortest frame now and in the end. */
-#define GOAL_FULL 1538
+#define GOAL_FULL      1538
 #define GOAL_SHORT_NOW 250
-#define GOAL_SHORT 84
+#define GOAL_SHORT     84
 
 enum direction { TX = 1, RX = 2, BOTH = 3 };
 
 struct bench_case {
-	unsigned frame;	  /* as named */
-	size_t octets;	  /* without FCS */
+	unsigned frame; /* as named */
+	size_t octets;	/* without FCS */
 	enum direction direction;
 	unsigned contexts;
 };
@@ -48,8 +48,8 @@ struct bench {
 	const struct bench_case *now;
 	bool running;
 	unsigned tx_room[CONTEXTS_MAX]; /* frames that an empty transmit ring takes */
-	uint64_t tx_frames, rx_frames; /* seen by the wire, by the guests */
-	unsigned next_rx;	       /* context of the next frame from the wire */
+	uint64_t tx_frames, rx_frames;	/* seen by the wire, by the guests */
+	unsigned next_rx;		/* context of the next frame from the wire */
 	uint8_t frame[9100];
 };
 
@@ -78,7 +78,8 @@ static void fill_transmit(struct bench *b, unsigned index)
 	memcpy(frame, wire_mac, 6);
 	guest_mac(frame + 6, index);
 	unsigned kept = b->tx_room[index] - tx_window(b->now);
-	while (b->running && b->now->direction & TX && index < b->now->contexts && gls_guest_tx_free(b->guest[index]) > kept)
+	while (b->running && b->now->direction & TX && index < b->now->contexts &&
+	       gls_guest_tx_free(b->guest[index]) > kept)
 		if (gls_guest_send(b->guest[index], frame, b->now->octets, true))
 			break;
 }
@@ -172,9 +173,14 @@ static struct counts run(struct bench *b, const struct bench_case *c)
 	gls_run_until(b->s, drained, b, DRAIN_LIMIT);
 	gls_run(b->s, DRAIN_CYCLES);
 	return (struct counts){
-		after.cycles - before.cycles, after.simulated - before.simulated, after.tx - before.tx,
-		after.rx - before.rx,	      after.lost - before.lost,		 after.firmware - before.firmware,
-		after.dma_wait - before.dma_wait, after.idle - before.idle,
+		after.cycles - before.cycles,
+		after.simulated - before.simulated,
+		after.tx - before.tx,
+		after.rx - before.rx,
+		after.lost - before.lost,
+		after.firmware - before.firmware,
+		after.dma_wait - before.dma_wait,
+		after.idle - before.idle,
 	};
 }
 
@@ -183,13 +189,15 @@ static double per(uint64_t cycles, uint64_t frames)
 	return frames ? (double)cycles / (double)frames : 0;
 }
 
-static json_t *direction_json(const struct bench *b, const struct bench_case *c, const struct counts *n, uint64_t frames)
+static json_t *direction_json(const struct bench *b, const struct bench_case *c,
+			      const struct counts *n, uint64_t frames)
 {
 	double slot = (double)c->octets + WIRE_EXTRA;
 	double rate = per(n->cycles, frames);
-	return json_pack("{s:I, s:f, s:f, s:f}", "frames", (json_int_t)frames, "cycles_per_frame", rate, "gbit_per_second",
-			 rate ? 8e-9 * (double)c->octets * gls_clock_hz(b->s) / rate : 0, "line_rate_percent",
-			 rate ? 100 * slot / rate : 0);
+	return json_pack("{s:I, s:f, s:f, s:f}", "frames", (json_int_t)frames, "cycles_per_frame",
+			 rate, "gbit_per_second",
+			 rate ? 8e-9 * (double)c->octets * gls_clock_hz(b->s) / rate : 0,
+			 "line_rate_percent", rate ? 100 * slot / rate : 0);
 }
 
 static const char *direction_name(enum direction d)
@@ -197,15 +205,19 @@ static const char *direction_name(enum direction d)
 	return d == TX ? "transmit" : d == RX ? "receive" : "both";
 }
 
-static json_t *case_json(const struct bench *b, const struct bench_case *c, const struct counts *n, double seconds)
+static json_t *case_json(const struct bench *b, const struct bench_case *c, const struct counts *n,
+			 double seconds)
 {
 	double core = (double)(n->firmware + n->dma_wait + n->idle);
-	json_t *j = json_pack("{s:i, s:i, s:s, s:i, s:I, s:i, s:I, s:{s:f, s:f, s:f}, s:f}", "frame", (int)c->frame,
-			      "octets_without_fcs", (int)c->octets, "direction", direction_name(c->direction), "contexts",
-			      (int)c->contexts, "cycles", (json_int_t)n->cycles, "line_rate_cycles_per_frame",
-			      (int)(c->octets + WIRE_EXTRA), "lost", (json_int_t)n->lost, "core_percent", "firmware",
-			      100 * (double)n->firmware / core, "dma_wait", 100 * (double)n->dma_wait / core, "idle",
-			      100 * (double)n->idle / core, "sim_cycles_per_second", (double)n->simulated / seconds);
+	json_t *j =
+		json_pack("{s:i, s:i, s:s, s:i, s:I, s:i, s:I, s:{s:f, s:f, s:f}, s:f}", "frame",
+			  (int)c->frame, "octets_without_fcs", (int)c->octets, "direction",
+			  direction_name(c->direction), "contexts", (int)c->contexts, "cycles",
+			  (json_int_t)n->cycles, "line_rate_cycles_per_frame",
+			  (int)(c->octets + WIRE_EXTRA), "lost", (json_int_t)n->lost,
+			  "core_percent", "firmware", 100 * (double)n->firmware / core, "dma_wait",
+			  100 * (double)n->dma_wait / core, "idle", 100 * (double)n->idle / core,
+			  "sim_cycles_per_second", (double)n->simulated / seconds);
 	if (c->direction & TX)
 		json_object_set_new(j, "transmit", direction_json(b, c, n, n->tx));
 	if (c->direction & RX)
@@ -213,24 +225,29 @@ static json_t *case_json(const struct bench *b, const struct bench_case *c, cons
 	return j;
 }
 
-static void print_direction(const struct bench *b, const struct bench_case *c, const struct counts *n, uint64_t frames, bool shown)
+static void print_direction(const struct bench *b, const struct bench_case *c,
+			    const struct counts *n, uint64_t frames, bool shown)
 {
 	double rate = per(n->cycles, frames), slot = (double)c->octets + WIRE_EXTRA;
 	if (!shown)
 		printf(" %8s %6s %6s", "-", "-", "-");
 	else
-		printf(" %8.1f %6.3f %5.1f%%", rate, rate ? 8e-9 * (double)c->octets * gls_clock_hz(b->s) / rate : 0,
+		printf(" %8.1f %6.3f %5.1f%%", rate,
+		       rate ? 8e-9 * (double)c->octets * gls_clock_hz(b->s) / rate : 0,
 		       rate ? 100 * slot / rate : 0);
 }
 
-static void print_case(const struct bench *b, const struct bench_case *c, const struct counts *n, double seconds)
+static void print_case(const struct bench *b, const struct bench_case *c, const struct counts *n,
+		       double seconds)
 {
 	double core = (double)(n->firmware + n->dma_wait + n->idle);
-	printf("%6u %-9s %4u %6zu", c->frame, direction_name(c->direction), c->contexts, c->octets + WIRE_EXTRA);
+	printf("%6u %-9s %4u %6zu", c->frame, direction_name(c->direction), c->contexts,
+	       c->octets + WIRE_EXTRA);
 	print_direction(b, c, n, n->tx, c->direction & TX);
 	print_direction(b, c, n, n->rx, c->direction & RX);
-	printf(" %6llu %6.1f %6.1f %6.1f %7.2f\n", (unsigned long long)n->lost, 100 * (double)n->firmware / core,
-	       100 * (double)n->dma_wait / core, 100 * (double)n->idle / core, (double)n->simulated / seconds / 1e6);
+	printf(" %6llu %6.1f %6.1f %6.1f %7.2f\n", (unsigned long long)n->lost,
+	       100 * (double)n->firmware / core, 100 * (double)n->dma_wait / core,
+	       100 * (double)n->idle / core, (double)n->simulated / seconds / 1e6);
 	fflush(stdout);
 }
 
@@ -240,7 +257,8 @@ static int make_guests(struct bench *b, bool split)
 	for (unsigned i = 0; i < CONTEXTS_MAX && i < gls_contexts(b->s); i++) {
 		struct gls_guest_config c = {
 			.context = i,
-			.switch_control = GL_BAR0_SW_CONTROL_ENABLE_MASK | GL_BAR0_SW_CONTROL_TO_WIRE_MASK,
+			.switch_control =
+				GL_BAR0_SW_CONTROL_ENABLE_MASK | GL_BAR0_SW_CONTROL_TO_WIRE_MASK,
 			.mtu = 9000,
 			.split = split,
 			.rx_buffer = 9216,
@@ -249,7 +267,8 @@ static int make_guests(struct bench *b, bool split)
 		guest_mac(c.mac, i);
 		b->guest[i] = gls_guest_new(b->s, &c);
 		if (!b->guest[i]) {
-			fprintf(stderr, "glane-bench: guest %u does not come up: %s\n", i, gls_error(b->s));
+			fprintf(stderr, "glane-bench: guest %u does not come up: %s\n", i,
+				gls_error(b->s));
 			return -1;
 		}
 		b->tx_room[i] = gls_guest_tx_free(b->guest[i]);
@@ -265,14 +284,18 @@ static int make_guests(struct bench *b, bool split)
 
 static void usage(FILE *out)
 {
-	fputs("usage: glane-bench [--json FILE] [--frame N]... [--contexts N]... [--direction transmit|receive|both]... [--split]\n"
+	fputs("usage: glane-bench [--json FILE] [--frame N]... [--contexts N]... [--direction "
+	      "transmit|receive|both]... [--split]\n"
 	      "                   [--latency CYCLES] [--firmware ELF]\n"
 	      "\n"
-	      "Loads the simulated NIC with frames as fast as the wire goes and counts clock cycles.\n"
+	      "Loads the simulated NIC with frames as fast as the wire goes and counts clock "
+	      "cycles.\n"
 	      "\n"
 	      "  --json FILE       the figures for machines (build/bench/bench.json)\n"
-	      "  --frame N         only this frame size: 64, 128, 256, 512, 1024 (with FCS), 1514, 9014 (without); may be repeated\n"
-	      "  --contexts N      only this many contexts, 1 to 32 (1, 8 and 32); may be repeated\n"
+	      "  --frame N         only this frame size: 64, 128, 256, 512, 1024 (with FCS), 1514, "
+	      "9014 (without); may be repeated\n"
+	      "  --contexts N      only this many contexts, 1 to 32 (1, 8 and 32); may be "
+	      "repeated\n"
 	      "  --direction D     only this direction; may be repeated\n"
 	      "  --split           split instead of packed rings\n"
 	      "  --latency CYCLES  of the host's memory (100, i.e. 800 ns)\n"
@@ -288,7 +311,8 @@ static unsigned number(const char *option, const char *text, unsigned low, unsig
 	errno = 0;
 	unsigned long v = strtoul(text, &end, 0);
 	if (errno || *end || end == text || text[0] == '-' || v < low || v > high) {
-		fprintf(stderr, "glane-bench: --%s is '%s'; give a whole number from %u to %u\n", option, text, low, high);
+		fprintf(stderr, "glane-bench: --%s is '%s'; give a whole number from %u to %u\n",
+			option, text, low, high);
 		exit(2);
 	}
 	return (unsigned)v;
@@ -297,10 +321,14 @@ static unsigned number(const char *option, const char *text, unsigned low, unsig
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", required_argument, NULL, 'j' },     { "frame", required_argument, NULL, 'f' },
-		{ "contexts", required_argument, NULL, 'c' }, { "direction", required_argument, NULL, 'd' },
-		{ "split", no_argument, NULL, 's' },	      { "latency", required_argument, NULL, 'l' },
-		{ "firmware", required_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "frame", required_argument, NULL, 'f' },
+		{ "contexts", required_argument, NULL, 'c' },
+		{ "direction", required_argument, NULL, 'd' },
+		{ "split", no_argument, NULL, 's' },
+		{ "latency", required_argument, NULL, 'l' },
+		{ "firmware", required_argument, NULL, 'w' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	unsigned frames[16], frame_count = 0, contexts[16], context_count = 0, direction_count = 0;
@@ -320,15 +348,22 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			if (context_count < 16)
-				contexts[context_count++] = number("contexts", optarg, 1, CONTEXTS_MAX);
+				contexts[context_count++] =
+					number("contexts", optarg, 1, CONTEXTS_MAX);
 			break;
 		case 'd':
-			if (strcmp(optarg, "transmit") && strcmp(optarg, "receive") && strcmp(optarg, "both")) {
-				fprintf(stderr, "glane-bench: --direction is '%s'; give transmit, receive or both\n", optarg);
+			if (strcmp(optarg, "transmit") && strcmp(optarg, "receive") &&
+			    strcmp(optarg, "both")) {
+				fprintf(stderr,
+					"glane-bench: --direction is '%s'; give transmit, receive "
+					"or both\n",
+					optarg);
 				return 2;
 			}
 			if (direction_count < 16)
-				directions[direction_count++] = *optarg == 't' ? TX : *optarg == 'r' ? RX : BOTH;
+				directions[direction_count++] = *optarg == 't'	 ? TX
+								: *optarg == 'r' ? RX
+										 : BOTH;
 			break;
 		case 's':
 			split = true;
@@ -343,10 +378,12 @@ int main(int argc, char **argv)
 			usage(stdout);
 			return 0;
 		case ':':
-			fprintf(stderr, "glane-bench: %s needs a value (try --help)\n", argv[optind - 1]);
+			fprintf(stderr, "glane-bench: %s needs a value (try --help)\n",
+				argv[optind - 1]);
 			return 2;
 		default:
-			fprintf(stderr, "glane-bench: there is no option %s (try --help)\n", argv[optind - 1]);
+			fprintf(stderr, "glane-bench: there is no option %s (try --help)\n",
+				argv[optind - 1]);
 			return 2;
 		}
 	}
@@ -356,7 +393,8 @@ int main(int argc, char **argv)
 	}
 	if (!frame_count)
 		for (unsigned i = 0; i < 7; i++)
-			frames[frame_count++] = (unsigned[]){ 64, 128, 256, 512, 1024, 1514, 9014 }[i];
+			frames[frame_count++] =
+				(unsigned[]){ 64, 128, 256, 512, 1024, 1514, 9014 }[i];
 	if (!context_count)
 		for (unsigned i = 0; i < 3; i++)
 			contexts[context_count++] = (unsigned[]){ 1, 8, 32 }[i];
@@ -367,7 +405,8 @@ int main(int argc, char **argv)
 	/* Before the minutes that the measurement takes. */
 	FILE *out = fopen(json, "w");
 	if (!out) {
-		fprintf(stderr, "glane-bench: cannot write '%s': %s; give another --json\n", json, strerror(errno));
+		fprintf(stderr, "glane-bench: cannot write '%s': %s; give another --json\n", json,
+			strerror(errno));
 		return 2;
 	}
 	struct bench b = { 0 };
@@ -381,37 +420,47 @@ int main(int argc, char **argv)
 	json_t *cases = json_array();
 	if (make_guests(&b, split))
 		goto out;
-	printf("%s rings, host memory answers after %.0f ns, clock %.0f MHz. Goals in cycles per frame and direction: %u at 1514, "
+	printf("%s rings, host memory answers after %.0f ns, clock %.0f MHz. Goals in cycles per "
+	       "frame and direction: %u at 1514, "
 	       "%u at 64 now, %u at 64 in the end.\n\n",
-	       split ? "Split" : "Packed", 1e9 * (config.latency ? config.latency : 100) / gls_clock_hz(b.s),
+	       split ? "Split" : "Packed",
+	       1e9 * (config.latency ? config.latency : 100) / gls_clock_hz(b.s),
 	       gls_clock_hz(b.s) / 1e6, GOAL_FULL, GOAL_SHORT_NOW, GOAL_SHORT);
-	printf("                           ------- transmit ------ ------- receive -------        ----- core, %% ----     sim\n");
-	printf("%6s %-9s %4s %6s %8s %6s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "frame", "direction", "ctx", "limit",
-	       "cyc/frm", "Gb/s", "line", "cyc/frm", "Gb/s", "line", "lost", "firmw", "dma", "idle", "Mcyc/s");
+	printf("                           ------- transmit ------ ------- receive -------        "
+	       "----- core, %% ----     sim\n");
+	printf("%6s %-9s %4s %6s %8s %6s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "frame",
+	       "direction", "ctx", "limit", "cyc/frm", "Gb/s", "line", "cyc/frm", "Gb/s", "line",
+	       "lost", "firmw", "dma", "idle", "Mcyc/s");
 	for (unsigned f = 0; f < frame_count; f++)
 		for (unsigned d = 0; d < direction_count; d++)
 			for (unsigned n = 0; n < context_count; n++) {
 				if (contexts[n] > gls_contexts(b.s))
 					continue;
-				struct bench_case c = { frames[f], frames[f] <= 1024 ? frames[f] - 4 : frames[f],
+				struct bench_case c = { frames[f],
+							frames[f] <= 1024 ? frames[f] - 4
+									  : frames[f],
 							directions[d], contexts[n] };
 				struct timespec t0, t1;
 				uint64_t s0 = gls_simulated(b.s);
 				clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
 				struct counts r = run(&b, &c);
 				clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
-				double seconds = (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+				double seconds = (double)(t1.tv_sec - t0.tv_sec) +
+						 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
 				r.simulated = gls_simulated(b.s) - s0;
 				print_case(&b, &c, &r, seconds);
 				json_array_append_new(cases, case_json(&b, &c, &r, seconds));
 			}
-	json_t *root = json_pack("{s:i, s:s, s:i, s:{s:i, s:i, s:i}, s:O}", "clock_hz", (int)gls_clock_hz(b.s), "rings",
-				 split ? "split" : "packed", "memory_latency_cycles",
-				 (int)(config.latency ? config.latency : 100), "goal_cycles_per_frame", "1514", GOAL_FULL,
-				 "64_now", GOAL_SHORT_NOW, "64", GOAL_SHORT, "cases", cases);
+	json_t *root =
+		json_pack("{s:i, s:s, s:i, s:{s:i, s:i, s:i}, s:O}", "clock_hz",
+			  (int)gls_clock_hz(b.s), "rings", split ? "split" : "packed",
+			  "memory_latency_cycles", (int)(config.latency ? config.latency : 100),
+			  "goal_cycles_per_frame", "1514", GOAL_FULL, "64_now", GOAL_SHORT_NOW,
+			  "64", GOAL_SHORT, "cases", cases);
 	bool written = !json_dumpf(root, out, JSON_INDENT(2)) && !fflush(out);
 	json_decref(root);
-	printf("\nlimit: cycles of a frame slot on the wire; line: share of line rate. core: running firmware, asleep with DMA "
+	printf("\nlimit: cycles of a frame slot on the wire; line: share of line rate. core: "
+	       "running firmware, asleep with DMA "
 	       "outstanding, asleep otherwise.\n");
 	if (written)
 		printf("%s is written.\n", json);

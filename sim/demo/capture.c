@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_MIN 14   /* an Ethernet header */
-#define FRAME_MAX 9014 /* 9018 octets with FCS */
+#define FRAME_MIN  14	/* an Ethernet header */
+#define FRAME_MAX  9014 /* 9018 octets with FCS */
 #define FRAMES_MAX 1000000
 
 int capture_host(const struct capture *c, const uint8_t *mac)
@@ -52,27 +52,35 @@ int capture_read(struct capture *c, const char *file, char *error, size_t room)
 	pcap_t *pcap = pcap_open_offline(file, why);
 	if (!pcap) {
 		/* libpcap names the file itself if it cannot open it. */
-		const char *reason = !strncmp(why, file, strlen(file)) && why[strlen(file)] == ':' ? why + strlen(file) + 2 : why;
-		snprintf(error, room, "cannot read the capture '%s': %s; give a pcap or pcapng file of Ethernet frames", file,
-			 reason);
+		const char *reason = !strncmp(why, file, strlen(file)) && why[strlen(file)] == ':'
+					     ? why + strlen(file) + 2
+					     : why;
+		snprintf(error, room,
+			 "cannot read the capture '%s': %s; give a pcap or pcapng file of Ethernet "
+			 "frames",
+			 file, reason);
 		return -1;
 	}
 	if (pcap_datalink(pcap) != DLT_EN10MB) {
 		const char *name = pcap_datalink_val_to_name(pcap_datalink(pcap));
-		snprintf(error, room, "%s holds %s frames; capture on an Ethernet interface, not on \"any\"", file,
-			 name ? name : "other");
+		snprintf(error, room,
+			 "%s holds %s frames; capture on an Ethernet interface, not on \"any\"",
+			 file, name ? name : "other");
 		goto fail;
 	}
 	struct pcap_pkthdr *header;
 	const uint8_t *data;
 	int result;
 	while ((result = pcap_next_ex(pcap, &header, &data)) == 1) {
-		if (header->caplen < header->len || header->len < FRAME_MIN || header->len > FRAME_MAX || data[6] & 1) {
+		if (header->caplen < header->len || header->len < FRAME_MIN ||
+		    header->len > FRAME_MAX || data[6] & 1) {
 			c->skipped++;
 			continue;
 		}
 		if (c->frame_count == FRAMES_MAX) {
-			snprintf(error, room, "%s has more than %d frames; cut it with `editcap -r`", file, FRAMES_MAX);
+			snprintf(error, room,
+				 "%s has more than %d frames; cut it with `editcap -r`", file,
+				 FRAMES_MAX);
 			goto fail;
 		}
 		if (add_frame(c, data, header->len)) {
@@ -81,13 +89,17 @@ int capture_read(struct capture *c, const char *file, char *error, size_t room)
 		}
 	}
 	if (result == PCAP_ERROR) {
-		snprintf(error, room, "%s is damaged after %zu frames: %s; capture it again or repair it with `editcap`",
+		snprintf(error, room,
+			 "%s is damaged after %zu frames: %s; capture it again or repair it with "
+			 "`editcap`",
 			 file, c->frame_count, pcap_geterr(pcap));
 		goto fail;
 	}
 	if (!c->frame_count) {
-		snprintf(error, room, "%s has no whole Ethernet frame (%zu were cut or malformed); capture with -s 0", file,
-			 c->skipped);
+		snprintf(error, room,
+			 "%s has no whole Ethernet frame (%zu were cut or malformed); capture with "
+			 "-s 0",
+			 file, c->skipped);
 		goto fail;
 	}
 	pcap_close(pcap);

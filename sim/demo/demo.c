@@ -19,20 +19,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GUESTS_MIN 8
-#define FRAME_MIN 60 /* what the MAC pads to */
-#define WIRE_OVERHEAD 24 /* preamble, FCS, inter-frame gap */
+#define GUESTS_MIN	8
+#define FRAME_MIN	60 /* what the MAC pads to */
+#define WIRE_OVERHEAD	24 /* preamble, FCS, inter-frame gap */
 /* Pace: a frame is offered every wire time / LOAD, but leaves the NIC this many cycles for each copy it makes. */
-#define LOAD_PERCENT 60
+#define LOAD_PERCENT	60
 #define CYCLES_PER_COPY 400
-#define DRAIN_CYCLES 5000000
-#define DISK_NEEDED (1u << 20) /* and twice the frames of the capture, each with a block header */
-#define BLOCK_HEADER 64
+#define DRAIN_CYCLES	5000000
+#define DISK_NEEDED	(1u << 20) /* and twice the frames of the capture, each with a block header */
+#define BLOCK_HEADER	64
 
 /* What must arrive at one endpoint from one sender, in order. */
 struct expected {
-	size_t frame;	   /* index in the capture */
-	uint64_t sent;	   /* cycle */
+	size_t frame;  /* index in the capture */
+	uint64_t sent; /* cycle */
 	bool arrived;
 };
 
@@ -162,9 +162,11 @@ static void progress(struct demo *d, bool last)
 	if (!last && now == d->told)
 		return;
 	d->told = now;
-	fprintf(stderr, "%s%3zu %% of %zu frames sent, %.1f ms of the NIC's time, %zu copies under way%s",
+	fprintf(stderr,
+		"%s%3zu %% of %zu frames sent, %.1f ms of the NIC's time, %zu copies under way%s",
 		isatty(2) ? "\r" : "", 100 * d->sent_total / d->total, d->total,
-		1e3 * (double)gls_now(d->s) / gls_clock_hz(d->s), d->outstanding, isatty(2) && !last ? "   " : "\n");
+		1e3 * (double)gls_now(d->s) / gls_clock_hz(d->s), d->outstanding,
+		isatty(2) && !last ? "   " : "\n");
 }
 
 /* Sends the next frame of the capture and books the one after it. */
@@ -196,7 +198,8 @@ static void send_next(void *arg)
 	progress(d, false);
 	if (d->next == d->capture.frame_count)
 		return;
-	uint64_t pause = (f->bytes + WIRE_OVERHEAD) * 100 / LOAD_PERCENT + (uint64_t)copies * CYCLES_PER_COPY;
+	uint64_t pause = (f->bytes + WIRE_OVERHEAD) * 100 / LOAD_PERCENT +
+			 (uint64_t)copies * CYCLES_PER_COPY;
 	gls_at(d->s, gls_now(d->s) + (inside ? pause : 0), send_next, d);
 }
 
@@ -221,9 +224,11 @@ static void set_places(struct demo *d)
 	for (unsigned g = 0; g < d->guests; g++) {
 		bool lives = g >= d->capture.host_count || d->place[g] == (int)g;
 		struct gls_switch_entry e = {
-			.control = lives ? GL_BAR0_SW_CONTROL_ENABLE_MASK | GL_BAR0_SW_CONTROL_BROADCAST_MASK |
-						   GL_BAR0_SW_CONTROL_MULTICAST_MASK | GL_BAR0_SW_CONTROL_TO_WIRE_MASK :
-					   0,
+			.control = lives ? GL_BAR0_SW_CONTROL_ENABLE_MASK |
+						   GL_BAR0_SW_CONTROL_BROADCAST_MASK |
+						   GL_BAR0_SW_CONTROL_MULTICAST_MASK |
+						   GL_BAR0_SW_CONTROL_TO_WIRE_MASK
+					 : 0,
 		};
 		memcpy(e.mac, d->report.context[g].mac, 6);
 		gls_set_switch(d->s, g, &e);
@@ -255,10 +260,12 @@ static int make_guests(struct demo *d)
 	for (unsigned g = 0; g < d->guests; g++) {
 		struct gls_guest_config c = {
 			.context = g,
-			.switch_control = GL_BAR0_SW_CONTROL_ENABLE_MASK | GL_BAR0_SW_CONTROL_BROADCAST_MASK |
-					  GL_BAR0_SW_CONTROL_MULTICAST_MASK | GL_BAR0_SW_CONTROL_TO_WIRE_MASK,
+			.switch_control =
+				GL_BAR0_SW_CONTROL_ENABLE_MASK | GL_BAR0_SW_CONTROL_BROADCAST_MASK |
+				GL_BAR0_SW_CONTROL_MULTICAST_MASK | GL_BAR0_SW_CONTROL_TO_WIRE_MASK,
 			.mtu = 9000,
-			.split = g % 4 == 3, /* both ring formats, as a mixed set of guests has them */
+			.split = g % 4 ==
+				 3, /* both ring formats, as a mixed set of guests has them */
 			.event_idx = g % 2,
 		};
 		struct report_context *r = &d->report.context[g];
@@ -269,7 +276,8 @@ static int make_guests(struct demo *d)
 		memcpy(r->mac, c.mac, 6);
 		d->guest[g] = gls_guest_new(d->s, &c);
 		if (!d->guest[g]) {
-			fprintf(stderr, "glane-demo: guest %u does not come up: %s\n", g, gls_error(d->s));
+			fprintf(stderr, "glane-demo: guest %u does not come up: %s\n", g,
+				gls_error(d->s));
 			return -1;
 		}
 		receiver[g] = (struct receiver){ d, g };
@@ -295,7 +303,8 @@ static void collect(struct demo *d, double seconds)
 		char fault[256];
 		int faults = gls_guest_faults(d->guest[g], fault, sizeof(fault));
 		if (faults) {
-			fprintf(stderr, "glane-demo: guest %u saw %d violations of virtio: %s\n", g, faults, fault);
+			fprintf(stderr, "glane-demo: guest %u saw %d violations of virtio: %s\n", g,
+				faults, fault);
 			r->violations += (unsigned)faults;
 		}
 	}
@@ -311,17 +320,22 @@ static void collect(struct demo *d, double seconds)
 
 static void usage(FILE *out)
 {
-	fputs("usage: glane-demo [--pcap FILE] [--out DIR] [--guests N] [--seed N] [--firmware ELF] [--trace FST]\n"
+	fputs("usage: glane-demo [--pcap FILE] [--out DIR] [--guests N] [--seed N] [--firmware "
+	      "ELF] [--trace FST]\n"
 	      "                  [--trace-from CYCLE] [--trace-cycles N]\n"
 	      "\n"
-	      "The hosts of a capture become guests on one simulated NIC and send what they sent; every frame is checked.\n"
+	      "The hosts of a capture become guests on one simulated NIC and send what they sent; "
+	      "every frame is checked.\n"
 	      "\n"
-	      "  --pcap FILE      pcap or pcapng file of Ethernet frames (tests/data/guests.pcapng)\n"
+	      "  --pcap FILE      pcap or pcapng file of Ethernet frames "
+	      "(tests/data/guests.pcapng)\n"
 	      "  --out DIR        folder of report.json, report.png and wire.pcapng (build/demo)\n"
-	      "  --guests N       guests on the NIC, 8 to 32 (as many as the capture has hosts); other hosts are on the wire\n"
+	      "  --guests N       guests on the NIC, 8 to 32 (as many as the capture has hosts); "
+	      "other hosts are on the wire\n"
 	      "  --seed N         seed of the host's random latencies (1)\n"
 	      "  --firmware ELF   firmware (build/firmware/guestlane.elf)\n"
-	      "  --trace FST      waveform of a stretch of the run; only in a program built by `make TRACE=1 build/demo-trace/glane-demo`\n"
+	      "  --trace FST      waveform of a stretch of the run; only in a program built by "
+	      "`make TRACE=1 build/demo-trace/glane-demo`\n"
 	      "  --trace-from N   first cycle of it (0)\n"
 	      "  --trace-cycles N length of it (200000; about 0.6 kB a cycle)\n"
 	      "  --help           this text\n"
@@ -335,30 +349,37 @@ static int check_out(const char *out, uint64_t octets)
 {
 	struct statvfs fs;
 	if (mkdir(out, 0777) && errno != EEXIST) {
-		fprintf(stderr, "glane-demo: cannot make the folder '%s': %s; give another --out\n", out, strerror(errno));
+		fprintf(stderr, "glane-demo: cannot make the folder '%s': %s; give another --out\n",
+			out, strerror(errno));
 		return -1;
 	}
 	if (access(out, W_OK) || statvfs(out, &fs)) {
-		fprintf(stderr, "glane-demo: cannot write into '%s': %s; give another --out\n", out, strerror(errno));
+		fprintf(stderr, "glane-demo: cannot write into '%s': %s; give another --out\n", out,
+			strerror(errno));
 		return -1;
 	}
 	uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (left < octets) {
-		fprintf(stderr, "glane-demo: the disk of '%s' has %llu MiB left; free %llu MiB or give another --out\n", out,
-			(unsigned long long)left >> 20, (unsigned long long)(octets - left + 0xfffff) >> 20);
+		fprintf(stderr,
+			"glane-demo: the disk of '%s' has %llu MiB left; free %llu MiB or give "
+			"another --out\n",
+			out, (unsigned long long)left >> 20,
+			(unsigned long long)(octets - left + 0xfffff) >> 20);
 		return -1;
 	}
 	return 0;
 }
 
 /* A whole number in [low, high], or exit with a sentence. */
-static unsigned long number(const char *option, const char *text, unsigned long low, unsigned long high)
+static unsigned long number(const char *option, const char *text, unsigned long low,
+			    unsigned long high)
 {
 	char *end;
 	errno = 0;
 	unsigned long v = strtoul(text, &end, 0);
 	if (errno || *end || end == text || text[0] == '-' || v < low || v > high) {
-		fprintf(stderr, "glane-demo: --%s is '%s'; give a whole number from %lu to %lu\n", option, text, low, high);
+		fprintf(stderr, "glane-demo: --%s is '%s'; give a whole number from %lu to %lu\n",
+			option, text, low, high);
 		exit(2);
 	}
 	return v;
@@ -367,15 +388,24 @@ static unsigned long number(const char *option, const char *text, unsigned long 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "pcap", required_argument, NULL, 'p' },     { "out", required_argument, NULL, 'o' },
-		{ "guests", required_argument, NULL, 'g' },   { "seed", required_argument, NULL, 's' },
-		{ "firmware", required_argument, NULL, 'f' }, { "trace", required_argument, NULL, 't' },
-		{ "trace-from", required_argument, NULL, 'F' }, { "trace-cycles", required_argument, NULL, 'C' },
-		{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
+		{ "pcap", required_argument, NULL, 'p' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "guests", required_argument, NULL, 'g' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "firmware", required_argument, NULL, 'f' },
+		{ "trace", required_argument, NULL, 't' },
+		{ "trace-from", required_argument, NULL, 'F' },
+		{ "trace-cycles", required_argument, NULL, 'C' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	const char *file = "tests/data/guests.pcapng", *out = "build/demo";
 	unsigned long guests = 0;
-	struct gls_config config = { .seed = 1, .latency_jitter = 60, .out_of_order = true, .split = true, .trace_cycles = 200000 };
+	struct gls_config config = { .seed = 1,
+				     .latency_jitter = 60,
+				     .out_of_order = true,
+				     .split = true,
+				     .trace_cycles = 200000 };
 	struct demo d = { 0 };
 	char error[512], path[4096];
 	int option, status = 2;
@@ -409,15 +439,20 @@ int main(int argc, char **argv)
 			usage(stdout);
 			return 0;
 		case ':':
-			fprintf(stderr, "glane-demo: %s needs a value (try --help)\n", argv[optind - 1]);
+			fprintf(stderr, "glane-demo: %s needs a value (try --help)\n",
+				argv[optind - 1]);
 			return 2;
 		default:
-			fprintf(stderr, "glane-demo: there is no option %s (try --help)\n", argv[optind - 1]);
+			fprintf(stderr, "glane-demo: there is no option %s (try --help)\n",
+				argv[optind - 1]);
 			return 2;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "glane-demo: '%s' is not an option; a capture is given with --pcap (try --help)\n", argv[optind]);
+		fprintf(stderr,
+			"glane-demo: '%s' is not an option; a capture is given with --pcap (try "
+			"--help)\n",
+			argv[optind]);
 		return 2;
 	}
 	if (capture_read(&d.capture, file, error, sizeof(error))) {
@@ -430,7 +465,9 @@ int main(int argc, char **argv)
 	if (check_out(out, octets))
 		goto out;
 	if (d.capture.skipped)
-		fprintf(stderr, "%zu frames of %s left out: cut by the capture, or no Ethernet frame of at most 9018 octets\n",
+		fprintf(stderr,
+			"%zu frames of %s left out: cut by the capture, or no Ethernet frame of at "
+			"most 9018 octets\n",
 			d.capture.skipped, file);
 
 	d.s = gls_open(&config);
@@ -438,7 +475,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "glane-demo: %s\n", gls_error(NULL));
 		goto out;
 	}
-	unsigned most = gls_contexts(d.s) < REPORT_CONTEXTS - 1 ? gls_contexts(d.s) : REPORT_CONTEXTS - 1;
+	unsigned most =
+		gls_contexts(d.s) < REPORT_CONTEXTS - 1 ? gls_contexts(d.s) : REPORT_CONTEXTS - 1;
 	d.guests = guests ? (unsigned)guests : (unsigned)d.capture.host_count;
 	if (d.guests < GUESTS_MIN)
 		d.guests = GUESTS_MIN;
@@ -448,7 +486,8 @@ int main(int argc, char **argv)
 	d.place = calloc(d.capture.host_count, sizeof(*d.place));
 	d.flow = calloc(d.capture.host_count * (d.guests + 1), sizeof(*d.flow));
 	if (!d.place || !d.flow) {
-		fprintf(stderr, "glane-demo: not enough memory for %zu hosts\n", d.capture.host_count);
+		fprintf(stderr, "glane-demo: not enough memory for %zu hosts\n",
+			d.capture.host_count);
 		goto out;
 	}
 	snprintf(path, sizeof(path), "%s/wire.pcapng", out);
@@ -456,8 +495,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "glane-demo: %s\n", gls_error(d.s));
 		goto out;
 	}
-	fprintf(stderr, "%zu frames of %zu hosts in %s, %u guests on one NIC\n", d.capture.frame_count, d.capture.host_count,
-		file, d.guests);
+	fprintf(stderr, "%zu frames of %zu hosts in %s, %u guests on one NIC\n",
+		d.capture.frame_count, d.capture.host_count, file, d.guests);
 	struct timespec start, end;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
 	if (make_guests(&d))
@@ -468,7 +507,8 @@ int main(int argc, char **argv)
 	fprintf(stderr, "Pass 2: every other host is at the far end of the wire.\n");
 	run_pass(&d, true);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-	collect(&d, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+	collect(&d,
+		(double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
 
 	report_print(&d.report);
 	if (gls_wire_record(d.s, NULL)) {
@@ -480,9 +520,10 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	status = d.report.lost || d.report.corrupted || d.report.reordered || d.report.violations;
-	printf("\n%s/report.json, %s/report.png and %s/wire.pcapng are written.\n%s\n", out, out, out,
-	       status ? "FAILED: not every frame arrived whole and in order." :
-			"Every frame arrived, byte for byte and in order.");
+	printf("\n%s/report.json, %s/report.png and %s/wire.pcapng are written.\n%s\n", out, out,
+	       out,
+	       status ? "FAILED: not every frame arrived whole and in order."
+		      : "Every frame arrived, byte for byte and in order.");
 out:
 	for (unsigned g = 0; g < d.guests; g++)
 		if (d.guest[g])

@@ -15,7 +15,7 @@ struct report_context {
 	bool moved; /* its host is at the far end of the wire in the second pass */
 	uint64_t frames_sent, bytes_sent, frames_received, bytes_received;
 	uint64_t counter[REPORT_COUNTERS]; /* the NIC's own, enum CSTAT */
-	uint64_t *latency;		   /* cycles from send to receive of each frame that arrived here */
+	uint64_t *latency; /* cycles from send to receive of each frame that arrived here */
 	size_t latency_count;
 };
 
@@ -33,7 +33,8 @@ struct report {
 void report_latency(struct report *r, unsigned endpoint, uint64_t cycles);
 void report_print(struct report *r);
 /* 0, or -1 with a sentence. */
-int report_write(struct report *r, const char *folder, const char *capture, char *error, size_t room);
+int report_write(struct report *r, const char *folder, const char *capture, char *error,
+		 size_t room);
 void report_free(struct report *r);
 
 #endif

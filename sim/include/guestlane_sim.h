@@ -25,22 +25,25 @@ struct gls;
 
 /* How host and link behave. A zero field means the default in parentheses. */
 struct gls_config {
-	uint64_t seed;		   /* of all random choices (1) */
-	uint32_t latency;	   /* cycles from a memory read of the NIC to its completion (100, i.e. 800 ns) */
-	uint32_t latency_jitter;   /* up to so many cycles more, at random (0) */
-	bool out_of_order;	   /* completions of different requests may overtake each other */
-	bool split;		   /* completions are split at random multiples of 64 bytes */
-	uint32_t link_bytes;	   /* bytes per 16 cycles and direction that the link carries (128: 64 bit per cycle) */
+	uint64_t seed; /* of all random choices (1) */
+	uint32_t
+		latency; /* cycles from a memory read of the NIC to its completion (100, i.e. 800 ns) */
+	uint32_t latency_jitter; /* up to so many cycles more, at random (0) */
+	bool out_of_order;	 /* completions of different requests may overtake each other */
+	bool split;		 /* completions are split at random multiples of 64 bytes */
+	uint32_t
+		link_bytes; /* bytes per 16 cycles and direction that the link carries (128: 64 bit per cycle) */
 	uint32_t tx_stall_percent; /* upstream beats that the link refuses at random, 0 to 90 (0) */
 	uint32_t max_payload;	   /* MPS programmed into the NIC: 128 or 256 (256) */
 	uint32_t max_read_request; /* MRRS: 128, 256, 512, 1024, 2048 or 4096 (512) */
-	uint32_t irq_latency;	   /* cycles from an MSI-X message to the guest's interrupt handler (250, i.e. 2 us) */
-	const char *firmware;	   /* ELF file; NULL: build/firmware/guestlane.elf */
-	const char *trace;	   /* FST file to write; NULL: none */
-	uint64_t trace_from;	   /* first cycle to trace */
-	uint64_t trace_cycles;	   /* number of cycles to trace (0: to the end) */
-	bool firmware_in_ram;	   /* this is a SIM_INIT=1 build, with the firmware in its block RAM: load nothing */
-	bool no_boot;		   /* leave the NIC as reset left it: no enumeration, no firmware */
+	uint32_t
+		irq_latency; /* cycles from an MSI-X message to the guest's interrupt handler (250, i.e. 2 us) */
+	const char *firmware;  /* ELF file; NULL: build/firmware/guestlane.elf */
+	const char *trace;     /* FST file to write; NULL: none */
+	uint64_t trace_from;   /* first cycle to trace */
+	uint64_t trace_cycles; /* number of cycles to trace (0: to the end) */
+	bool firmware_in_ram; /* this is a SIM_INIT=1 build, with the firmware in its block RAM: load nothing */
+	bool no_boot; /* leave the NIC as reset left it: no enumeration, no firmware */
 };
 
 /*
@@ -53,11 +56,11 @@ void gls_close(struct gls *s);
 int gls_boot(struct gls *s);
 const char *gls_error(const struct gls *s);
 
-uint32_t gls_contexts(const struct gls *s);   /* number of contexts of this NIC */
-uint64_t gls_now(const struct gls *s);	      /* virtual time in cycles */
-uint64_t gls_simulated(const struct gls *s);  /* cycles really simulated (not skipped) */
+uint32_t gls_contexts(const struct gls *s);  /* number of contexts of this NIC */
+uint64_t gls_now(const struct gls *s);	     /* virtual time in cycles */
+uint64_t gls_simulated(const struct gls *s); /* cycles really simulated (not skipped) */
 uint32_t gls_clock_hz(const struct gls *s);
-uint64_t gls_rand(struct gls *s);	      /* the simulation's generator */
+uint64_t gls_rand(struct gls *s); /* the simulation's generator */
 
 /* Runs for that many cycles. When the NIC and everything around it sleeps, time is skipped. */
 void gls_run(struct gls *s, uint64_t cycles);
@@ -81,8 +84,8 @@ uint64_t gls_read64(struct gls *s, enum gls_bar bar, uint32_t offset); /* low ha
 /* Writes are posted: they run nothing. */
 void gls_write(struct gls *s, enum gls_bar bar, uint32_t offset, uint32_t value, unsigned size);
 /* The same without waiting: done(arg, value) is called when the completion arrives. */
-void gls_read_async(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned size, void (*done)(void *arg, uint32_t value),
-		    void *arg);
+void gls_read_async(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned size,
+		    void (*done)(void *arg, uint32_t value), void *arg);
 uint32_t gls_config_read(struct gls *s, uint32_t offset, unsigned size);
 void gls_config_write(struct gls *s, uint32_t offset, uint32_t value, unsigned size);
 
@@ -114,8 +117,8 @@ struct gls_switch_entry {
 };
 void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_entry *entry);
 /* Guard window of a context: pages guest_address.. map to host_address..; pages 0 clears it. Addresses are multiples of 4096. */
-void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address, uint64_t host_address,
-		    uint32_t pages, bool read, bool write);
+void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address,
+		    uint64_t host_address, uint32_t pages, bool read, bool write);
 void gls_enable_context(struct gls *s, unsigned context, bool enable);
 /* Sends a mailbox request (firmware/include/gl_mbox.h), runs until it is answered. Returns bytes of the response or -errno. */
 int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response, size_t room);
@@ -133,7 +136,8 @@ void gls_wire_send(struct gls *s, const void *frame, size_t bytes, enum gls_wire
 void gls_wire_gap(struct gls *s, unsigned gap);
 size_t gls_wire_pending(const struct gls *s); /* frames not yet wholly on the wire */
 /* Called with each frame that the NIC sends (padded, FCS checked and cut; fcs_ok tells). */
-void gls_on_wire(struct gls *s, void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg);
+void gls_on_wire(struct gls *s,
+		 void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg);
 /* Records both directions into a pcapng file. NULL ends the record; an error of an earlier write comes back then. */
 int gls_wire_record(struct gls *s, const char *file);
 
@@ -144,20 +148,23 @@ struct gls_guest;
 struct gls_guest_config {
 	unsigned context;
 	uint8_t mac[6];
-	uint32_t switch_control; /* BAR0.SW_CONTROL bits (ENABLE | BROADCAST | MULTICAST | TO_WIRE) */
-	uint16_t mtu;		 /* (1500) */
-	uint64_t memory;	 /* bytes of guest memory (4 MiB); all of it is mapped by guard windows */
-	uint64_t memory_at;	 /* guest address of it (0x100000) */
-	bool split;		 /* split rings; else packed */
-	bool no_mergeable;	 /* refuse VIRTIO_NET_F_MRG_RXBUF */
-	bool event_idx;		 /* accept VIRTIO_F_EVENT_IDX */
-	bool indirect;		 /* accept VIRTIO_F_INDIRECT_DESC and use it for some chains */
-	bool in_order;		 /* accept VIRTIO_F_IN_ORDER if offered */
-	bool tx_interrupts;	 /* want an interrupt for used transmit buffers */
-	unsigned queue_size;	 /* a power of two for split rings, 2 to 256 (256) */
-	unsigned rx_buffer;	 /* bytes of a receive buffer (1536; 9 KiB more without mergeable and a large MTU) */
-	unsigned chain;		 /* data descriptors per transmitted frame, 1 to 8 (1: header and frame in one buffer) */
-	bool random_layout;	 /* random chain lengths, buffer alignments and header placement */
+	uint32_t
+		switch_control; /* BAR0.SW_CONTROL bits (ENABLE | BROADCAST | MULTICAST | TO_WIRE) */
+	uint16_t mtu;		/* (1500) */
+	uint64_t memory; /* bytes of guest memory (4 MiB); all of it is mapped by guard windows */
+	uint64_t memory_at;  /* guest address of it (0x100000) */
+	bool split;	     /* split rings; else packed */
+	bool no_mergeable;   /* refuse VIRTIO_NET_F_MRG_RXBUF */
+	bool event_idx;	     /* accept VIRTIO_F_EVENT_IDX */
+	bool indirect;	     /* accept VIRTIO_F_INDIRECT_DESC and use it for some chains */
+	bool in_order;	     /* accept VIRTIO_F_IN_ORDER if offered */
+	bool tx_interrupts;  /* want an interrupt for used transmit buffers */
+	unsigned queue_size; /* a power of two for split rings, 2 to 256 (256) */
+	unsigned
+		rx_buffer; /* bytes of a receive buffer (1536; 9 KiB more without mergeable and a large MTU) */
+	unsigned
+		chain; /* data descriptors per transmitted frame, 1 to 8 (1: header and frame in one buffer) */
+	bool random_layout; /* random chain lengths, buffer alignments and header placement */
 };
 
 /* Creates the guest, its memory, its switch entry and windows, enables the context and brings the driver up to DRIVER_OK (runs). */
@@ -168,9 +175,11 @@ void gls_guest_free(struct gls_guest *g);
 int gls_guest_send(struct gls_guest *g, const void *frame, size_t bytes, bool kick);
 void gls_guest_kick(struct gls_guest *g);
 /* Called with each frame received, and when a sent frame was used (its buffer came back). */
-void gls_guest_on_receive(struct gls_guest *g, void (*fn)(void *arg, const uint8_t *frame, size_t bytes), void *arg);
+void gls_guest_on_receive(struct gls_guest *g,
+			  void (*fn)(void *arg, const uint8_t *frame, size_t bytes), void *arg);
 void gls_guest_on_sent(struct gls_guest *g, void (*fn)(void *arg), void *arg);
-unsigned gls_guest_tx_free(struct gls_guest *g); /* frames that can be sent now; takes back what was sent */
+unsigned gls_guest_tx_free(
+	struct gls_guest *g); /* frames that can be sent now; takes back what was sent */
 /* Resets the device and brings it up again, as a driver reload does (runs). After a reset of the NIC also sets the context up anew. */
 int gls_guest_restart(struct gls_guest *g);
 /* Polls rings instead of waiting for interrupts while on (as NAPI under load). */

@@ -27,7 +27,7 @@
 #define PCIE_DEVCTL	 0x08
 #define MSIX_CONTROL	 0x02
 
-#define WINDOW_BYTES 0x4000u
+#define WINDOW_BYTES   0x4000u
 /* Firmware answers within this time after its start or after a mailbox doorbell. */
 #define FIRMWARE_LIMIT 10000000u
 
@@ -64,8 +64,8 @@ static int enumerate(struct gls *s)
 {
 	uint32_t id = gls_config_read(s, CFG_ID, 4);
 	if (id != (GL_PCI_DEVICE_ID << 16 | GL_PCI_VENDOR_ID))
-		return gls_fail(s, ENODEV, "the PCI function answers with ID %08x, not %04x:%04x", id, GL_PCI_VENDOR_ID,
-				GL_PCI_DEVICE_ID);
+		return gls_fail(s, ENODEV, "the PCI function answers with ID %08x, not %04x:%04x",
+				id, GL_PCI_VENDOR_ID, GL_PCI_DEVICE_ID);
 	gls_config_write(s, CFG_BAR0, (uint32_t)BAR0_ADDRESS, 4);
 	gls_config_write(s, CFG_BAR0 + 8, (uint32_t)BAR2_ADDRESS, 4);
 	gls_config_write(s, CFG_BAR0 + 12, (uint32_t)(BAR2_ADDRESS >> 32), 4);
@@ -76,7 +76,8 @@ static int enumerate(struct gls *s)
 
 	uint32_t pcie = capability(s, CAP_PCIE), msix = capability(s, CAP_MSIX);
 	if (!pcie || !msix)
-		return gls_fail(s, ENODEV, "the PCI function lacks the %s capability", pcie ? "MSI-X" : "PCI Express");
+		return gls_fail(s, ENODEV, "the PCI function lacks the %s capability",
+				pcie ? "MSI-X" : "PCI Express");
 	uint32_t control = gls_config_read(s, pcie + PCIE_DEVCTL, 2);
 	control = (control & ~0x70e0u) | (log2_of(s->config.max_payload) - 7) << 5 |
 		  (log2_of(s->config.max_read_request) - 7) << 12;
@@ -95,11 +96,15 @@ static int enumerate(struct gls *s)
 
 static int load_segment(struct gls *s, uint32_t address, const uint8_t *data, size_t bytes)
 {
-	bool imem = address - GL_IMEM_BASE < GL_IMEM_SIZE && bytes <= GL_IMEM_SIZE - (address - GL_IMEM_BASE);
-	bool dmem = address - GL_DMEM_BASE < GL_DMEM_SIZE && bytes <= GL_DMEM_SIZE - (address - GL_DMEM_BASE);
+	bool imem = address - GL_IMEM_BASE < GL_IMEM_SIZE &&
+		    bytes <= GL_IMEM_SIZE - (address - GL_IMEM_BASE);
+	bool dmem = address - GL_DMEM_BASE < GL_DMEM_SIZE &&
+		    bytes <= GL_DMEM_SIZE - (address - GL_DMEM_BASE);
 	if (!imem && !dmem)
-		return gls_fail(s, EINVAL, "a segment of %s at 0x%08x (%zu bytes) lies in no memory of the core",
-				s->config.firmware, address, bytes);
+		return gls_fail(
+			s, EINVAL,
+			"a segment of %s at 0x%08x (%zu bytes) lies in no memory of the core",
+			s->config.firmware, address, bytes);
 	for (size_t done = 0; done < bytes;) {
 		uint32_t at = address + (uint32_t)done, inside = at % WINDOW_BYTES;
 		uint8_t block[WINDOW_BYTES] = { 0 };
@@ -108,7 +113,8 @@ static int load_segment(struct gls *s, uint32_t address, const uint8_t *data, si
 			chunk = bytes - done;
 		memcpy(block, data + done, chunk);
 		bar0_write(s, GL_BAR0_WINDOW, at - inside);
-		root_write_block(s, GLS_BAR0, GL_BAR0_WINDOW_DATA + inside, block, (chunk + 3) & ~3ul);
+		root_write_block(s, GLS_BAR0, GL_BAR0_WINDOW_DATA + inside, block,
+				 (chunk + 3) & ~3ul);
 		done += chunk;
 	}
 	return 0;
@@ -122,7 +128,8 @@ static int load_firmware(struct gls *s)
 	Elf *elf = NULL;
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return gls_fail(s, errno, "cannot read the firmware %s: %s; `make all` builds it", name, strerror(errno));
+		return gls_fail(s, errno, "cannot read the firmware %s: %s; `make all` builds it",
+				name, strerror(errno));
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	Elf32_Ehdr *header = elf && elf_kind(elf) == ELF_K_ELF ? elf32_getehdr(elf) : NULL;
@@ -138,7 +145,8 @@ static int load_firmware(struct gls *s)
 		if (segment[i].p_offset > size || segment[i].p_filesz > size - segment[i].p_offset)
 			error = gls_fail(s, ENOEXEC, "%s is cut short", name);
 		else
-			error = load_segment(s, segment[i].p_paddr, (const uint8_t *)raw + segment[i].p_offset,
+			error = load_segment(s, segment[i].p_paddr,
+					     (const uint8_t *)raw + segment[i].p_offset,
 					     segment[i].p_filesz);
 	}
 out:
@@ -160,8 +168,8 @@ int boot(struct gls *s)
 	if (error)
 		return error;
 	bar0_write(s, GL_BAR0_CONTROL,
-		   GL_BAR0_CONTROL_CORE_RUN_MASK | GL_BAR0_CONTROL_MAC_TX_MASK | GL_BAR0_CONTROL_MAC_RX_MASK |
-			   GL_BAR0_CONTROL_PAUSE_MASK);
+		   GL_BAR0_CONTROL_CORE_RUN_MASK | GL_BAR0_CONTROL_MAC_TX_MASK |
+			   GL_BAR0_CONTROL_MAC_RX_MASK | GL_BAR0_CONTROL_PAUSE_MASK);
 	uint64_t limit = s->now + FIRMWARE_LIMIT;
 	uint32_t state;
 	do {
@@ -175,7 +183,8 @@ int boot(struct gls *s)
 
 int gls_boot(struct gls *s)
 {
-	bar0_write(s, GL_BAR0_CONTROL, 0); /* the core must stand still while its memories are loaded */
+	bar0_write(s, GL_BAR0_CONTROL,
+		   0); /* the core must stand still while its memories are loaded */
 	return boot(s);
 }
 
@@ -184,7 +193,8 @@ int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response
 	struct gl_mbox_req req = { 0 };
 	struct gl_mbox_resp resp;
 	if (bytes > sizeof(req))
-		return gls_fail(s, EMSGSIZE, "the mailbox request has %zu bytes; at most %zu fit", bytes, sizeof(req));
+		return gls_fail(s, EMSGSIZE, "the mailbox request has %zu bytes; at most %zu fit",
+				bytes, sizeof(req));
 	memcpy(&req, request, bytes);
 	root_write_block(s, GLS_BAR0, GL_BAR0_MBOX + GL_MBOX_OFF, &req, (bytes + 3) & ~3ul);
 	bar0_write(s, GL_BAR0_MBOX_DOORBELL, 1);
@@ -212,8 +222,8 @@ void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_ent
 	bar0_write(s, GL_BAR0_SW_CONTROL, entry->control);
 }
 
-void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address, uint64_t host_address,
-		    uint32_t pages, bool read, bool write)
+void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address,
+		    uint64_t host_address, uint32_t pages, bool read, bool write)
 {
 	bar0_write(s, GL_BAR0_GUARD_INDEX, window | context << GL_BAR0_GUARD_INDEX_CONTEXT_LSB);
 	bar0_write(s, GL_BAR0_GUARD_GPAGE_LO, (uint32_t)(guest_address >> 12));
@@ -222,7 +232,8 @@ void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t g
 	bar0_write(s, GL_BAR0_GUARD_HPAGE_LO, (uint32_t)(host_address >> 12));
 	bar0_write(s, GL_BAR0_GUARD_HPAGE_HI, (uint32_t)(host_address >> 44));
 	bar0_write(s, GL_BAR0_GUARD_CONTROL,
-		   (pages ? GL_BAR0_GUARD_CONTROL_VALID_MASK : 0) | (read ? GL_BAR0_GUARD_CONTROL_READ_MASK : 0) |
+		   (pages ? GL_BAR0_GUARD_CONTROL_VALID_MASK : 0) |
+			   (read ? GL_BAR0_GUARD_CONTROL_READ_MASK : 0) |
 			   (write ? GL_BAR0_GUARD_CONTROL_WRITE_MASK : 0));
 }
 
@@ -239,7 +250,8 @@ uint64_t gls_stat(struct gls *s, unsigned stat)
 
 uint64_t gls_context_stat(struct gls *s, unsigned context, unsigned stat)
 {
-	return gls_read64(s, GLS_BAR0, GL_BAR0_CTX_STAT + context * 128 + stat * GL_BAR0_CTX_STAT_STRIDE);
+	return gls_read64(s, GLS_BAR0,
+			  GL_BAR0_CTX_STAT + context * 128 + stat * GL_BAR0_CTX_STAT_STRIDE);
 }
 
 /* A word of the core's data memory through the window. */

@@ -9,11 +9,11 @@
 #include <string.h>
 
 /* The NIC's own clock rate, which BAR0.CLOCK_HZ shows. */
-#define CLOCK_HZ 125000000u
+#define CLOCK_HZ	 125000000u
 /* The NIC must have been idle this long before time is skipped: longer than any path from a pin to a busy flag. */
 #define IDLE_BEFORE_SKIP 16
 /* Time is skipped to this many cycles before the next event, so that it finds the NIC awake in time. */
-#define SKIP_MARGIN 8
+#define SKIP_MARGIN	 8
 
 static char open_error[256];
 
@@ -138,8 +138,9 @@ static void step(struct gls *s, uint64_t end)
 	model_settle(s->model, &s->pins);
 	root_sample(s);
 	wire_sample(s);
-	bool dump = s->config.trace && s->now >= s->config.trace_from &&
-		    (!s->config.trace_cycles || s->now < s->config.trace_from + s->config.trace_cycles);
+	bool dump =
+		s->config.trace && s->now >= s->config.trace_from &&
+		(!s->config.trace_cycles || s->now < s->config.trace_from + s->config.trace_cycles);
 	model_edge(s->model, dump);
 	/* The skip reaches the NIC's clock one cycle later, so idleness is counted anew. */
 	s->idle_cycles = s->pins.idle && !skip ? s->idle_cycles + 1 : 0;
@@ -168,7 +169,8 @@ bool gls_run_until(struct gls *s, bool (*done)(void *arg), void *arg, uint64_t l
 static bool settled(void *arg)
 {
 	struct gls *s = arg;
-	return s->idle_cycles >= IDLE_BEFORE_SKIP && !s->timer_count && !root_busy(s) && !wire_busy(s);
+	return s->idle_cycles >= IDLE_BEFORE_SKIP && !s->timer_count && !root_busy(s) &&
+	       !wire_busy(s);
 }
 
 bool gls_settle(struct gls *s, uint64_t limit)
@@ -197,13 +199,16 @@ static int check_config(struct gls_config *c)
 		c->firmware = "build/firmware/guestlane.elf";
 	if (c->max_payload != 128 && c->max_payload != 256)
 		return gls_fail(NULL, EINVAL, "max_payload is %u; use 128 or 256", c->max_payload);
-	if (c->max_read_request < 128 || c->max_read_request > 4096 || (c->max_read_request & (c->max_read_request - 1)))
-		return gls_fail(NULL, EINVAL, "max_read_request is %u; use a power of two from 128 to 4096",
+	if (c->max_read_request < 128 || c->max_read_request > 4096 ||
+	    (c->max_read_request & (c->max_read_request - 1)))
+		return gls_fail(NULL, EINVAL,
+				"max_read_request is %u; use a power of two from 128 to 4096",
 				c->max_read_request);
 	if (c->link_bytes > 128)
 		return gls_fail(NULL, EINVAL, "link_bytes is %u; use 1 to 128", c->link_bytes);
 	if (c->tx_stall_percent > 90)
-		return gls_fail(NULL, EINVAL, "tx_stall_percent is %u; use 0 to 90", c->tx_stall_percent);
+		return gls_fail(NULL, EINVAL, "tx_stall_percent is %u; use 0 to 90",
+				c->tx_stall_percent);
 	return 0;
 }
 
@@ -221,7 +226,9 @@ struct gls *gls_open(const struct gls_config *config)
 	s->random = s->config.seed * 0x9e3779b97f4a7c15ull | 1;
 	s->model = model_new(s->config.trace);
 	if (!s->model) {
-		gls_fail(NULL, EIO, "cannot write the trace %s: is the folder there, and was this built by `make TRACE=1`?",
+		gls_fail(NULL, EIO,
+			 "cannot write the trace %s: is the folder there, and was this built by "
+			 "`make TRACE=1`?",
 			 s->config.trace ? s->config.trace : "");
 		goto fail;
 	}

@@ -33,7 +33,8 @@ struct gls {
 };
 
 /* gls.c */
-int gls_fail(struct gls *s, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int gls_fail(struct gls *s, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 uint32_t gls_below(struct gls *s, uint32_t limit); /* random number in 0..limit-1 */
 
 /* root.c: before and after each cycle's settling */
@@ -43,7 +44,8 @@ void root_drive(struct gls *s);
 void root_sample(struct gls *s);
 bool root_busy(const struct gls *s); /* something is on its way to the NIC or to a caller */
 void root_set_bar(struct gls *s, enum gls_bar bar, uint64_t address);
-void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data, size_t bytes);
+void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data,
+		      size_t bytes);
 
 /* wire.c */
 int wire_new(struct gls *s);

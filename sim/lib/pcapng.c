@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTION_HEADER 0x0a0d0d0au
+#define SECTION_HEADER	      0x0a0d0d0au
 #define INTERFACE_DESCRIPTION 1u
-#define ENHANCED_PACKET 6u
-#define LINKTYPE_ETHERNET 1
-#define OPT_IF_NAME 2
-#define OPT_IF_TSRESOL 9
-#define OPT_EPB_FLAGS 2
+#define ENHANCED_PACKET	      6u
+#define LINKTYPE_ETHERNET     1
+#define OPT_IF_NAME	      2
+#define OPT_IF_TSRESOL	      9
+#define OPT_EPB_FLAGS	      2
 
 struct pcapng {
 	FILE *file;
@@ -99,7 +99,8 @@ struct pcapng *pcapng_create(const char *file, const char *interface_name)
 	return p;
 }
 
-void pcapng_write(struct pcapng *p, uint64_t nanoseconds, const void *frame, size_t bytes, enum pcapng_direction direction)
+void pcapng_write(struct pcapng *p, uint64_t nanoseconds, const void *frame, size_t bytes,
+		  enum pcapng_direction direction)
 {
 	uint32_t flags = direction;
 	begin(p, ENHANCED_PACKET);

@@ -130,8 +130,10 @@ int gls_memory_add(struct gls *s, uint64_t address, size_t bytes)
 {
 	struct root *r = s->root;
 	for (size_t i = 0; i < r->range_count; i++)
-		if (address < r->ranges[i].address + r->ranges[i].bytes && r->ranges[i].address < address + bytes)
-			return gls_fail(s, EEXIST, "host memory at 0x%llx overlaps a range added before",
+		if (address < r->ranges[i].address + r->ranges[i].bytes &&
+		    r->ranges[i].address < address + bytes)
+			return gls_fail(s, EEXIST,
+					"host memory at 0x%llx overlaps a range added before",
 					(unsigned long long)address);
 	struct range *ranges = realloc(r->ranges, (r->range_count + 1) * sizeof(*ranges));
 	uint8_t *data = calloc(1, bytes);
@@ -172,7 +174,8 @@ void gls_tlp_send(struct gls *s, const uint32_t *dw, size_t count)
 	p->next = NULL;
 	p->dw_count = count;
 	/* Everything but memory writes, messages and completions. */
-	p->non_posted = type != T_MWR3 && type != T_MWR4 && (type & 0x1f) != 0x0a && (type & 0x18) != 0x10;
+	p->non_posted =
+		type != T_MWR3 && type != T_MWR4 && (type & 0x1f) != 0x0a && (type & 0x18) != 0x10;
 	memcpy(p->dw, dw, count * sizeof(*dw));
 	*r->last = p;
 	r->last = &p->next;
@@ -243,10 +246,12 @@ struct completion {
 	uint32_t first_be, last_be, dw_count;
 };
 
-static void send_completion_part(struct completion *c, uint64_t address, uint32_t dws, uint32_t bytes_left)
+static void send_completion_part(struct completion *c, uint64_t address, uint32_t dws,
+				 uint32_t bytes_left)
 {
 	uint32_t dw[3 + 1024];
-	dw[0] = (uint32_t)(c->no_data ? T_CPL : T_CPLD) << 24 | (c->poison ? 1u << 14 : 0) | (c->no_data ? 0 : dws & 0x3ff);
+	dw[0] = (uint32_t)(c->no_data ? T_CPL : T_CPLD) << 24 | (c->poison ? 1u << 14 : 0) |
+		(c->no_data ? 0 : dws & 0x3ff);
 	dw[1] = REQUESTER_ID << 16 | (uint32_t)c->status << 13 | (bytes_left & 0xfff);
 	dw[2] = (uint32_t)c->requester << 16 | (uint32_t)c->tag << 8 | (address & 0x7f);
 	if (!c->no_data) {
@@ -347,7 +352,8 @@ static void memory_read(struct gls *s, const uint32_t *dw, uint64_t address)
 		free(c);
 		return;
 	}
-	if (fault == GLS_FAULT_UR || fault == GLS_FAULT_CA || !gls_memory(s, address, c->dw_count * 4)) {
+	if (fault == GLS_FAULT_UR || fault == GLS_FAULT_CA ||
+	    !gls_memory(s, address, c->dw_count * 4)) {
 		c->no_data = true;
 		c->status = fault == GLS_FAULT_CA ? CPL_CA : CPL_UR;
 	}
@@ -376,7 +382,8 @@ static void memory_write(struct gls *s, const uint32_t *dw, uint64_t address, co
 	uint32_t first_be = dw[1] & 0xf, last_be = dw[1] >> 4 & 0xf;
 	if (address >= MSI_BASE && address < MSI_TOP) {
 		if (data[0] < GLS_VECTORS)
-			gls_at(s, s->now + s->config.irq_latency, irq_fire, &s->root->irqs[data[0]]);
+			gls_at(s, s->now + s->config.irq_latency, irq_fire,
+			       &s->root->irqs[data[0]]);
 		return;
 	}
 	uint8_t *to = gls_memory(s, address, count * 4);
@@ -489,7 +496,8 @@ uint64_t gls_irq_count(const struct gls *s, unsigned vector)
 	return vector < GLS_VECTORS ? s->root->irqs[vector].count : 0;
 }
 
-static size_t memory_header(uint32_t *dw, bool write, uint64_t address, uint32_t count, uint32_t be, unsigned tag)
+static size_t memory_header(uint32_t *dw, bool write, uint64_t address, uint32_t count, uint32_t be,
+			    unsigned tag)
 {
 	bool wide = address >> 32;
 	dw[0] = (uint32_t)((write ? T_MWR3 : T_MRD3) | (wide ? 0x20 : 0)) << 24 | (count & 0x3ff);
@@ -505,7 +513,8 @@ static bool tag_free(void *arg)
 	return ((struct gls *)arg)->root->reads_busy < HOST_TAGS;
 }
 
-static unsigned take_tag(struct gls *s, void (*done)(void *arg, uint32_t value), void *arg, unsigned offset, unsigned size)
+static unsigned take_tag(struct gls *s, void (*done)(void *arg, uint32_t value), void *arg,
+			 unsigned offset, unsigned size)
 {
 	struct root *r = s->root;
 	if (r->reads_busy == HOST_TAGS)
@@ -518,8 +527,8 @@ static unsigned take_tag(struct gls *s, void (*done)(void *arg, uint32_t value),
 	return tag;
 }
 
-void gls_read_async(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned size, void (*done)(void *arg, uint32_t value),
-		    void *arg)
+void gls_read_async(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned size,
+		    void (*done)(void *arg, uint32_t value), void *arg)
 {
 	uint32_t dw[4];
 	uint64_t address = s->root->bar[bar] + offset;
@@ -582,14 +591,16 @@ void gls_write(struct gls *s, enum gls_bar bar, uint32_t offset, uint32_t value,
 	gls_tlp_send(s, dw, n);
 }
 
-void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data, size_t bytes)
+void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data,
+		      size_t bytes)
 {
 	const uint8_t *from = data;
 	while (bytes) {
 		uint32_t dw[4 + 64];
 		size_t chunk = bytes > s->config.max_payload ? s->config.max_payload : bytes;
 		uint32_t count = (uint32_t)(chunk / 4);
-		size_t n = memory_header(dw, true, s->root->bar[bar] + offset, count, count > 1 ? 0xff : 0x0f, 0);
+		size_t n = memory_header(dw, true, s->root->bar[bar] + offset, count,
+					 count > 1 ? 0xff : 0x0f, 0);
 		memcpy(dw + n, from, chunk);
 		gls_tlp_send(s, dw, n + count);
 		from += chunk;
@@ -598,7 +609,8 @@ void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const vo
 	}
 }
 
-static uint32_t config_access(struct gls *s, uint32_t offset, uint32_t value, unsigned size, bool write)
+static uint32_t config_access(struct gls *s, uint32_t offset, uint32_t value, unsigned size,
+			      bool write)
 {
 	struct waiting w = { 0 };
 	uint32_t dw[4];

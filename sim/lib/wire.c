@@ -8,13 +8,13 @@
 #include <string.h>
 #include <zlib.h>
 
-#define PREAMBLE 8	  /* seven 0x55 and the SFD */
-#define FCS 4
+#define PREAMBLE   8 /* seven 0x55 and the SFD */
+#define FCS	   4
 #define FRAME_ROOM 16384 /* longest burst of octets taken from the NIC */
 
 struct wire_frame {
 	struct wire_frame *next;
-	size_t bytes; /* preamble, frame, padding, FCS */
+	size_t bytes;	 /* preamble, frame, padding, FCS */
 	size_t error_at; /* octet with RX_ER, or SIZE_MAX */
 	uint8_t octet[];
 };
@@ -99,7 +99,8 @@ size_t gls_wire_pending(const struct gls *s)
 	return s->wire->pending;
 }
 
-void gls_on_wire(struct gls *s, void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg)
+void gls_on_wire(struct gls *s,
+		 void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg)
 {
 	s->wire->on_frame = fn;
 	s->wire->on_frame_arg = arg;
@@ -110,11 +111,13 @@ int gls_wire_record(struct gls *s, const char *file)
 	int error = pcapng_close(s->wire->record);
 	s->wire->record = NULL;
 	if (error)
-		return gls_fail(s, -error, "cannot write the record of the wire: %s", strerror(-error));
+		return gls_fail(s, -error, "cannot write the record of the wire: %s",
+				strerror(-error));
 	if (!file)
 		return 0;
 	s->wire->record = pcapng_create(file, "wire");
-	return s->wire->record ? 0 : gls_fail(s, errno, "cannot write %s: %s", file, strerror(errno));
+	return s->wire->record ? 0
+			       : gls_fail(s, errno, "cannot write %s: %s", file, strerror(errno));
 }
 
 void wire_drive(struct gls *s)
