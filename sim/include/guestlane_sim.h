@@ -26,18 +26,18 @@ struct gls;
 /* How host and link behave. A zero field means the default in parentheses. */
 struct gls_config {
 	uint64_t seed; /* of all random choices (1) */
-	uint32_t
-		latency; /* cycles from a memory read of the NIC to its completion (100, i.e. 800 ns) */
+	/* cycles from a memory read of the NIC to its completion (100, i.e. 800 ns) */
+	uint32_t latency;
 	uint32_t latency_jitter; /* up to so many cycles more, at random (0) */
 	bool out_of_order;	 /* completions of different requests may overtake each other */
 	bool split;		 /* completions are split at random multiples of 64 bytes */
-	uint32_t
-		link_bytes; /* bytes per 16 cycles and direction that the link carries (128: 64 bit per cycle) */
+	/* bytes per 16 cycles and direction that the link carries (128: 64 bit per cycle) */
+	uint32_t link_bytes;
 	uint32_t tx_stall_percent; /* upstream beats that the link refuses at random, 0 to 90 (0) */
 	uint32_t max_payload;	   /* MPS programmed into the NIC: 128 or 256 (256) */
 	uint32_t max_read_request; /* MRRS: 128, 256, 512, 1024, 2048 or 4096 (512) */
-	uint32_t
-		irq_latency; /* cycles from an MSI-X message to the guest's interrupt handler (250, i.e. 2 us) */
+	/* cycles from an MSI-X message to the guest's interrupt handler (250, i.e. 2 us) */
+	uint32_t irq_latency;
 	const char *firmware;  /* ELF file; NULL: build/firmware/guestlane.elf */
 	const char *trace;     /* FST file to write; NULL: none */
 	uint64_t trace_from;   /* first cycle to trace */
@@ -148,9 +148,9 @@ struct gls_guest;
 struct gls_guest_config {
 	unsigned context;
 	uint8_t mac[6];
-	uint32_t
-		switch_control; /* BAR0.SW_CONTROL bits (ENABLE | BROADCAST | MULTICAST | TO_WIRE) */
-	uint16_t mtu;		/* (1500) */
+	/* BAR0.SW_CONTROL bits (ENABLE | BROADCAST | MULTICAST | TO_WIRE) */
+	uint32_t switch_control;
+	uint16_t mtu;	 /* (1500) */
 	uint64_t memory; /* bytes of guest memory (4 MiB); all of it is mapped by guard windows */
 	uint64_t memory_at;  /* guest address of it (0x100000) */
 	bool split;	     /* split rings; else packed */
@@ -160,10 +160,10 @@ struct gls_guest_config {
 	bool in_order;	     /* accept VIRTIO_F_IN_ORDER if offered */
 	bool tx_interrupts;  /* want an interrupt for used transmit buffers */
 	unsigned queue_size; /* a power of two for split rings, 2 to 256 (256) */
-	unsigned
-		rx_buffer; /* bytes of a receive buffer (1536; 9 KiB more without mergeable and a large MTU) */
-	unsigned
-		chain; /* data descriptors per transmitted frame, 1 to 8 (1: header and frame in one buffer) */
+	/* bytes of a receive buffer (1536; 9 KiB more without mergeable and a large MTU) */
+	unsigned rx_buffer;
+	/* data descriptors per transmitted frame, 1 to 8 (1: header and frame in one buffer) */
+	unsigned chain;
 	bool random_layout; /* random chain lengths, buffer alignments and header placement */
 };
 
