@@ -240,7 +240,11 @@ uint32_t flush_slow(struct vq *q, uint32_t end)
 
 static struct walker *walker_take(struct vq *q, uint32_t need)
 {
-	for (uint32_t i = need > CHAIN_SMALL ? BIG_WALKER : 0; i < WALKERS;
+	/*
+	 * The first one is for receive queues: transmit queues that wait for packet buffer space hold theirs, and the space may
+	 * be that of a frame which waits for a receive chain.
+	 */
+	for (uint32_t i = need > CHAIN_SMALL ? BIG_WALKER : q->is_tx; i < WALKERS;
 	     i++) { /* bound: WALKERS */
 		struct walker *w = &walkers[i];
 		if (w->state != WALKER_FREE)
@@ -641,6 +645,8 @@ bool tx_special(struct vq *q)
 	fwio_write(GL_FWIO_DMA_ADDR_HI, 0);
 	const uint32_t slot = fwio_read(GL_FWIO_TX_SLOT);
 	if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
+		if (q->walker == BIG_WALKER + 1)
+			walker_free(q); /* there is one only: the chain is read again later */
 		blocked_push(q);
 		return false;
 	}
