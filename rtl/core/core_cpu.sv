@@ -113,17 +113,19 @@ module core_cpu #(
   assign reset_pc = RESET_PC;
 
   logic [31:0] pc_q;  // next sequential address
-  logic rd_eq_q, rd_lt_q, rd_jal_q, rd_jalr_q, rd_serial_q, rd_trap_q;  // at most one, for one cycle
-  logic rd_target;
+  logic rd_go_q;  // an instruction has just come to M1; if it is one of these, it redirects
+  logic rd_eq_q, rd_lt_q, rd_jal_q, rd_jalr_q;
+  logic rd_target, rd_jalr, rd_serial_q, rd_trap_q;  // at most one, for one cycle
   logic [31:0] rd_serial_pc_q, rd_trap_pc_q;
   logic [31:0] m1_target_q;  // pc + immediate of the branch or jump in M1
   logic [31:0] m1_addr_q;    // rs1 + immediate: data address, or target of jalr
 
-  assign rd_target = rd_eq_q | rd_lt_q | rd_jal_q;
-  assign redirect = rd_target | rd_jalr_q | rd_serial_q | rd_trap_q;
+  assign rd_target = rd_go_q & (rd_eq_q | rd_lt_q | rd_jal_q);
+  assign rd_jalr = rd_go_q & rd_jalr_q;
+  assign redirect = rd_target | rd_jalr | rd_serial_q | rd_trap_q;
   assign imem_en_o = redirect | x_step;
   assign imem_addr_o = ({32{~redirect}} & pc_q) | ({32{rd_target}} & m1_target_q) |
-      ({32{rd_jalr_q}} & {m1_addr_q[31:1], 1'b0}) | ({32{rd_serial_q}} & rd_serial_pc_q) |
+      ({32{rd_jalr}} & {m1_addr_q[31:1], 1'b0}) | ({32{rd_serial_q}} & rd_serial_pc_q) |
       ({32{rd_trap_q}} & rd_trap_pc_q);
 
   logic d_valid_q;
@@ -381,10 +383,11 @@ module core_cpu #(
 
   always_ff @(posedge clk_i) begin
     // An instruction that traps may redirect as well: nothing comes of it.
-    rd_eq_q   <= x_go & x_taken_eq;
-    rd_lt_q   <= x_go & x_taken_lt;
-    rd_jal_q  <= x_go & x_ctl_q.jal;
-    rd_jalr_q <= x_go & x_ctl_q.jalr;
+    rd_go_q   <= x_go;
+    rd_eq_q   <= x_taken_eq;
+    rd_lt_q   <= x_taken_lt;
+    rd_jal_q  <= x_ctl_q.jal;
+    rd_jalr_q <= x_ctl_q.jalr;
     if (~mstall) begin
       m1_target_q <= x_pc_q + x_imm_q;
       m1_addr_q <= x_addr;
@@ -434,7 +437,7 @@ module core_cpu #(
   // A taken branch or jump is in M1: redirects in its first cycle there, and may have to stay longer.
   logic m1_jumps, m1_jumps_jalr, m1_jumped_q, m1_jumped_jalr_q;
   assign m1_jumps = rd_target | m1_jumped_q;
-  assign m1_jumps_jalr = rd_jalr_q | m1_jumped_jalr_q;
+  assign m1_jumps_jalr = rd_jalr | m1_jumped_jalr_q;
   assign m1_tgt_bad = (m1_jumps & m1_target_q[1]) | (m1_jumps_jalr & m1_addr_q[1]);
   always_ff @(posedge clk_i) begin
     m1_jumped_q <= mstall & m1_jumps & ~flush & ~rst_i;
@@ -563,7 +566,7 @@ module core_cpu #(
       .irq_code_o(irq_code),
       .time_i,
       .retire_i(w_valid_q),
-      .event_i({div_event, mem_event, load_use_event, (rd_target | rd_jalr_q) & ~m1_exc_q})
+      .event_i({div_event, mem_event, load_use_event, (rd_target | rd_jalr) & ~m1_exc_q})
   );
 
   always_ff @(posedge clk_i) begin
