@@ -3,3 +3,7 @@
 GUEST_C := $(wildcard sim/lib/virtq*.c) sim/lib/guest.c
 $(eval $(call host_test,guest,tests/unit/sim/test_guest.c $(GUEST_C) sim/lib/virtq.h sim/lib/internal.h,-O1 -Isim/lib -Isim/include -Ifirmware/include,))
 FORMAT_SRC += tests/unit/sim/test_guest.c
+
+# The demo's reader of captures.
+$(eval $(call host_test,capture,tests/unit/sim/test_capture.c sim/demo/capture.c sim/demo/capture.h,-O1 -D_GNU_SOURCE -Isim/demo,-lpcap))
+FORMAT_SRC += tests/unit/sim/test_capture.c
