@@ -11,7 +11,7 @@ SIM_LIB      := $(SIM_DIR)/libguestlane-sim.a
 SIM_MODEL    := $(SIM_DIR)/model
 SIM_C        := $(wildcard sim/lib/*.c)
 SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h
-SIM_INC      := -Isim/include -Ifirmware/include -I$(GEN)
+SIM_INC      := -Isim/include -Isim/tool -Ifirmware/include -I$(GEN)
 # What a program that uses the library links with.
 SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread
 VERILATOR_INC = $(shell verilator --getenv VERILATOR_ROOT)/include
@@ -53,7 +53,7 @@ DEMO := $(BUILD)/demo$(if $(TRACE),-trace)/glane-demo
 PCAP := tests/data/guests.pcapng
 FIRMWARE_ELF := $(BUILD)/firmware/guestlane.elf
 
-$(DEMO): $(wildcard sim/demo/*.c sim/demo/*.h) $(SIM_LIB) $(SIM_H) $(REGS_H)
+$(DEMO): $(wildcard sim/demo/*.c sim/demo/*.h) sim/tool/option.h $(SIM_LIB) $(SIM_H) $(REGS_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $(filter sim/demo/%.c,$^) $(SIM_LIBS) -lpcap -ljansson
@@ -64,12 +64,12 @@ run-demo: $(DEMO) $(FIRMWARE_ELF)
 
 DEMOS      += run-demo
 ALL        += $(DEMO)
-FORMAT_SRC += $(wildcard sim/demo/*.c sim/demo/*.h)
+FORMAT_SRC += $(wildcard sim/demo/*.c sim/demo/*.h sim/tool/*.h)
 
 # --- make bench: BENCH_FLAGS="--frame 64 --contexts 1" ---
 BENCH := $(BUILD)/bench$(if $(TRACE),-trace)/glane-bench
 
-$(BENCH): sim/bench/bench.c $(SIM_LIB) $(SIM_H) $(REGS_H)
+$(BENCH): sim/bench/bench.c sim/tool/option.h $(SIM_LIB) $(SIM_H) $(REGS_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(SIM_LIBS) -ljansson

@@ -7,6 +7,7 @@
 // frames at an MTU of 1500 and 9000). A frame's slot on the wire is its octets with FCS plus 20 (preamble, inter-frame gap).
 #include "guestlane_regs.h"
 #include "guestlane_sim.h"
+#include "option.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -304,20 +305,6 @@ static void usage(FILE *out)
 	      out);
 }
 
-/* A whole number in [low, high], or exit with a sentence. */
-static unsigned number(const char *option, const char *text, unsigned low, unsigned high)
-{
-	char *end;
-	errno = 0;
-	unsigned long v = strtoul(text, &end, 0);
-	if (errno || *end || end == text || text[0] == '-' || v < low || v > high) {
-		fprintf(stderr, "glane-bench: --%s is '%s'; give a whole number from %u to %u\n",
-			option, text, low, high);
-		exit(2);
-	}
-	return (unsigned)v;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -344,12 +331,13 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			if (frame_count < 16)
-				frames[frame_count++] = number("frame", optarg, 64, 9014);
+				frames[frame_count++] =
+					option_number("glane-bench", "frame", optarg, 64, 9014);
 			break;
 		case 'c':
 			if (context_count < 16)
-				contexts[context_count++] =
-					number("contexts", optarg, 1, CONTEXTS_MAX);
+				contexts[context_count++] = option_number("glane-bench", "contexts",
+									  optarg, 1, CONTEXTS_MAX);
 			break;
 		case 'd':
 			if (strcmp(optarg, "transmit") && strcmp(optarg, "receive") &&
@@ -369,7 +357,7 @@ int main(int argc, char **argv)
 			split = true;
 			break;
 		case 'l':
-			config.latency = number("latency", optarg, 1, 100000);
+			config.latency = option_number("glane-bench", "latency", optarg, 1, 100000);
 			break;
 		case 'w':
 			config.firmware = optarg;

@@ -7,6 +7,7 @@
 #include "capture.h"
 #include "guestlane_regs.h"
 #include "guestlane_sim.h"
+#include "option.h"
 #include "report.h"
 
 #include <errno.h>
@@ -370,21 +371,6 @@ static int check_out(const char *out, uint64_t octets)
 	return 0;
 }
 
-/* A whole number in [low, high], or exit with a sentence. */
-static unsigned long number(const char *option, const char *text, unsigned long low,
-			    unsigned long high)
-{
-	char *end;
-	errno = 0;
-	unsigned long v = strtoul(text, &end, 0);
-	if (errno || *end || end == text || text[0] == '-' || v < low || v > high) {
-		fprintf(stderr, "glane-demo: --%s is '%s'; give a whole number from %lu to %lu\n",
-			option, text, low, high);
-		exit(2);
-	}
-	return v;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -418,10 +404,11 @@ int main(int argc, char **argv)
 			out = optarg;
 			break;
 		case 'g':
-			guests = number("guests", optarg, GUESTS_MIN, REPORT_CONTEXTS - 1);
+			guests = option_number("glane-demo", "guests", optarg, GUESTS_MIN,
+					       REPORT_CONTEXTS - 1);
 			break;
 		case 's':
-			config.seed = number("seed", optarg, 1, UINT32_MAX);
+			config.seed = option_number("glane-demo", "seed", optarg, 1, UINT32_MAX);
 			break;
 		case 'f':
 			config.firmware = optarg;
@@ -430,10 +417,12 @@ int main(int argc, char **argv)
 			config.trace = optarg;
 			break;
 		case 'F':
-			config.trace_from = number("trace-from", optarg, 0, UINT32_MAX);
+			config.trace_from =
+				option_number("glane-demo", "trace-from", optarg, 0, UINT32_MAX);
 			break;
 		case 'C':
-			config.trace_cycles = number("trace-cycles", optarg, 1, UINT32_MAX);
+			config.trace_cycles =
+				option_number("glane-demo", "trace-cycles", optarg, 1, UINT32_MAX);
 			break;
 		case 'h':
 			usage(stdout);
