@@ -93,7 +93,7 @@ static bool queue_start(uint32_t ctx, uint32_t queue, uint32_t accepted_lo, uint
 	if (!q->is_tx)
 		q->expect |= q->split ? DESC_WRITE : (uint32_t)DESC_WRITE << 16;
 	q->mask = q->split ? SPLIT_MASK : PACKED_MASK;
-	q->depth = (uint8_t)min_u32(q->split ? SPLIT_DEPTH : WINDOW, size);
+	q->depth = (uint8_t)min_u32(WINDOW, size);
 	q->flush_at = q->depth / 2 ? q->depth / 2 : 1;
 	q->event_at = 1;
 	q->fetch_wrap = q->used_wrap = 1;

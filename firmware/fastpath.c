@@ -454,7 +454,7 @@ static inline void after_fetch(struct vq *q, bool all)
 {
 	if (all) {
 		q->more = 1;
-		if (!q->quiet && q->fetch_n >= SPLIT_BURST)
+		if (!q->quiet && q->fetch_n >= QUIET_AT)
 			notify_driver_off(q);
 	} else if (q->quiet) {
 		notify_driver_on(q);

@@ -34,9 +34,8 @@
 #define GL_MAX_VQ (2u * GL_MAX_CTX)
 
 #define WINDOW	      32u /* descriptors kept for a queue */
-#define SPLIT_DEPTH   16u /* the same for a split queue, which reads available ring entries ahead */
 #define BURST	      16u /* descriptors read at once, frames sent in a round */
-#define SPLIT_BURST   8u
+#define QUIET_AT      8u /* a fetch of so many descriptors, all available: the driver need not ring */
 #define HEADS	      32u /* available ring entries kept for a split queue */
 #define MERGE_MAX     15u /* receive buffers that a frame may be spread over */
 #define PENDING	      8u  /* frames that may wait for a context's descriptor fetch */

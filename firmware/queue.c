@@ -103,10 +103,10 @@ void notify_driver_on(struct vq *q)
 void split_fetch(struct vq *q, uint32_t space)
 {
 	struct queue_dma *m = vq_dma(q);
-	const uint32_t n = min_u32(min_u32(q->heads_end - q->fetched, SPLIT_BURST), space);
+	const uint32_t n = min_u32(min_u32(q->heads_end - q->fetched, BURST), space);
 
-	dma_room(SPLIT_BURST + 2);
-	for (uint32_t i = 0; i < n;) { /* bound: SPLIT_BURST */
+	dma_room(BURST + 2);
+	for (uint32_t i = 0; i < n;) { /* bound: BURST */
 		const uint32_t at = q->fetched + i;
 		const uint32_t index = m->heads[at % HEADS];
 		uint32_t run = 1;
@@ -116,7 +116,7 @@ void split_fetch(struct vq *q, uint32_t space)
 			return;
 		}
 		while (i + run < n && (at + run) % WINDOW && index + run < q->size &&
-		       m->heads[(at + run) % HEADS] == index + run) /* bound: SPLIT_BURST */
+		       m->heads[(at + run) % HEADS] == index + run) /* bound: BURST */
 			run++;
 		dma_mem(q, DMA_READ, q->desc + index * sizeof(struct desc), &q->window[at % WINDOW],
 			run * sizeof(struct desc), ring_cookie(q));
