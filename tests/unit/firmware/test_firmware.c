@@ -946,6 +946,49 @@ static void split_used_outside(void **state)
 	expect_broken(GL_RESET_REASON_DMA_REFUSED);
 }
 
+/* A chain of a split ring into a table that the driver has not negotiated, or of an absurd length; a next beyond the ring. */
+static void split_walk(uint32_t features, uint32_t tail, uint32_t len, uint32_t reason)
+{
+	struct guest *g = hostile(features, false, 8);
+	const uint64_t good = guest_alloc(g, 2000, 1);
+
+	put_desc(BAD, g->q[1].desc + 32, good, len, tail);
+	post_raw(&g->q[1], good, 100, DESC_NEXT | 2u << 16);
+	expect_broken(reason);
+}
+
+static void split_chain_table_refused(void **state)
+{
+	(void)state;
+	split_walk(0, DESC_INDIRECT, 32, GL_RESET_REASON_BAD_FLAGS);
+}
+
+static void split_chain_table_odd(void **state)
+{
+	(void)state;
+	split_walk(INDIRECT, DESC_INDIRECT, 33, GL_RESET_REASON_BAD_LENGTH);
+}
+
+static void split_chain_next_outside(void **state)
+{
+	(void)state;
+	split_walk(0, DESC_NEXT | 100u << 16, 33, GL_RESET_REASON_BAD_DESC);
+}
+
+/* A receive chain with a descriptor that the device may not write. */
+static void rx_chain_readonly(void **state)
+{
+	struct guest *g = hostile(0, true, 8);
+	const uint64_t good = guest_alloc(g, 2000, 1);
+
+	(void)state;
+	put_desc(BAD, g->q[0].desc + 16, good, 1000, DESC_AVAIL << 16);
+	post_raw(&g->q[0], good, 1000, DESC_WRITE | DESC_NEXT);
+	assert_true(model_settle(1000));
+	receive(BAD, 100, 1);
+	expect_broken(GL_RESET_REASON_BAD_FLAGS);
+}
+
 /* A PCI Express error while a frame is read costs the frame; while a ring is read, the device. */
 static void frame_read_error(void **state)
 {
@@ -1183,6 +1226,96 @@ static void transmit_ring_full(void **state)
 	}
 }
 
+/* A chain that is too small for the frame: the frame is dropped, the chain waits for one that fits. */
+static void small_chain(void **state)
+{
+	(void)state;
+	for (uint32_t packed = 0; packed < 2; packed++) {
+		struct guest *g = &guests[packed];
+		struct segment seg[3];
+		start(packed, 0, packed, 8);
+		for (uint32_t i = 0; i < 3; i++) {
+			seg[i].addr = guest_alloc(g, 100, 1);
+			seg[i].len = 100;
+		}
+		assert_true(ring_add(&g->q[0], seg, 3, false, 7));
+		ring_kick(&g->q[0]);
+		assert_true(model_settle(1000));
+		receive(packed, 289, 1);
+		assert_true(model_settle(1000));
+		assert_int_equal(model.cstat[packed][GL_CSTAT_RX_DROP_ERROR], 1);
+		expect_none_used(&g->q[0]);
+		receive(packed, 288, 2);
+		assert_true(model_settle(1000));
+		expect_used(&g->q[0], 7, 300);
+		assert_int_equal(model_slots_used(), 0);
+	}
+}
+
+/* A mergeable queue with a chain between single buffers: no frame is merged over it, small ones fit before and into it. */
+static void merge_stops_at_chain(void **state)
+{
+	struct guest *g = &guests[1];
+	struct segment seg[2];
+
+	(void)state;
+	start(1, F(GL_FEATURE_MRG_RXBUF), true, 16);
+	post_rx(g, 200, 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		seg[i].addr = guest_alloc(g, 300, 1);
+		seg[i].len = 300;
+	}
+	assert_true(ring_add(&g->q[0], seg, 2, false, 2));
+	post_rx(g, 200, 3);
+	ring_kick(&g->q[0]);
+	assert_true(model_settle(1000));
+	receive(1, 400, 1);
+	assert_true(model_settle(1000));
+	assert_int_equal(model.cstat[1][GL_CSTAT_RX_DROP_ERROR], 1);
+	receive(1, 100, 2);
+	receive(1, 500, 3);
+	receive(1, 100, 4);
+	assert_true(model_settle(1000));
+	expect_used(&g->q[0], 1, 112);
+	expect_used(&g->q[0], 2, 512);
+	expect_used(&g->q[0], 3, 112);
+	assert_int_equal(model_slots_used(), 0);
+}
+
+/* While one guest waits for room with a large frame, small frames of another do not pass it for ever. */
+static void large_frame_gets_room(void **state)
+{
+	static struct model_frame f;
+	struct guest *small = &guests[0];
+	struct guest *large = &guests[1];
+	uint32_t seen = 0, passed = 0, posted = 0;
+
+	(void)state;
+	start(0, 0, true, 64);
+	start(1, 0, true, 64);
+	const uint64_t at_small = guest_alloc(small, 4000, 1);
+	const uint64_t at_large = guest_alloc(large, 12000, 1);
+	model.tx_room = 0;
+	assert_true(post_tx(large, 9000, 5, 1, false, at_large));
+	ring_kick(&large->q[1]);
+	for (uint32_t i = 0; i < 300; i++)
+		fw_step();
+	for (uint32_t i = 0; i < 40; i++)
+		posted += post_tx(small, 60, 5, 1, false, at_small);
+	ring_kick(&small->q[1]);
+	for (uint32_t i = 0; i < 300; i++)
+		fw_step();
+	model.tx_room = 1;
+	assert_true(model_settle(100000));
+	while (model_sent(&f)) {
+		if (f.ctx == 1)
+			passed = seen;
+		seen++;
+	}
+	assert_int_equal(seen, posted + 1);
+	assert_int_equal(passed, 0);
+}
+
 /* --- Mailbox --- */
 
 static void mailbox(void **state)
@@ -1355,6 +1488,13 @@ int main(void)
 		TEST(packed_size_large),
 		TEST(split_size_odd),
 		TEST(split_chain_into_table),
+		TEST(small_chain),
+		TEST(merge_stops_at_chain),
+		TEST(large_frame_gets_room),
+		TEST(split_chain_table_refused),
+		TEST(split_chain_table_odd),
+		TEST(split_chain_next_outside),
+		TEST(rx_chain_readonly),
 		TEST(packed_resets),
 		TEST(split_resets),
 		TEST(packed_loop),
