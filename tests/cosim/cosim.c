@@ -303,9 +303,9 @@ void net_open(const struct gls_config *config)
 	struct gls_config c = *config;
 	if (!c.seed)
 		c.seed = net_seed;
-	c.trace = getenv("TRACE");
+	c.trace = getenv("NET_TRACE");
 	if (!c.firmware)
-		c.firmware = getenv("FIRMWARE");
+		c.firmware = getenv("NET_FIRMWARE");
 	nic = gls_open(&c);
 	if (!nic)
 		fail_msg("%s", gls_error(NULL));
@@ -549,7 +549,7 @@ int net_teardown(void **state)
 	(void)state;
 	if (!nic)
 		return 0;
-	if (getenv("LOG")) {
+	if (getenv("NET_LOG")) {
 		show_counters();
 		char text[4096];
 		gls_log(nic, text, sizeof(text));

@@ -18,7 +18,8 @@
  *		return NET_RUN(tests);
  *	}
  *
- * SEED in the environment sets the seed that is printed; TB_ONLY=pattern runs some tests only; LOG=1 shows counters and the firmware's log.
+ * In the environment: SEED sets the seed that is printed, TB_ONLY=pattern runs some tests only, NET_LOG=1 shows counters and the
+ * firmware's log, NET_FIRMWARE names another ELF file, NET_TRACE an FST file to write (built by `make TRACE=1`).
  */
 #ifndef COSIM_H
 #define COSIM_H

@@ -6,7 +6,7 @@ COSIM_CHECK := frames random switch wire events reset errors
 COSIM_FULL  := hostile noise overload random-long
 
 COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h
-COSIM_DIR  := $(BUILD)/tests/cosim
+COSIM_DIR  := $(TB_DIR)/cosim
 COSIM_LINK := $(SIM_LIBS)
 
 $(COSIM_DIR)/cosim.o: tests/cosim/cosim.c $(COSIM_H) $(REGS_H)
@@ -21,7 +21,7 @@ $(COSIM_DIR)/%: tests/cosim/%.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_LIB) | $(F
 
 # The same programs with arguments: random traffic for longer, noise in rings and registers.
 $(COSIM_DIR)/random-long: $(COSIM_DIR)/random
-	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 40 600\n' >$@ && chmod +x $@
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 20 500\n' >$@ && chmod +x $@
 $(COSIM_DIR)/noise: $(COSIM_DIR)/hostile
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/hostile" noise\n' >$@ && chmod +x $@
 

@@ -243,6 +243,42 @@ static void bus_master_off(void **state)
 	assert_int_equal(net.arrived, before + 2);
 }
 
+/* dom0 takes memory away from a guest, or makes it read-only: the next access to it is refused, and nothing is written there. */
+static void windows_are_revoked(void **state)
+{
+	(void)state;
+	for (unsigned turn = 0; turn < 3; turn++) {
+		open3(turn & 1);
+		net_traffic(20, 1514);
+		net_drain();
+		net_hostile(0);
+		for (unsigned w = 0; w < 4; w++) {
+			/* 4 MiB from 0x100000, in four pieces; the host addresses do not change */
+			uint64_t at = 0x100000 + w * 0x100000ull;
+			gls_set_window(nic, 0, w, at, gls_guest_host_address(guest[0], at),
+				       turn == 2 ? 0 : 256, turn != 2, false);
+		}
+		gls_run(nic, 2000);
+		uint8_t before[4096];
+		struct gls_ring_info r;
+		gls_guest_ring(guest[0], 0, &r);
+		const void *ring = gls_guest_memory(guest[0], r.desc, 1024);
+		memcpy(before, ring, 1024);
+		for (unsigned i = 0; i < 60; i++) {
+			net_try_to(1, 0, 200);
+			net_try_to(1, 2, 200);
+			net_try_to(2, 1, 200);
+			gls_run(nic, 300);
+		}
+		assert_int_equal(net_needs_reset(0), GL_RESET_REASON_DMA_REFUSED);
+		assert_memory_equal(before, ring, 1024);
+		assert_true(gls_stat(nic, GL_STAT_DMA_REFUSED) > 0);
+		net_drain();
+		net_teardown(NULL);
+		net_setup(NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +289,7 @@ int main(void)
 		NET_TEST(a_late_completion_is_dropped),
 		NET_TEST(strange_requests_from_the_host),
 		NET_TEST(bus_master_off),
+		NET_TEST(windows_are_revoked),
 	};
 	return NET_RUN(tests);
 }

@@ -20,13 +20,13 @@ static void one_by_one(bool split, bool event_idx, bool tx_interrupts)
 	open2(&(struct gls_guest_config){
 		.split = split, .event_idx = event_idx, .tx_interrupts = tx_interrupts });
 	uint64_t before[2] = { irqs(0), irqs(1) };
-	for (unsigned i = 0; i < 20; i++) {
+	for (unsigned i = 0; i < 10; i++) {
 		net_send_to(0, 1, 300);
-		gls_run(nic, 6000);
+		gls_run(nic, 4000);
 	}
 	net_drain();
-	assert_int_equal(irqs(1) - before[1], 20);
-	assert_int_equal(irqs(0) - before[0], tx_interrupts ? 20 : 0);
+	assert_int_equal(irqs(1) - before[1], 10);
+	assert_int_equal(irqs(0) - before[0], tx_interrupts ? 10 : 0);
 }
 
 static void one_by_one_packed(void **state)
@@ -139,7 +139,7 @@ static void moderation_spaces_interrupts(void **state)
 	gls_run(nic, 25000);
 	uint64_t before = irqs(1), held = gls_stat(nic, GL_STAT_IRQ_MODERATED),
 		 begin = gls_now(nic);
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < 30; i++) {
 		net_send_to(0, 1, 300);
 		gls_run(nic, 1500);
 	}

@@ -53,9 +53,9 @@ static void one_round(void)
 			.memory = jumbo ? 6u << 20 : 0,
 			.memory_at = 4096ull * (1 + net_below(1u << 30)),
 		};
-		/* A frame takes at most 16 merged buffers. */
-		if (g.rx_buffer && g.rx_buffer < g.mtu / 15u)
-			g.rx_buffer = 600;
+		/* A frame takes at most 15 merged buffers. */
+		if (g.rx_buffer && g.rx_buffer < g.mtu / 14u)
+			g.rx_buffer = 700;
 		/* The largest frame and one more must fit the ring. */
 		unsigned need = 2 * (g.mtu + 30) / (g.rx_buffer ? g.rx_buffer : 1536) + 2;
 		if (g.queue_size < 4 * need && !g.no_mergeable)
