@@ -49,10 +49,10 @@ $(BUILD)/core/%.elf: $(CORE_TESTS)/programs/crt.S $(CORE_TESTS)/programs/%.c $(C
 	@$(RISCV_CC) -march=rv32im_zicsr_zifencei -mabi=ilp32 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib \
 		-Wl,-Ttext=0x80000000,--no-warn-rwx-segments -o $@ $(filter %.S %.c,$^) -lgcc
 
-TESTS_NEED += $(BUILD)/core-sim $(addprefix $(BUILD)/core/,lockstep-gen lockstep-cmp directed.elf performance.elf)
+TESTS_NEED += $(BUILD)/core-sim $(addprefix $(BUILD)/core/,lockstep-gen lockstep-cmp directed.elf performance.elf mix.elf)
 TESTS_CHECK += $(addprefix $(CORE_TESTS)/,core-sim directed lockstep)
 TESTS_FULL += $(addprefix $(CORE_TESTS)/,lockstep-full lockstep-yosys mutants)
-FORMAT_SRC += $(addprefix $(CORE_TESTS)/,lockstep-gen.c lockstep-cmp.c programs/directed.c programs/performance.c \
+FORMAT_SRC += $(addprefix $(CORE_TESTS)/,lockstep-gen.c lockstep-cmp.c programs/directed.c programs/performance.c programs/mix.c \
 	programs/machine.h)
 
 # The full tests also need the core with Zba and Zbb.

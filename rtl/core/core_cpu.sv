@@ -757,4 +757,22 @@ module core_cpu #(
     assign rvfi_mem_wdata_o = 32'd0;
   end
 
+`ifndef SYNTHESIS
+  // The data side keeps a request until it is accepted; whatever selects by OR is one-hot.
+  logic held_q;
+  logic [68:0] request, request_q;
+  assign request = {dmem_we_o, dmem_be_o, dmem_addr_o, dmem_wdata_o};
+  always_ff @(posedge clk_i) begin
+    held_q <= dmem_valid_o & ~dmem_ready_i & ~rst_i;
+    request_q <= request;
+    if (~rst_i) begin
+      assert (~held_q | (dmem_valid_o & request == request_q));
+      assert ($onehot0({rd_target, rd_jalr, rd_serial_q, rd_trap_q}));
+      assert (~x_valid_q | $onehot0({x_fwd1_q, x_ctl_q.use_pc}));
+      assert (~x_valid_q | $onehot0({x_fwd2_q, x_ctl_q.use_imm}));
+      assert ($onehot0({w_valid_q, w_exc_q}));
+    end
+  end
+`endif
+
 endmodule
