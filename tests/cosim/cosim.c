@@ -345,6 +345,13 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 	return guest[context];
 }
 
+void net_leave(unsigned context)
+{
+	gls_guest_free(guest[context]);
+	guest[context] = NULL;
+	ports[context].up = false;
+}
+
 void net_lossy(unsigned port)
 {
 	ports[port].lossy = true;

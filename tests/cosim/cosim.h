@@ -60,6 +60,8 @@ extern struct net_counts {
 void net_open(const struct gls_config *config);
 /* Creates a guest in that context; mac and context of the configuration are filled in. */
 struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *config);
+/* Frees it. */
+void net_leave(unsigned context);
 /* The MAC address of a port; NOBODY's is nobody's. */
 void net_mac(unsigned port, uint8_t mac[6]);
 /* A port may lose frames from now on (its device is reset); what arrives must still be right. */

@@ -21,7 +21,7 @@ $(COSIM_DIR)/%: tests/cosim/%.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_LIB) | $(F
 
 # The same programs with arguments: random traffic for longer, noise in rings and registers.
 $(COSIM_DIR)/random-long: $(COSIM_DIR)/random
-	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 20 500\n' >$@ && chmod +x $@
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 12 500\n' >$@ && chmod +x $@
 $(COSIM_DIR)/noise: $(COSIM_DIR)/hostile
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/hostile" noise\n' >$@ && chmod +x $@
 

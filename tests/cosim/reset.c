@@ -129,6 +129,36 @@ static void dom0_disables_a_context_under_traffic(void **state)
 	net_drain();
 }
 
+/* Guests go under traffic, and others with other rings, memory and MTU take their contexts. */
+static void guests_come_and_go(void **state)
+{
+	(void)state;
+	open4();
+	net_hostile(0);
+	/* Else frames to a guest that has just gone leave to the wire. */
+	for (unsigned c = 1; c < 4; c++)
+		net_switch(c, SW(ENABLE) | SW(BROADCAST));
+	for (unsigned i = 0; i < 4; i++) {
+		for (unsigned k = 0; k < 8; k++) {
+			net_try_to(0, 2, 1000);
+			net_try_to(2, 0, 1000);
+			net_try_to(3, 2, 700);
+		}
+		gls_run(nic, net_below(3000));
+		net_leave(0);
+		net_traffic_among(0x10000000eull, 5, 1514);
+		net_guest(0, &(struct gls_guest_config){ .split = i & 1,
+							 .queue_size = 32u << (i % 3),
+							 .memory = (1u + i) << 20,
+							 .memory_at = 0x40000000ull * (i + 1),
+							 .mtu = i & 1 ? 1500 : 9000,
+							 .random_layout = i & 2 });
+		net_hostile(0);
+		works(0, 1);
+	}
+	net_drain();
+}
+
 static void all_lossy(void)
 {
 	for (unsigned p = 0; p < PORTS; p++)
@@ -324,6 +354,7 @@ int main(void)
 		NET_TEST(a_driver_resets_its_device_under_traffic),
 		NET_TEST(a_reset_during_bring_up),
 		NET_TEST(dom0_disables_a_context_under_traffic),
+		NET_TEST(guests_come_and_go),
 		NET_TEST(function_level_reset_under_traffic),
 		NET_TEST(reset_through_bar0_under_traffic),
 		NET_TEST(new_firmware_under_traffic),
