@@ -171,7 +171,7 @@ check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 	@$(RUN_TESTS) $(TESTS_CHECK)
 
 # Of each set of seeded bugs, a random sample.
-MUTANTS_SAMPLE := 12
+MUTANTS_SAMPLE := 8
 test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests, with a sample of the seeded bugs
 	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" MUTANTS=$(MUTANTS_SAMPLE); \
 		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
