@@ -433,7 +433,7 @@ void net_drain(void)
 		fail_msg("%s", first_problem);
 	}
 	/* Whatever else is under way must not be a frame that nobody sent. */
-	gls_settle(nic, 100000);
+	gls_settle(nic, 2000000);
 	/* What a lossy port has not got by now it will not get. */
 	for (unsigned from = 0; from < PORTS; from++)
 		for (unsigned to = 0; to < PORTS; to++)
