@@ -325,9 +325,13 @@ static inline void rx_write(struct vq *q, struct desc *d, uint32_t head, uint32_
 bool rx_note(struct vq *q)
 {
 	q->event_at = q->used + q->flush_at;
-	if (q->head - q->used == 1 || !q->in_dirty)
+	if (!q->in_dirty) {
 		q->stamp = time_now();
-	dirty_push(q);
+		dirty_push(q);
+	} else if (q->head - q->used == 1) { /* those it was put in the list for were written */
+		q->stamp = time_now();
+		q->in_dirty = 2;
+	}
 	return q->head - q->used >= q->flush_at;
 }
 

@@ -42,6 +42,7 @@
 #define RX_BATCH      8u  /* frames taken per turn of the main loop */
 #define TURN_QUEUES   4u  /* queues served in a turn, */
 #define TURN_FRAMES   12u /* or until so many frames were sent */
+#define DIRTY_BATCH   4u  /* queues looked at in a turn for used entries that are due */
 #define COMP_BATCH    32u /* completions taken per turn */
 #define CHAIN_SMALL   36u /* descriptors of a chain that the small walkers hold */
 #define SMALL_WALKERS 6u
@@ -179,7 +180,7 @@ struct vq {
 	uint8_t more;	    /* the ring may hold more descriptors */
 	uint8_t kick;	    /* the driver rang during this round */
 	uint8_t quiet;	    /* we told the driver not to ring */
-	uint8_t in_dirty;   /* is in the list of queues with used entries to write */
+	uint8_t in_dirty; /* is in the list of queues with used entries to write; 2: with a later stamp */
 	uint8_t in_ready;   /* is in the list of queues to serve */
 	uint8_t walker;	    /* number + 1 of the walker that follows the chain at head; 0: none */
 	uint8_t long_chain; /* the chain at head needs the big walker */

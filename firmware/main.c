@@ -15,7 +15,7 @@ uint32_t n_ctx;
 /* start.S knows these offsets */
 static_assert(offsetof(struct shared, info.trap_cause) == 0x240, "TRAP in start.S");
 
-/* Lists of queues, each queue at most once in each (see in_dirty, in_blocked). */
+/* Lists of queues, each queue at most once in each (see in_dirty, in_ready). */
 struct list {
 	uint16_t item[GL_MAX_VQ];
 	uint32_t first;
@@ -209,18 +209,23 @@ static inline void timer_before_sleep(void)
 /* Writes back the used entries of the queue that waits longest; unless `now`, only if it has waited for FLUSH_AGE. */
 static void flush_oldest(bool now)
 {
-	struct vq *q = &vqs[dirty.item[dirty.first]];
-
-	if (q->live && q->head != q->used) {
-		if (!now && time_now() - q->stamp < FLUSH_AGE)
-			return;
+	for (uint32_t n = 0; dirty.count && n < DIRTY_BATCH; n++) { /* bound: DIRTY_BATCH */
+		struct vq *q = &vqs[dirty.item[dirty.first]];
+		const bool used = q->live && q->head != q->used;
+		if (used && !now && time_now() - q->stamp < FLUSH_AGE) {
+			if (q->in_dirty == 1)
+				return; /* all behind it are younger */
+			list_push(&dirty, list_pop(&dirty));
+			q->in_dirty = 1;
+			continue;
+		}
 		list_pop(&dirty);
 		q->in_dirty = 0;
+		if (!used)
+			continue;
 		if (!q->busy) /* else it is written back when its round ends */
 			service(q);
-	} else {
-		list_pop(&dirty);
-		q->in_dirty = 0;
+		return;
 	}
 }
 

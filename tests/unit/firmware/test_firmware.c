@@ -1316,6 +1316,45 @@ static void large_frame_gets_room(void **state)
 	assert_int_equal(passed, 0);
 }
 
+/* A context that gets few frames is told of them in bounded time while another one gets frames without end. */
+static void quiet_beside_busy(void **state)
+{
+	struct guest *calm = &guests[0];
+	struct guest *busy = &guests[1];
+	struct buffer b;
+	uint32_t w;
+
+	(void)state;
+	start(0, 0, true, 64);
+	start(1, 0, true, 64);
+	for (uint32_t i = 0; i < 60; i++) {
+		post_rx(calm, 100, i);
+		post_rx(busy, 100, i);
+	}
+	ring_kick(&calm->q[0]);
+	ring_kick(&busy->q[0]);
+	assert_true(model_settle(1000));
+	for (uint32_t round = 0; round < 10; round++) {
+		bool given = false;
+		uint32_t from = 0;
+		for (;;) {
+			uint8_t data[60] = { 0 };
+			if (!given && model_receive(0, data, 60)) {
+				given = true;
+				from = model.time;
+			}
+			for (uint32_t i = 0; i < 40; i++)
+				model_receive(1, data, 60);
+			fw_step();
+			while (ring_used(&busy->q[0], &b, &w) == 1)
+				assert_true(ring_add(&busy->q[0], b.seg, 1, false, b.token));
+			if (given && ring_used(&calm->q[0], &b, &w) == 1)
+				break;
+			assert_true(!given || model.time - from < 2 * FLUSH_AGE);
+		}
+	}
+}
+
 /* --- Mailbox --- */
 
 static void mailbox(void **state)
@@ -1488,6 +1527,7 @@ int main(void)
 		TEST(packed_size_large),
 		TEST(split_size_odd),
 		TEST(split_chain_into_table),
+		TEST(quiet_beside_busy),
 		TEST(small_chain),
 		TEST(merge_stops_at_chain),
 		TEST(large_frame_gets_room),
