@@ -29,7 +29,7 @@ $(COSIM_DIR)/noise: $(COSIM_DIR)/hostile
 ifndef SIM_INIT
 SIM_INIT_LIB := $(BUILD)/sim-init/libguestlane-sim.a
 $(SIM_INIT_LIB): $(NIC_RTL) $(SIM_C) $(SIM_H) $(FW_HEX)
-	@$(MAKE) NO_DEPS=1 SIM_INIT=1 $@
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) NO_DEPS=1 SIM_INIT=1 $@
 $(COSIM_DIR)/init: tests/cosim/init.c $(COSIM_DIR)/cosim.o $(COSIM_H) $(SIM_INIT_LIB)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(COSIM_DIR)/cosim.o $(patsubst $(SIM_LIB),$(SIM_INIT_LIB),$(COSIM_LINK)) -lcmocka
