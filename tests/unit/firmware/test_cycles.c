@@ -136,31 +136,31 @@ static double measure(unsigned contexts, enum direction direction)
 static void transmit(void **state)
 {
 	(void)state;
-	assert_true(measure(1, TX) < 84 * 1.1);
+	assert_true(measure(1, TX) < 86 * 1.1);
 }
 
 static void receive(void **state)
 {
 	(void)state;
-	assert_true(measure(1, RX) < 97 * 1.1);
+	assert_true(measure(1, RX) < 102 * 1.1);
 }
 
 static void receive_32(void **state)
 {
 	(void)state;
-	assert_true(measure(32, RX) < 104 * 1.1);
+	assert_true(measure(32, RX) < 102 * 1.1);
 }
 
 static void both(void **state)
 {
 	(void)state;
-	assert_true(measure(1, BOTH) < 168 * 1.1);
+	assert_true(measure(1, BOTH) < 174 * 1.1);
 }
 
 static void both_32(void **state)
 {
 	(void)state;
-	assert_true(measure(32, BOTH) < 175 * 1.1);
+	assert_true(measure(32, BOTH) < 184 * 1.1);
 }
 
 /* An exception stops the firmware; the host reads its cause, and the NIC's registers still answer. */
