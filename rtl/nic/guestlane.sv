@@ -129,7 +129,8 @@ module guestlane #(
   logic mg_ready, dp_ready, mg_rvalid, dp_rvalid;
   logic [31:0] mg_rdata, dp_rdata;
   logic unused;
-  assign unused = ^tgt_addr[23:20];  // BAR2 of 256 contexts has 1 MiB
+  assign unused = ^{tgt_addr[23:20],  // BAR2 of 256 contexts has 1 MiB
+                   cfg_we, cfg_re, cfg_addr, cfg_ctx, cfg_wdata};
   assign tgt_ready  = tgt_bar == 2'd0 ? mg_ready : dp_ready;
   assign tgt_rvalid = mg_rvalid || dp_rvalid;
   assign tgt_rdata  = mg_rvalid ? mg_rdata : dp_rdata;
@@ -143,14 +144,13 @@ module guestlane #(
   logic [63:0] residence_tx, residence_rx;
   logic [31:0] fw_state, fw_heartbeat, fw_info, log_head;
   logic mbox_busy, mbox_done;
-  logic sw_we, sw_re, gd_we, gd_re, en_we, en_value, st_re;
-  logic [ 7:0] sw_index, gd_ctx, en_ctx;
+  logic sw_we, sw_re, en_we, en_value, st_re;
+  logic [ 7:0] sw_index, en_ctx;
   logic [47:0] sw_mac_w, sw_mac_r;
   logic [31:0] sw_ctl_w, sw_ctl_r, st_data;
-  logic [ 3:0] gd_win;
-  logic [51:0] gd_gpage_w, gd_gpage_r, gd_hpage_w, gd_hpage_r;
-  logic [23:0] gd_pages_w, gd_pages_r;
-  logic [ 2:0] gd_ctl_w, gd_ctl_r;
+  logic cfg_we, cfg_re;
+  logic [ 7:0] cfg_addr, cfg_ctx;
+  logic [31:0] cfg_wdata;
   logic rd_valid, rd_ctx_sel, rd_high, rd_rvalid;
   logic [11:0] rd_index;
   logic [31:0] rd_data;
@@ -204,18 +204,12 @@ module guestlane #(
       .sw_ctl_o      (sw_ctl_w),
       .sw_mac_i      (sw_mac_r),
       .sw_ctl_i      (sw_ctl_r),
-      .gd_we_o       (gd_we),
-      .gd_re_o       (gd_re),
-      .gd_ctx_o      (gd_ctx),
-      .gd_win_o      (gd_win),
-      .gd_gpage_o    (gd_gpage_w),
-      .gd_pages_o    (gd_pages_w),
-      .gd_hpage_o    (gd_hpage_w),
-      .gd_ctl_o      (gd_ctl_w),
-      .gd_gpage_i    (gd_gpage_r),
-      .gd_pages_i    (gd_pages_r),
-      .gd_hpage_i    (gd_hpage_r),
-      .gd_ctl_i      (gd_ctl_r),
+      .cfg_we_o      (cfg_we),
+      .cfg_re_o      (cfg_re),
+      .cfg_addr_o    (cfg_addr),
+      .cfg_ctx_o     (cfg_ctx),
+      .cfg_wdata_o   (cfg_wdata),
+      .cfg_rdata_i   (cfg_rdata),
       .en_we_o       (en_we),
       .en_ctx_o      (en_ctx),
       .en_value_o    (en_value),
@@ -236,6 +230,10 @@ module guestlane #(
       .hm_rvalid_i   (hm_rvalid),
       .hm_rdata_i    (hm_rdata)
   );
+
+  // Configuration bus: who holds registers of BAR0 0x0100..0x01ff answers, the others give 0.
+  logic [31:0] cfg_rdata;
+  assign cfg_rdata = 32'h0;
 
   // --- Device pages, doorbells, interrupts ---
   logic [NCTX-1:0] run, run_dma;
@@ -568,18 +566,20 @@ module guestlane #(
       .irq_ctx_o        (irq_ctx),
       .irq_bits_o       (irq_bits),
       .guard_ready_o    (guard_ready),
-      .guard_tbl_we_i   (gd_we),
-      .guard_tbl_re_i   (gd_re),
-      .guard_tbl_ctx_i  (gd_ctx),
-      .guard_tbl_win_i  (gd_win),
-      .guard_tbl_gpage_i(gd_gpage_w),
-      .guard_tbl_pages_i(gd_pages_w),
-      .guard_tbl_hpage_i(gd_hpage_w),
-      .guard_tbl_ctl_i  (gd_ctl_w),
-      .guard_tbl_gpage_o(gd_gpage_r),
-      .guard_tbl_pages_o(gd_pages_r),
-      .guard_tbl_hpage_o(gd_hpage_r),
-      .guard_tbl_ctl_o  (gd_ctl_r),
+      .guard_tbl_we_i   (1'b0),
+      .guard_tbl_re_i   (1'b0),
+      .guard_tbl_ctx_i  (8'h0),
+      .guard_tbl_win_i  (4'h0),
+      .guard_tbl_gpage_i(52'h0),
+      .guard_tbl_pages_i(24'h0),
+      .guard_tbl_hpage_i(52'h0),
+      .guard_tbl_ctl_i  (3'h0),
+      /* verilator lint_off PINCONNECTEMPTY */
+      .guard_tbl_gpage_o(),
+      .guard_tbl_pages_o(),
+      .guard_tbl_hpage_o(),
+      .guard_tbl_ctl_o  (),
+      /* verilator lint_on PINCONNECTEMPTY */
       .cst_valid_o      (cst_valid[1]),
       .cst_ready_i      (cst_ready[1]),
       .cst_ctx_o        (cst_ctx[1*8+:8]),
@@ -785,7 +785,7 @@ module guestlane #(
   );
 
   // --- Counters: one line per counter of enum STAT ---
-  localparam int unsigned NEV = 38;
+  localparam int unsigned NEV = 49;
   logic [NEV-1:0] ev;
   logic stats_idle;
   always_comb begin

@@ -63,19 +63,13 @@ module nic_mgmt #(
     input  logic [47:0] sw_mac_i,
     input  logic [31:0] sw_ctl_i,
 
-    // guard windows
-    output logic        gd_we_o,
-    output logic        gd_re_o,
-    output logic [ 7:0] gd_ctx_o,
-    output logic [ 3:0] gd_win_o,
-    output logic [51:0] gd_gpage_o,
-    output logic [23:0] gd_pages_o,
-    output logic [51:0] gd_hpage_o,
-    output logic [ 2:0] gd_ctl_o,
-    input  logic [51:0] gd_gpage_i,
-    input  logic [23:0] gd_pages_i,
-    input  logic [51:0] gd_hpage_i,
-    input  logic [ 2:0] gd_ctl_i,
+    // configuration bus: BAR0 0x0100..0x01ff, each block decodes its own registers
+    output logic        cfg_we_o,
+    output logic        cfg_re_o,
+    output logic [ 7:0] cfg_addr_o,
+    output logic [ 7:0] cfg_ctx_o,
+    output logic [31:0] cfg_wdata_o,
+    input  logic [31:0] cfg_rdata_i,  // OR of all blocks, three cycles after cfg_re_o
 
     // contexts
     output logic        en_we_o,
@@ -102,7 +96,7 @@ module nic_mgmt #(
     input  logic        hm_rvalid_i,
     input  logic [31:0] hm_rdata_i
 );
-  localparam logic [31:0] CAPS = 32'(NCTX) | (32'd4 << glregs_pkg::BAR0_CAPS_WINDOWS_LSB)
+  localparam logic [31:0] CAPS = 32'(NCTX) | (32'd3 << glregs_pkg::BAR0_CAPS_LEVELS_LSB)
       | ((glregs_pkg::IMEM_SIZE >> 10) << glregs_pkg::BAR0_CAPS_IMEM_KIB_LSB)
       | ((glregs_pkg::DMEM_SIZE >> 12) << glregs_pkg::BAR0_CAPS_DMEM_KIB_LSB);
 
@@ -130,20 +124,18 @@ module nic_mgmt #(
   logic        flr_q;
 
   logic [31:0] scratch_q, window_q, hold_q;
-  logic [ 7:0] sw_index_q, gd_ctx_q, ctx_index_q;
-  logic [ 3:0] gd_win_q;
+  logic [ 7:0] sw_index_q, ctx_index_q;
   logic [47:0] sw_mac_q;
-  logic [51:0] gd_gpage_q, gd_hpage_q;
-  logic [23:0] gd_pages_q;
   logic [63:0] cyc_firmware_q, cyc_dmawait_q, cyc_idle_q;
   logic [ 3:0] control_q;
 
-  logic is_mbox, is_window, is_stat, is_ctx_stat, is_reg, full;
+  logic is_mbox, is_window, is_stat, is_ctx_stat, is_reg, is_cfg, full;
   assign is_mbox     = addr_q[15:9] == glregs_pkg::BAR0_MBOX[15:9];
   assign is_window   = addr_q[15:14] == glregs_pkg::BAR0_WINDOW_DATA[15:14];
   assign is_stat     = addr_q[15:10] == glregs_pkg::BAR0_STAT[15:10];
   assign is_ctx_stat = addr_q[15] && {1'b0, addr_q[14:7]} < 9'(NCTX);
   assign is_reg      = addr_q[15:8] == 8'h0;
+  assign is_cfg      = addr_q[15:8] == 8'h1;
   assign full        = be_q == 4'hf;
 
   assign tgt_ready_o = state_q == IDLE && !flr_q && tables_ready_i;
@@ -156,12 +148,6 @@ module nic_mgmt #(
   assign sw_index_o   = sw_index_q;
   assign sw_mac_o     = sw_mac_q;
   assign sw_ctl_o     = wdata_q;
-  assign gd_ctx_o     = gd_ctx_q;
-  assign gd_win_o     = gd_win_q;
-  assign gd_gpage_o   = gd_gpage_q;
-  assign gd_pages_o   = gd_pages_q;
-  assign gd_hpage_o   = gd_hpage_q;
-  assign gd_ctl_o     = wdata_q[2:0];
   assign en_ctx_o     = ctx_index_q;
   assign en_value_o   = wdata_q[0];
   assign rd_index_o   = is_ctx_stat ? addr_q[14:3] : {5'h0, addr_q[9:3]};
@@ -176,17 +162,20 @@ module nic_mgmt #(
   assign hm_wdata_o   = wdata_q;
 
   // Writes act in DECODE, tables' reads start there.
-  logic reg_write, table_index_ok, gd_index_ok, ctx_index_ok;
+  logic reg_write, table_index_ok, ctx_index_ok;
   assign reg_write      = state_q == DECODE && we_q && is_reg && full;
   assign table_index_ok = 9'(sw_index_q) < 9'(NCTX);
-  assign gd_index_ok    = 9'(gd_ctx_q) < 9'(NCTX) && gd_win_q < 4'd4;
   assign ctx_index_ok   = 9'(ctx_index_q) < 9'(NCTX);
   assign sw_we_o = reg_write && addr_q == glregs_pkg::BAR0_SW_CONTROL[15:0] && table_index_ok;
-  assign gd_we_o = reg_write && addr_q == glregs_pkg::BAR0_GUARD_CONTROL[15:0] && gd_index_ok;
   assign en_we_o = reg_write && addr_q == glregs_pkg::BAR0_CTX_CONTROL[15:0] && ctx_index_ok;
   assign sw_re_o = state_q == DECODE && !we_q;
-  assign gd_re_o = state_q == DECODE && !we_q;
   assign st_re_o = state_q == DECODE && !we_q;
+
+  assign cfg_we_o    = state_q == DECODE && we_q && is_cfg && full && ctx_index_ok;
+  assign cfg_re_o    = state_q == DECODE && !we_q && is_cfg && ctx_index_ok;
+  assign cfg_addr_o  = addr_q[7:0];
+  assign cfg_ctx_o   = ctx_index_q;
+  assign cfg_wdata_o = wdata_q;
 
   logic reset_write, doorbell_write;
   assign reset_write    = reg_write && addr_q == glregs_pkg::BAR0_RESET[15:0] && wdata_q[0];
@@ -264,7 +253,7 @@ module nic_mgmt #(
   end
 
   // The multiplexer of registers, valid in ANSWER. Tables and context state have answered by then.
-  logic [31:0] mux_q;
+  logic [31:0] mux_q, cfg_rdata_q;
   assign rdata_q = mux_q;
   always_ff @(posedge clk_i) begin
     unique case (addr_q[7:0])
@@ -296,19 +285,13 @@ module nic_mgmt #(
       glregs_pkg::BAR0_SW_MAC_LO[7:0]:       mux_q <= sw_mac_i[31:0];
       glregs_pkg::BAR0_SW_MAC_HI[7:0]:       mux_q <= {16'h0, sw_mac_i[47:32]};
       glregs_pkg::BAR0_SW_CONTROL[7:0]:      mux_q <= sw_ctl_i;
-      glregs_pkg::BAR0_GUARD_INDEX[7:0]:     mux_q <= {16'h0, gd_ctx_q, 4'h0, gd_win_q};
-      glregs_pkg::BAR0_GUARD_GPAGE_LO[7:0]:  mux_q <= gd_gpage_i[31:0];
-      glregs_pkg::BAR0_GUARD_GPAGE_HI[7:0]:  mux_q <= {12'h0, gd_gpage_i[51:32]};
-      glregs_pkg::BAR0_GUARD_PAGES[7:0]:     mux_q <= {8'h0, gd_pages_i};
-      glregs_pkg::BAR0_GUARD_HPAGE_LO[7:0]:  mux_q <= gd_hpage_i[31:0];
-      glregs_pkg::BAR0_GUARD_HPAGE_HI[7:0]:  mux_q <= {12'h0, gd_hpage_i[51:32]};
-      glregs_pkg::BAR0_GUARD_CONTROL[7:0]:   mux_q <= {29'h0, gd_ctl_i};
       glregs_pkg::BAR0_CTX_INDEX[7:0]:       mux_q <= {24'h0, ctx_index_q};
       glregs_pkg::BAR0_CTX_CONTROL[7:0]:     mux_q <= {31'h0, st_data_i[9]};
       glregs_pkg::BAR0_CTX_STATUS[7:0]:      mux_q <= {8'h0, st_data_i[23:16], 7'h0, st_data_i[8], st_data_i[7:0]};
       default:                               mux_q <= 32'h0;
     endcase
-    if (!is_reg) mux_q <= 32'h0;
+    if (!is_reg) mux_q <= is_cfg && ctx_index_ok ? cfg_rdata_q : 32'h0;
+    cfg_rdata_q <= cfg_rdata_i;
 
     // Reading a low half holds its high half.
     if (state_q == TABLE4) begin
@@ -338,15 +321,6 @@ module nic_mgmt #(
         glregs_pkg::BAR0_SW_INDEX[7:0]:       sw_index_q <= wdata_q[7:0];
         glregs_pkg::BAR0_SW_MAC_LO[7:0]:      sw_mac_q[31:0] <= wdata_q;
         glregs_pkg::BAR0_SW_MAC_HI[7:0]:      sw_mac_q[47:32] <= wdata_q[15:0];
-        glregs_pkg::BAR0_GUARD_INDEX[7:0]: begin
-          gd_win_q <= wdata_q[3:0];
-          gd_ctx_q <= wdata_q[15:8];
-        end
-        glregs_pkg::BAR0_GUARD_GPAGE_LO[7:0]: gd_gpage_q[31:0] <= wdata_q;
-        glregs_pkg::BAR0_GUARD_GPAGE_HI[7:0]: gd_gpage_q[51:32] <= wdata_q[19:0];
-        glregs_pkg::BAR0_GUARD_PAGES[7:0]:    gd_pages_q <= wdata_q[23:0];
-        glregs_pkg::BAR0_GUARD_HPAGE_LO[7:0]: gd_hpage_q[31:0] <= wdata_q;
-        glregs_pkg::BAR0_GUARD_HPAGE_HI[7:0]: gd_hpage_q[51:32] <= wdata_q[19:0];
         glregs_pkg::BAR0_CTX_INDEX[7:0]:      ctx_index_q <= wdata_q[7:0];
         default:                              ;
       endcase
@@ -361,8 +335,6 @@ module nic_mgmt #(
       window_q      <= 32'h0;
       scratch_q     <= 32'h0;
       sw_index_q    <= 8'h0;
-      gd_ctx_q      <= 8'h0;
-      gd_win_q      <= 4'h0;
       ctx_index_q   <= 8'h0;
       mbox_busy_o   <= 1'b0;
     end
