@@ -1,244 +1,148 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guard: translates (context, guest page) to a host page, or refuses. Every memory request of the NIC for a context passes here.
+// The guard: translates (context, guest page) to a host page by that context's table in dom0 memory, or refuses. Every
+// memory request of the NIC for a context passes here.
 
-// Each context has four windows: guest pages [gpage, gpage + pages) map to host pages from hpage on, with R (the NIC may read) and W (the
-// NIC may write). They are kept in block RAM and read one per cycle; the first valid window that holds the page and
-// has the permission answers, six cycles after the query was accepted for window 0, one more for each further
-// window; a refusal takes nine. One query at a time.
+// docs/isolation.md has the tables and the rules. The way of a query:
 //
-// The table is written and read through tbl_* only, which nic_mgmt drives from BAR0: the firmware has no way to it. After
-// reset every window is made invalid, one per cycle; until ready_o is high no query is accepted and tbl_we_i must not be used.
+//   gq_* -> nic_iotlb: hit ----------------------------------------------------> permission -> gr_*
+//              |  miss                                                               ^  |
+//              +----> nic_walker: walk cache, root, table reads (wk_*, wd_*), fill --+  +-> flt_* (refused)
+//   hq_* -> nic_iotlb: miss ----> nic_walker, nobody waits
 //
-//   gq_*   query: context, guest page (guest address >> 12), 1 for a write of guest memory
-//   gr_*   answer, a pulse: DMA_STATUS OK with the host page, or REFUSED
-//   tbl_*  table: tbl_we_i writes a window (ctl: bit 0 valid, 1 R, 2 W); tbl_re_i reads one, tbl_*_o are valid two cycles later
-//          and held. Contexts from NCTX on have no windows.
+// One query at a time; an answer from the IOTLB comes six cycles after the query was accepted. Up to 16 walks: 15 that hints
+// started, one kept for the query. A query whose page is being walked already waits for that walk.
+//
+// Queries of a context whose run bit is 0 are answered from the IOTLB as well (nic_dma_issue looks at the run bit itself), but no
+// walk is started, none goes on, and nothing counts as a fault: the answer is STOPPED.
+//
+// Invalidation (INV_CONTROL, or inv_* with the root cleared too), one at a time:
+//   1. the walker, between two steps of its own, forgets the context's walk cache and marks the context's walks as stale: what
+//      they read is never used, and a query that waits for one starts again;
+//   2. the IOTLB is swept, private entries of the context first, then the shared ones;
+//   3. fence_valid_o until fence_done_i.
+// A result goes from the walker into the IOTLB and to the query in one step of the walker, so at 1 none is on its way, and what is
+// filled from then on was read after 1. A query answered during the sweep may still use an old entry; its answer comes
+// before fence_valid_o rises, so the fence waits for what is done with it.
+//
+//   gq_*   query: context, guest page (guest address >> 12), 1 for a write of guest memory; queue and low address bits for the fault record
+//   gr_*   answer, a pulse: DMA_STATUS OK with the host page, REFUSED, or STOPPED
+//   hq_*   hint that a page will be asked for soon
+//   wk_*, wd_*   table reads (8 or 64 bytes, aligned) and their data, 64-bit words in any order; answers of different reads in
+//          any order. wd_last_i counts with wd_status_i; a word with a byte missing makes the read fail
+//   inv_*  invalidation of a whole context, its root too, for nic_revoke; inv_done_o is a pulse
+//   flt_*  a refused query; it is answered when its fault was taken
+//   cfg_*  configuration bus: REGION_*, ROOT_*, INV_*
+//   flow_rst_i  forgets query, hint and walks: no wd_* of a read that was accepted before may come after. Tables, IOTLB and an
+//          invalidation under way stay
+//   ev_*   pulses: query found in the IOTLB, not found, table read accepted, fault recorded, invalidation by INV_CONTROL done
+//   ready_o  low after reset while tables are cleared (16 * NCTX cycles, at least 512); no query, cfg_* or inv_* before
+//   idle_o nothing is under way
 module nic_guard #(
     parameter int unsigned NCTX = 32
 ) (
-    input  logic        clk_i,
-    input  logic        rst_i,
+    input  logic            clk_i,
+    input  logic            rst_i,
+    input  logic            flow_rst_i,
+    input  logic [NCTX-1:0] run_i,
 
-    input  logic        gq_valid_i,
-    output logic        gq_ready_o,
-    input  logic [7:0]  gq_ctx_i,
-    input  logic [51:0] gq_gpage_i,
-    input  logic        gq_write_i,
-    output logic        gr_valid_o,
-    output logic [2:0]  gr_status_o,
-    output logic [51:0] gr_hpage_o,
+    input  logic            gq_valid_i,
+    output logic            gq_ready_o,
+    input  logic [7:0]      gq_ctx_i,
+    input  logic [51:0]     gq_gpage_i,
+    input  logic            gq_write_i,
+    input  logic [3:0]      gq_queue_i,
+    input  logic [11:0]     gq_low_i,
+    output logic            gr_valid_o,
+    output logic [2:0]      gr_status_o,
+    output logic [51:0]     gr_hpage_o,
 
-    input  logic        tbl_we_i,
-    input  logic        tbl_re_i,
-    input  logic [7:0]  tbl_ctx_i,
-    input  logic [3:0]  tbl_win_i,
-    input  logic [51:0] tbl_gpage_i,
-    input  logic [23:0] tbl_pages_i,
-    input  logic [51:0] tbl_hpage_i,
-    input  logic [2:0]  tbl_ctl_i,
-    output logic [51:0] tbl_gpage_o,
-    output logic [23:0] tbl_pages_o,
-    output logic [51:0] tbl_hpage_o,
-    output logic [2:0]  tbl_ctl_o,
-    output logic        ready_o
+    input  logic            hq_valid_i,
+    output logic            hq_ready_o,
+    input  logic [7:0]      hq_ctx_i,
+    input  logic [26:0]     hq_gpage_i,
+    input  logic            hq_write_i,
+
+    output logic            wk_valid_o,
+    input  logic            wk_ready_i,
+    output logic [63:0]     wk_addr_o,
+    output logic [6:0]      wk_len_o,
+    output logic [3:0]      wk_id_o,
+    input  logic            wd_valid_i,
+    input  logic [3:0]      wd_id_i,
+    input  logic [5:0]      wd_off_i,
+    input  logic [63:0]     wd_data_i,
+    input  logic [7:0]      wd_be_i,
+    input  logic            wd_last_i,
+    input  logic [2:0]      wd_status_i,
+
+    input  logic            inv_valid_i,
+    output logic            inv_ready_o,
+    input  logic [7:0]      inv_ctx_i,
+    output logic            inv_done_o,
+    output logic            fence_valid_o,
+    input  logic            fence_done_i,
+
+    output logic            flt_valid_o,
+    input  logic            flt_ready_i,
+    output logic [7:0]      flt_ctx_o,
+    output logic [63:0]     flt_addr_o,
+    output logic [2:0]      flt_kind_o,
+    output logic            flt_write_o,
+    output logic [3:0]      flt_queue_o,
+
+    input  logic            cfg_we_i,
+    input  logic            cfg_re_i,
+    input  logic [7:0]      cfg_addr_i,
+    input  logic [7:0]      cfg_ctx_i,
+    input  logic [31:0]     cfg_wdata_i,
+    output logic [31:0]     cfg_rdata_o,
+
+    output logic            ev_hit_o,
+    output logic            ev_miss_o,
+    output logic            ev_walk_read_o,
+    output logic            ev_fault_o,
+    output logic            ev_inv_o,
+    output logic            ready_o,
+    output logic            idle_o
 );
 
-  localparam int unsigned WINDOWS = 4;
-  localparam int unsigned ENTRIES = NCTX * WINDOWS;
-  localparam int unsigned AW      = $clog2(ENTRIES);
-  localparam int unsigned EW      = 52 + 24 + 52 + 3;
-  localparam logic [AW-1:0] LastEntry = AW'(ENTRIES - 1);
-  localparam logic [8:0]    NumCtx    = 9'(NCTX);
-
-  // --- Sweep after reset ---
-  logic          sweep_q;
-  logic [AW-1:0] sweep_at_q;
+  // Until the walker is here: nothing is mapped.
+  logic unused, gr_valid_q, fence_q, inv_done_q;
+  assign unused = ^{flow_rst_i, run_i, gq_ctx_i, gq_gpage_i, gq_write_i, gq_queue_i, gq_low_i, hq_valid_i, hq_ctx_i, hq_gpage_i, hq_write_i,
+                    wk_ready_i, wd_valid_i, wd_id_i, wd_off_i, wd_data_i, wd_be_i, wd_last_i, wd_status_i, inv_ctx_i, flt_ready_i,
+                    cfg_we_i, cfg_re_i, cfg_addr_i, cfg_ctx_i, cfg_wdata_i};
 
   always_ff @(posedge clk_i) begin
-    if (rst_i) begin
-      sweep_q    <= 1'b1;
-      sweep_at_q <= '0;
-    end else if (sweep_q) begin
-      sweep_at_q <= sweep_at_q + 1'b1;
-      if (sweep_at_q == LastEntry) sweep_q <= 1'b0;
-    end
+    gr_valid_q <= !rst_i && gq_valid_i;
+    fence_q    <= !rst_i && ((inv_valid_i && inv_ready_o) || (fence_q && !fence_done_i));
+    inv_done_q <= !rst_i && fence_q && fence_done_i;
   end
 
-  assign ready_o = !sweep_q;
-
-  // --- The table ---
-  logic          tbl_in_range, we, re;
-  logic [AW-1:0] tbl_at, waddr, raddr;
-  logic [EW-1:0] wdata, rdata;
-
-  assign tbl_in_range = {1'b0, tbl_ctx_i} < NumCtx && tbl_win_i[3:2] == 2'b00;
-  assign tbl_at       = AW'({tbl_ctx_i, tbl_win_i[1:0]});
-  assign we           = sweep_q || (tbl_we_i && tbl_in_range);
-  assign waddr        = sweep_q ? sweep_at_q : tbl_at;
-  assign wdata        = sweep_q ? '0 : {tbl_gpage_i, tbl_pages_i, tbl_hpage_i, tbl_ctl_i};
-
-  lib_ram_sdp #(.WIDTH(EW), .DEPTH(ENTRIES)) u_ram (
-    .clk_i,
-    .we_i    (we),
-    .waddr_i (waddr),
-    .wdata_i (wdata),
-    .re_i    (re),
-    .raddr_i (raddr),
-    .rdata_o (rdata)
-  );
-
-  // Read back: takes the read port for a cycle, a lookup waits.
-  logic tbl_read_q, tbl_range_q;
-  logic [EW-1:0] tbl_out_q;
-
-  always_ff @(posedge clk_i) begin
-    tbl_read_q  <= tbl_re_i && !rst_i;
-    tbl_range_q <= tbl_in_range;
-    if (tbl_read_q) tbl_out_q <= tbl_range_q ? rdata : '0;
-  end
-
-  assign {tbl_gpage_o, tbl_pages_o, tbl_hpage_o, tbl_ctl_o} = tbl_out_q;
-
-  // --- Lookup: query registers, then one window per cycle through four stages ---
-  logic        busy_q, ask_q, write_q, in_range_q;
-  logic [7:0]  ctx_q;
-  logic [51:0] gpage_q;
-  logic [1:0]  win_q;                       // next window to read
-  logic        step, answer;
-  logic        r_v_q, e_v_q, f_v_q, g_v_q;  // a window is in this stage
-  logic        r_l_q, e_l_q, f_l_q, g_l_q;  // ... and it is the last one
-  logic        g_hit_q;                     // ... and it maps the page with the permission
-
-  assign gq_ready_o = !busy_q && !sweep_q;
-  assign step       = ask_q && !tbl_re_i;
-  assign re         = tbl_re_i || ask_q;
-  assign raddr      = tbl_re_i ? tbl_at : AW'({ctx_q, win_q});
-  assign answer     = g_v_q && (g_hit_q || g_l_q);
-
-  always_ff @(posedge clk_i) begin
-    if (rst_i) begin
-      busy_q <= 1'b0;
-      ask_q  <= 1'b0;
-      r_v_q  <= 1'b0;
-      e_v_q  <= 1'b0;
-      f_v_q  <= 1'b0;
-      g_v_q  <= 1'b0;
-    end else begin
-      if (gq_valid_i && gq_ready_o) begin
-        busy_q <= 1'b1;
-        ask_q  <= 1'b1;
-      end else begin
-        if (answer) busy_q <= 1'b0;
-        if (answer || (step && win_q == 2'd3)) ask_q <= 1'b0;
-      end
-      r_v_q <= step && !answer;
-      e_v_q <= r_v_q && !answer;
-      f_v_q <= e_v_q && !answer;
-      g_v_q <= f_v_q && !answer;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (gq_ready_o) begin
-      ctx_q      <= gq_ctx_i;
-      in_range_q <= {1'b0, gq_ctx_i} < NumCtx;
-      gpage_q    <= gq_gpage_i;
-      write_q    <= gq_write_i;
-      win_q      <= 2'd0;
-    end else if (step) begin
-      win_q <= win_q + 2'd1;
-    end
-    r_l_q <= win_q == 2'd3;
-    e_l_q <= r_l_q;
-    f_l_q <= e_l_q;
-    g_l_q <= f_l_q;
-  end
-
-  // e: the window as the RAM gave it, once more registered. f: distance of the page from the window's first one.
-  // g: inside or not, and the host page.
-  logic [51:0] e_gpage_q, e_hpage_q, f_hpage_q, g_hpage_q;
-  logic [23:0] e_pages_q, f_pages_q;
-  logic [2:0]  e_ctl_q;
-  logic [52:0] f_diff_q;                    // bit 52: the page lies before the window
-  logic        f_perm_q;
-
-  always_ff @(posedge clk_i) begin
-    {e_gpage_q, e_pages_q, e_hpage_q, e_ctl_q} <= rdata;
-
-    f_diff_q  <= {1'b0, gpage_q} - {1'b0, e_gpage_q};
-    f_hpage_q <= e_hpage_q;
-    f_pages_q <= e_pages_q;
-    f_perm_q  <= in_range_q && e_ctl_q[0] && (write_q ? e_ctl_q[2] : e_ctl_q[1]);
-
-    g_hit_q   <= f_perm_q && f_diff_q[52:24] == '0 && f_diff_q[23:0] < f_pages_q;
-    g_hpage_q <= f_hpage_q + {28'd0, f_diff_q[23:0]};
-  end
-
-  // Answer
-  logic        gr_valid_q, gr_ok_q;
-  logic [51:0] gr_hpage_q;
-
-  always_ff @(posedge clk_i) begin
-    gr_valid_q <= answer && !rst_i;
-    gr_ok_q    <= g_hit_q;
-    gr_hpage_q <= g_hpage_q;
-  end
-
-  assign gr_valid_o  = gr_valid_q;
-  assign gr_status_o = gr_ok_q ? glregs_pkg::DMA_STATUS_OK[2:0] : glregs_pkg::DMA_STATUS_REFUSED[2:0];
-  assign gr_hpage_o  = gr_hpage_q;
-
-`ifndef SYNTHESIS
-  initial if (NCTX < 1 || NCTX > 256) $fatal(1, "nic_guard: NCTX must be 1 to 256");
-
-  // Invariant 1 (Memory), checked against a copy of the table that knows nothing of the lookup above: an answer OK
-  // names a page inside a valid window of that context with the permission asked for. A window that was
-  // written while the query was under way may count as before or as after.
-  logic [EW-1:0] shadow [ENTRIES];
-  logic          changed_q;
-  logic [7:0]    a_ctx;
-  logic [3:0]    a_covers;
-  logic [51:0]   a_gpage, a_hpage;
-  logic [23:0]   a_pages;
-  logic [2:0]    a_ctl;
-
-  assign a_ctx = ctx_q;
-
-  always_ff @(posedge clk_i) if (we) shadow[waddr] <= wdata;
-  always_ff @(posedge clk_i) begin
-    if (gq_ready_o) changed_q <= 1'b0;
-    else if (tbl_we_i) changed_q <= 1'b1;
-  end
-
-  always_comb begin
-    a_covers = '0;
-    a_gpage  = '0;
-    a_pages  = '0;
-    a_hpage  = '0;
-    a_ctl    = '0;
-    if (answer) begin
-      for (int unsigned w = 0; w < WINDOWS; w++) begin
-        {a_gpage, a_pages, a_hpage, a_ctl} = shadow[AW'({a_ctx, w[1:0]})];
-        a_covers[w[1:0]] = {1'b0, a_ctx} < NumCtx && a_ctl[0] && (write_q ? a_ctl[2] : a_ctl[1]) && gpage_q >= a_gpage
-                           && {1'b0, gpage_q} < {1'b0, a_gpage} + {29'd0, a_pages} && g_hpage_q == a_hpage + (gpage_q - a_gpage);
-      end
-    end
-  end
-
-  logic started_q = 1'b0;  // the first reset has been seen
-  always_ff @(posedge clk_i) begin
-    if (rst_i) started_q <= 1'b1;
-    if (started_q && !rst_i) begin
-      if (answer && g_hit_q && !changed_q) assert (a_covers != '0);
-      if (answer && !changed_q && g_hit_q) assert (!sweep_q);
-`ifdef FORMAL
-      assume (!(tbl_we_i && sweep_q));
-      cover (answer && g_hit_q && win_q == 2'd0);  // the last window answers
-`else
-      assert (!(tbl_we_i && sweep_q));
-`endif
-    end
-  end
-`endif
+  assign gq_ready_o     = 1'b1;
+  assign gr_valid_o     = gr_valid_q;
+  assign gr_status_o    = glregs_pkg::DMA_STATUS_REFUSED[2:0];
+  assign gr_hpage_o     = '0;
+  assign hq_ready_o     = 1'b1;
+  assign wk_valid_o     = 1'b0;
+  assign wk_addr_o      = '0;
+  assign wk_len_o       = '0;
+  assign wk_id_o        = '0;
+  assign inv_ready_o    = !fence_q;
+  assign inv_done_o     = inv_done_q;
+  assign fence_valid_o  = fence_q;
+  assign flt_valid_o    = 1'b0;
+  assign flt_ctx_o      = '0;
+  assign flt_addr_o     = '0;
+  assign flt_kind_o     = '0;
+  assign flt_write_o    = 1'b0;
+  assign flt_queue_o    = '0;
+  assign cfg_rdata_o    = '0;
+  assign ev_hit_o       = 1'b0;
+  assign ev_miss_o      = 1'b0;
+  assign ev_walk_read_o = 1'b0;
+  assign ev_fault_o     = 1'b0;
+  assign ev_inv_o       = 1'b0;
+  assign ready_o        = 1'b1;
+  assign idle_o         = !gr_valid_q && !fence_q;
 
 endmodule
