@@ -116,9 +116,6 @@ struct gls_switch_entry {
 	uint32_t control; /* BAR0.SW_CONTROL bits of guestlane_regs.h */
 };
 void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_entry *entry);
-/* Guard window of a context: pages guest_address.. map to host_address..; pages 0 clears it. Addresses are multiples of 4096. */
-void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address,
-		    uint64_t host_address, uint32_t pages, bool read, bool write);
 void gls_enable_context(struct gls *s, unsigned context, bool enable);
 /* Sends a mailbox request (firmware/include/gl_mbox.h), runs until it is answered. Returns bytes of the response or -errno. */
 int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response, size_t room);
@@ -126,6 +123,76 @@ uint64_t gls_stat(struct gls *s, unsigned stat);			   /* enum STAT */
 uint64_t gls_context_stat(struct gls *s, unsigned context, unsigned stat); /* enum CSTAT */
 /* The firmware's log as text, at most room-1 bytes; the number of bytes. */
 size_t gls_log(struct gls *s, char *text, size_t room);
+
+/* --- Translation tables: what of the host's memory each context reaches (docs/isolation.md) ---------------------------- */
+
+enum gls_map_flags { GLS_READ = 1, GLS_WRITE = 2, GLS_HUGE = 4 };
+/*
+ * Lets the context's device read, write or both [guest_address, guest_address + bytes), which lie at host_address. All are multiples
+ * of 4096, with GLS_HUGE of 2 MiB; guest addresses have 39 bits. Nothing there may be mapped yet (-EEXIST). The table is made with
+ * the first call. Runs nothing.
+ */
+int gls_map(struct gls *s, unsigned context, uint64_t guest_address, uint64_t host_address,
+	    uint64_t bytes, unsigned flags);
+/* Takes it back, and waits until no DMA uses it any more (runs). Pages that are not mapped are passed over. */
+int gls_unmap(struct gls *s, unsigned context, uint64_t guest_address, uint64_t bytes);
+/* Makes the NIC forget what it knows of a range; bytes 0: of the context. Cycles it took, or -errno (runs). gls_unmap() does this. */
+int64_t gls_invalidate(struct gls *s, unsigned context, uint64_t guest_address, uint64_t bytes);
+/* Walks the table as the NIC must. GL_FAULT_KIND_NONE and the host address (unless NULL), or the kind of the fault. */
+int gls_translate(const struct gls *s, unsigned context, uint64_t guest_address, bool write,
+		  uint64_t *host_address);
+/* For tests that break tables: the entry of an address at a level (3 root page, 2, 1), or NULL; the root; the region. */
+uint64_t *gls_entry(struct gls *s, unsigned context, uint64_t guest_address, unsigned level);
+uint64_t gls_root(const struct gls *s, unsigned context);
+void gls_table_region(const struct gls *s, uint64_t *address, uint64_t *bytes);
+
+/* --- Revocation, faults, events, restart ---------------------------------------------------------------------------------- */
+
+/*
+ * Takes everything away from a context: its device is dead, its table and its frames are gone. When this returns nothing is issued
+ * for it any more, firmware and NIC have forgotten it, and its memory and its number may serve another guest. Returns the cycles
+ * that the NIC took, or -errno (runs).
+ */
+int64_t gls_revoke(struct gls *s, unsigned context);
+/* The NIC's part alone, in two steps; the firmware is not told. */
+void gls_revoke_start(struct gls *s, unsigned context);
+int64_t gls_revoke_wait(struct gls *s, unsigned context);
+
+/* The first fault of a context since its record was cleared. */
+struct gls_fault_record {
+	uint64_t address; /* guest address */
+	unsigned kind;	  /* enum FAULT_KIND */
+	bool write;	  /* the NIC was to write */
+	unsigned queue;
+	unsigned count; /* faults since the record was cleared */
+};
+bool gls_fault_record(struct gls *s, unsigned context, struct gls_fault_record *record);
+void gls_fault_clear(struct gls *s, unsigned context);
+int gls_fault_next(struct gls *s); /* lowest context with a record, or -1 */
+
+/* BAR0.EVENT: what vector 0 reports. */
+uint32_t gls_event(struct gls *s);
+void gls_event_clear(struct gls *s, uint32_t events);
+void gls_event_enable(struct gls *s, uint32_t events);
+
+/* After the watchdog has fired: waits until DMA has stopped, restarts the NIC's moving parts and loads the firmware anew; guests go on (runs). */
+int gls_restart(struct gls *s);
+
+/* --- Limits, filters, VLANs ------------------------------------------------------------------------------------------------ */
+
+/* What a token bucket limits: what the context sends, what it receives, group frames it sends, group frames from the wire (any context). */
+enum gls_limit { GLS_LIMIT_TX, GLS_LIMIT_RX, GLS_LIMIT_FLOOD, GLS_LIMIT_WIRE_FLOOD };
+/* rate: octets in 65536 cycles, 0: no limit; burst: depth in octets. Both below 2^20. */
+void gls_set_limit(struct gls *s, unsigned context, enum gls_limit limit, uint32_t rate,
+		   uint32_t burst);
+/* Frames that may wait for the context in each ring of the packet buffers, 1 to 64; 0: no limit. */
+void gls_set_rx_share(struct gls *s, unsigned context, unsigned frames);
+/* Multicast addresses that the context receives: bit gls_multicast_hash(mac) of the filter. */
+unsigned gls_multicast_hash(const uint8_t mac[6]);
+void gls_set_multicast(struct gls *s, unsigned context, uint64_t filter);
+/* VLANs of trunk ports: a VLAN identifier has an entry (1 to 63; 0: none), an entry has members. */
+void gls_set_vlan(struct gls *s, unsigned vid, unsigned entry);
+void gls_set_vlan_member(struct gls *s, unsigned context, unsigned entry, bool member);
 
 /* --- Wire ------------------------------------------------------------------------------------------------------------- */
 
@@ -150,9 +217,14 @@ struct gls_guest_config {
 	uint8_t mac[6];
 	/* BAR0.SW_CONTROL bits (ENABLE | BROADCAST | MULTICAST | TO_WIRE) */
 	uint32_t switch_control;
-	uint16_t mtu;	 /* (1500) */
-	uint64_t memory; /* bytes of guest memory (4 MiB); all of it is mapped by guard windows */
-	uint64_t memory_at;  /* guest address of it (0x100000) */
+	uint16_t mtu; /* (1500) */
+	/* bytes of guest memory (4 MiB), a multiple of 4096; all of it is mapped. It lies in four pieces of host memory, with
+	 * `scatter` each page by itself, with `huge` in 2 MiB pages, mapped as such */
+	uint64_t memory;
+	uint64_t memory_at; /* guest address of it (0x100000; with huge 0x200000) */
+	bool scatter, huge;
+	/* buffers in all of the memory, used in turn; else one for each descriptor */
+	bool all_memory;
 	bool split;	     /* split rings; else packed */
 	bool no_mergeable;   /* refuse VIRTIO_NET_F_MRG_RXBUF */
 	bool event_idx;	     /* accept VIRTIO_F_EVENT_IDX */
@@ -167,7 +239,7 @@ struct gls_guest_config {
 	bool random_layout; /* random chain lengths, buffer alignments and header placement */
 };
 
-/* Creates the guest, its memory, its switch entry and windows, enables the context and brings the driver up to DRIVER_OK (runs). */
+/* Creates the guest, its memory, its switch entry and translation table, enables the context and brings the driver up to DRIVER_OK (runs). */
 struct gls_guest *gls_guest_new(struct gls *s, const struct gls_guest_config *config);
 void gls_guest_free(struct gls_guest *g);
 
@@ -197,8 +269,10 @@ uint64_t gls_guest_features(const struct gls_guest *g);
 int gls_guest_faults(struct gls_guest *g, char *text, size_t room);
 /* Guest memory, for hostile tests: bytes behind a guest address, or NULL. */
 void *gls_guest_memory(struct gls_guest *g, uint64_t guest_address, size_t bytes);
-/* Host address of a byte of guest memory (guest memory lies in several pieces), or 0. */
+/* Host address of a byte of guest memory, or 0. */
 uint64_t gls_guest_host_address(const struct gls_guest *g, uint64_t guest_address);
+/* The context whose guest has that page of host memory, or -1. */
+int gls_owner(const struct gls *s, uint64_t host_address);
 /* Register of the guest's device page, as its driver would access it. */
 uint32_t gls_guest_read(struct gls_guest *g, uint32_t offset, unsigned size);
 void gls_guest_write(struct gls_guest *g, uint32_t offset, uint32_t value, unsigned size);

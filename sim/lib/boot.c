@@ -30,6 +30,8 @@
 #define WINDOW_BYTES   0x4000u
 /* Firmware answers within this time after its start or after a mailbox doorbell. */
 #define FIRMWARE_LIMIT 10000000u
+/* The NIC's own work (invalidation, revocation, a stop by the watchdog) ends within this time, whatever the host does: CPL_TIMEOUT is at most 2^24. */
+#define NIC_LIMIT      20000000u
 
 static uint32_t bar0(struct gls *s, uint32_t offset)
 {
@@ -155,18 +157,9 @@ out:
 	return error;
 }
 
-int boot(struct gls *s)
+/* Starts the core and the MAC, and waits until the firmware serves. */
+static int start(struct gls *s)
 {
-	int error = enumerate(s);
-	if (error)
-		return error;
-	uint32_t id = bar0(s, GL_BAR0_ID);
-	if (id != GL_ID_VALUE)
-		return gls_fail(s, ENODEV, "BAR0.ID is %08x, not %08x", id, GL_ID_VALUE);
-	if (!s->config.firmware_in_ram)
-		error = load_firmware(s);
-	if (error)
-		return error;
 	bar0_write(s, GL_BAR0_CONTROL,
 		   GL_BAR0_CONTROL_CORE_RUN_MASK | GL_BAR0_CONTROL_MAC_TX_MASK |
 			   GL_BAR0_CONTROL_MAC_RX_MASK | GL_BAR0_CONTROL_PAUSE_MASK);
@@ -181,11 +174,48 @@ int boot(struct gls *s)
 	return gls_fail(s, ETIMEDOUT, "the firmware did not start: BAR0.FW_STATE is 0x%x", state);
 }
 
+int boot(struct gls *s)
+{
+	int error = enumerate(s);
+	if (error)
+		return error;
+	uint32_t id = bar0(s, GL_BAR0_ID);
+	if (id != GL_ID_VALUE)
+		return gls_fail(s, ENODEV, "BAR0.ID is %08x, not %08x", id, GL_ID_VALUE);
+	error = tables_start(s);
+	if (!error && !s->config.firmware_in_ram)
+		error = load_firmware(s);
+	return error ? error : start(s);
+}
+
 int gls_boot(struct gls *s)
 {
 	bar0_write(s, GL_BAR0_CONTROL,
 		   0); /* the core must stand still while its memories are loaded */
 	return boot(s);
+}
+
+int gls_wait_clear(struct gls *s, uint32_t offset, uint32_t bits)
+{
+	uint64_t limit = s->now + NIC_LIMIT;
+	while (bar0(s, offset) & bits)
+		if (s->now > limit)
+			return -ETIMEDOUT;
+	return 0;
+}
+
+int gls_restart(struct gls *s)
+{
+	uint64_t limit = s->now + NIC_LIMIT;
+	while (!(bar0(s, GL_BAR0_WATCHDOG_STATE) & GL_BAR0_WATCHDOG_STATE_STOPPED_MASK))
+		if (s->now > limit)
+			return gls_fail(s, ETIMEDOUT,
+					"BAR0.WATCHDOG_STATE does not show STOPPED: the firmware "
+					"has not hung, or DMA goes on");
+	bar0_write(s, GL_BAR0_RESTART, 1);
+	/* Loads what the image has bytes for; the checkpoint, which has none, stays. */
+	int error = load_firmware(s);
+	return error ? error : start(s);
 }
 
 int gls_mailbox(struct gls *s, const void *request, size_t bytes, void *response, size_t room)
@@ -220,21 +250,6 @@ void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_ent
 	bar0_write(s, GL_BAR0_SW_MAC_LO, m[0] | m[1] << 8 | m[2] << 16 | (uint32_t)m[3] << 24);
 	bar0_write(s, GL_BAR0_SW_MAC_HI, m[4] | m[5] << 8);
 	bar0_write(s, GL_BAR0_SW_CONTROL, entry->control);
-}
-
-void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest_address,
-		    uint64_t host_address, uint32_t pages, bool read, bool write)
-{
-	bar0_write(s, GL_BAR0_GUARD_INDEX, window | context << GL_BAR0_GUARD_INDEX_CONTEXT_LSB);
-	bar0_write(s, GL_BAR0_GUARD_GPAGE_LO, (uint32_t)(guest_address >> 12));
-	bar0_write(s, GL_BAR0_GUARD_GPAGE_HI, (uint32_t)(guest_address >> 44));
-	bar0_write(s, GL_BAR0_GUARD_PAGES, pages);
-	bar0_write(s, GL_BAR0_GUARD_HPAGE_LO, (uint32_t)(host_address >> 12));
-	bar0_write(s, GL_BAR0_GUARD_HPAGE_HI, (uint32_t)(host_address >> 44));
-	bar0_write(s, GL_BAR0_GUARD_CONTROL,
-		   (pages ? GL_BAR0_GUARD_CONTROL_VALID_MASK : 0) |
-			   (read ? GL_BAR0_GUARD_CONTROL_READ_MASK : 0) |
-			   (write ? GL_BAR0_GUARD_CONTROL_WRITE_MASK : 0));
 }
 
 void gls_enable_context(struct gls *s, unsigned context, bool enable)

@@ -261,6 +261,8 @@ void gls_close(struct gls *s)
 		wire_free(s);
 	if (s->model)
 		model_free(s->model);
+	pages_free(s);
+	tables_free(s);
 	free(s->timers);
 	free(s);
 }

@@ -54,8 +54,10 @@ struct queue {
 	struct virtq vq;
 	struct virtq_config config;
 	struct slot *slots;
-	uint16_t *idle; /* stack of free slots */
-	unsigned slot_count, idle_count;
+	uint16_t *
+		idle; /* free slots, a ring: taken at `first`, given back there or behind the last */
+	unsigned slot_count, idle_count, idle_first;
+	bool in_turn;  /* the slot that has been free for longest is taken */
 	uint32_t room; /* bytes of each */
 };
 
@@ -63,8 +65,9 @@ struct gls_guest {
 	struct gls *s;
 	struct gls_guest_config c;
 	unsigned size;
-	uint64_t host[VMEM_WINDOWS];
 	struct vmem memory;
+	uint64_t *host;	    /* address of each page */
+	bool mapped;	    /* the NIC may reach the memory */
 	uint64_t allocated; /* bytes of guest memory given out */
 	uint64_t features;
 	struct queue queue[2];
@@ -126,57 +129,76 @@ static void ring(struct gls_guest *g, unsigned queue)
 		put(g, GL_DEV_QUEUE_NOTIFY, queue);
 }
 
-/* --- Memory: pieces of host memory that do not follow each other, in an order that is not theirs ----------------------------------- */
+/* --- Memory: pages of host memory in an order that is not theirs ------------------------------------------------------------------- */
 
-static int claim(struct gls *s, uint64_t *address, uint64_t bytes)
+#define PIECES	   4u
+#define HUGE_PAGES 512u /* in a page of 2 MiB */
+
+static uint32_t page_count(const struct gls_guest *g)
 {
-	/* A guest freed before may have left its memory here. */
-	for (int i = 0; i < 64; i++, *address += 0x40000000ull) {
-		void *old = gls_memory(s, *address, bytes);
-		if (old)
-			memset(old, 0, bytes);
-		if (old || !gls_memory_add(s, *address, bytes))
-			return 0;
-	}
-	return -ENOMEM;
+	return (uint32_t)(g->memory.bytes / VMEM_PAGE);
 }
 
-static int map_memory(struct gls_guest *g)
+/* Pages from here on that follow each other in the host. */
+static uint32_t run_from(const struct gls_guest *g, uint32_t page)
 {
-	uint64_t pages = (g->c.memory + 4095) / 4096;
-	uint64_t pieces = (pages + VMEM_WINDOWS - 1) / VMEM_WINDOWS;
+	uint32_t n = 1;
+	while (page + n < page_count(g) &&
+	       g->host[page + n] == g->host[page] + (uint64_t)n * VMEM_PAGE)
+		n++;
+	return n;
+}
+
+static int take_memory(struct gls_guest *g)
+{
+	uint64_t unit = VMEM_PAGE * (g->c.huge ? HUGE_PAGES : 1ull);
 	g->memory.base = g->c.memory_at;
-	g->memory.bytes = pages * 4096;
-	g->memory.window_bytes = pieces * 4096;
-	for (unsigned w = 0; w < VMEM_WINDOWS; w++) {
-		uint64_t first = w * pieces;
-		if (first >= pages)
-			break;
-		uint64_t count = pages - first < pieces ? pages - first : pieces;
-		/* Two of the four below 4 GiB if they are small enough for all guests. */
-		uint64_t host = 0x100000000ull + ((uint64_t)g->c.context << 34) +
-				((uint64_t)(w ^ 1) << 31) + 0x1000;
-		if ((w & 1) && g->memory.window_bytes <= 0x200000)
-			host = 0x10000000ull + g->c.context * 0x800000ull + (w / 2) * 0x400000ull +
-			       0x3000;
-		if (claim(g->s, &host, count * 4096))
+	g->memory.bytes = (g->c.memory + unit - 1) / unit * unit;
+	uint32_t pages = page_count(g), run = (pages + PIECES - 1) / PIECES;
+	if (g->c.scatter)
+		run = 1;
+	if (g->c.huge)
+		run = HUGE_PAGES;
+	g->host = calloc(pages, sizeof(*g->host));
+	g->memory.page = calloc(pages, sizeof(*g->memory.page));
+	if (!g->host || !g->memory.page)
+		return -ENOMEM;
+	for (uint32_t at = 0; at < pages; at += run) {
+		uint32_t count = pages - at < run ? pages - at : run;
+		uint64_t host = pages_take(g->s, g->c.context, count, g->c.huge);
+		if (!host)
 			return -ENOMEM;
-		g->host[w] = host;
-		g->memory.window[w] = gls_memory(g->s, host, count * 4096);
+		for (uint32_t i = 0; i < count; i++) {
+			g->host[at + i] = host + (uint64_t)i * VMEM_PAGE;
+			g->memory.page[at + i] = gls_memory(g->s, g->host[at + i], VMEM_PAGE);
+		}
 	}
 	return 0;
 }
 
-static void set_windows(struct gls_guest *g)
+static void give_memory(struct gls_guest *g)
 {
-	uint64_t pages = g->memory.bytes / 4096, pieces = g->memory.window_bytes / 4096;
-	for (unsigned w = 0; w < VMEM_WINDOWS; w++) {
-		uint64_t first = w * pieces, count = 0;
-		if (first < pages)
-			count = pages - first < pieces ? pages - first : pieces;
-		gls_set_window(g->s, g->c.context, w, g->memory.base + first * 4096, g->host[w],
-			       (uint32_t)count, count > 0, count > 0);
+	/* What the NIC can still reach is nobody else's. */
+	for (uint32_t i = 0; g->host && !g->mapped && i < page_count(g); i++)
+		if (g->host[i])
+			pages_give(g->s, g->host[i], 1);
+	free(g->host);
+	free(g->memory.page);
+}
+
+static int map_memory(struct gls_guest *g)
+{
+	uint32_t n;
+	g->mapped = true;
+	for (uint32_t at = 0; at < page_count(g); at += n) {
+		n = run_from(g, at);
+		int error = gls_map(g->s, g->c.context, g->memory.base + (uint64_t)at * VMEM_PAGE,
+				    g->host[at], (uint64_t)n * VMEM_PAGE,
+				    GLS_READ | GLS_WRITE | (g->c.huge ? GLS_HUGE : 0));
+		if (error)
+			return error;
 	}
+	return 0;
 }
 
 /* Guest memory, given out from the bottom until the next layout. */
@@ -218,10 +240,11 @@ static int queue_memory(struct gls_guest *g, unsigned n, uint32_t room, uint64_t
 	if (g->features >> GL_FEATURE_INDIRECT_DESC & 1)
 		c->tables = take_ring(g, virtq_tables_bytes(g->size), 16);
 	q->room = room;
+	q->in_turn = g->c.all_memory;
 	uint64_t each = (room + 2 * GUARD + 63) / 64 * 64;
 	if (g->allocated - begin + 2 * each > budget)
 		return -ENOMEM;
-	q->slot_count = g->size;
+	q->slot_count = g->c.all_memory ? UINT16_MAX : g->size;
 	if (q->slot_count > (budget - (g->allocated - begin) - 64) / each)
 		q->slot_count = (unsigned)((budget - (g->allocated - begin) - 64) / each);
 	free(q->slots);
@@ -239,10 +262,32 @@ static int queue_memory(struct gls_guest *g, unsigned n, uint32_t room, uint64_t
 
 static void queue_empty(struct queue *q)
 {
-	q->idle_count = 0;
-	for (unsigned i = q->slot_count; i--;)
-		q->idle[q->idle_count++] = (uint16_t)i;
+	q->idle_first = 0;
+	q->idle_count = q->slot_count;
+	for (unsigned i = 0; i < q->slot_count; i++)
+		q->idle[i] = (uint16_t)i;
 	virtq_init(&q->vq, &q->config);
+}
+
+static unsigned first_idle(const struct queue *q)
+{
+	return q->idle[q->idle_first];
+}
+
+static void take_idle(struct queue *q)
+{
+	q->idle_first = (q->idle_first + 1) % q->slot_count;
+	q->idle_count--;
+}
+
+static void give_idle(struct queue *q, unsigned slot)
+{
+	unsigned at =
+		(q->idle_first + (q->in_turn ? q->idle_count : q->slot_count - 1)) % q->slot_count;
+	q->idle[at] = (uint16_t)slot;
+	if (!q->in_turn)
+		q->idle_first = at;
+	q->idle_count++;
 }
 
 /* Lays out rings and buffers anew. */
@@ -336,8 +381,8 @@ static bool refill(struct gls_guest *g)
 {
 	struct queue *q = &g->queue[RX];
 	bool some = false;
-	while (q->idle_count) {
-		unsigned n = q->idle[q->idle_count - 1];
+	while (q->idle_count && q->vq.free) {
+		unsigned n = first_idle(q);
 		struct slot *slot = &q->slots[n];
 		uint32_t piece[RANDOM_PIECES + 1];
 		unsigned pieces = 1;
@@ -362,7 +407,7 @@ static bool refill(struct gls_guest *g)
 		if (!virtq_add(&q->vq, slot->segment, slot->segments,
 			       pieces > 1 && (!g->c.random_layout || gls_below(g->s, 2)), n))
 			break;
-		q->idle_count--;
+		take_idle(q);
 		some = true;
 	}
 	return some;
@@ -410,7 +455,7 @@ static void receive_buffer(struct gls_guest *g, struct virtq_used used)
 	}
 	uint32_t n = take_bytes(g, q, slot, used.bytes, g->frame + g->frame_bytes,
 				room - g->frame_bytes);
-	q->idle[q->idle_count++] = (uint16_t)used.cookie;
+	give_idle(q, used.cookie);
 	g->frame_bytes += n;
 	if (first) {
 		static const uint8_t plain[10];
@@ -474,7 +519,8 @@ static void receive(struct gls_guest *g)
 		unsigned least = g->size < NAPI_BUDGET ? g->size / 2 : NAPI_BUDGET / 2;
 		bool scarce = (uint64_t)q->vq.outstanding * g->rx_bytes <
 			      4ull * (GL_HDR_LEN + g->frame_max);
-		if ((q->idle_count > least || scarce) && refill(g))
+		unsigned room = q->idle_count < q->vq.free ? q->idle_count : q->vq.free;
+		if ((room > least || scarce) && refill(g))
 			ring(g, RX);
 	} while (!g->polling && virtq_callbacks_on(&q->vq));
 	g->receiving = false;
@@ -499,7 +545,7 @@ static void reclaim(struct gls_guest *g)
 			virtq_fault(&g->faults, "transmitq: the buffer at 0x%llx was written",
 				    (unsigned long long)slot->at);
 		check_guards(g, q, slot);
-		q->idle[q->idle_count++] = (uint16_t)used.cookie;
+		give_idle(q, used.cookie);
 		if (g->on_sent)
 			g->on_sent(g->on_sent_arg);
 	}
@@ -572,8 +618,9 @@ int gls_guest_send(struct gls_guest *g, const void *frame, size_t bytes, bool ki
 			return gls_fail(g->s, ENOSPC, "context %u: the transmit queue is full",
 					g->c.context);
 	}
-	unsigned n = q->idle[--q->idle_count];
+	unsigned n = first_idle(q);
 	struct slot *slot = &q->slots[n];
+	take_idle(q);
 	memset(g->scratch, ROOM_BYTE, q->room);
 	place(g, slot, TX_OFFSET, piece, pieces, false);
 	uint32_t at = 0;
@@ -590,7 +637,7 @@ int gls_guest_send(struct gls_guest *g, const void *frame, size_t bytes, bool ki
 	vmem_write(&g->memory, slot->at, g->scratch, q->room);
 	slot->hash = hash(g->scratch, q->room);
 	if (!virtq_add(&q->vq, slot->segment, slot->segments, indirect, n)) {
-		q->idle[q->idle_count++] = (uint16_t)n;
+		give_idle(q, n);
 		return gls_fail(g->s, EIO, "context %u: the transmit queue is broken",
 				g->c.context);
 	}
@@ -889,13 +936,8 @@ static int context_state(struct gls_guest *g)
 
 static void take_away(struct gls_guest *g)
 {
-	gls_enable_context(g->s, g->c.context, false);
-	command(g, GL_MBOX_CTX_DISABLE, NULL, 0);
-	command(g, GL_MBOX_CTX_DESTROY, NULL, 0);
-	struct gls_switch_entry none = { { 0 }, 0 };
-	gls_set_switch(g->s, g->c.context, &none);
-	for (unsigned w = 0; w < VMEM_WINDOWS; w++)
-		gls_set_window(g->s, g->c.context, w, 0, 0, 0, false, false);
+	if (gls_revoke(g->s, g->c.context) >= 0)
+		g->mapped = false;
 }
 
 static int hand_out(struct gls_guest *g)
@@ -919,7 +961,9 @@ static int hand_out(struct gls_guest *g)
 	struct gls_switch_entry entry = { .control = g->c.switch_control };
 	memcpy(entry.mac, g->c.mac, 6);
 	gls_set_switch(g->s, g->c.context, &entry);
-	set_windows(g);
+	int error = map_memory(g);
+	if (error)
+		return error;
 	status = command(g, GL_MBOX_CTX_ENABLE, NULL, 0);
 	if (status)
 		return status < 0 ? status
@@ -938,7 +982,7 @@ static int check_config(struct gls *s, struct gls_guest_config *c)
 	if (!c->memory)
 		c->memory = 4ull << 20;
 	if (!c->memory_at)
-		c->memory_at = 0x100000;
+		c->memory_at = c->huge ? 0x200000 : 0x100000;
 	if (!c->queue_size)
 		c->queue_size = VIRTQ_SIZE_MAX;
 	if (!c->rx_buffer)
@@ -964,9 +1008,9 @@ static int check_config(struct gls *s, struct gls_guest_config *c)
 				GL_HDR_LEN + 1);
 	if (c->mtu < 68 || c->mtu > 9000)
 		return gls_fail(s, EINVAL, "mtu is %u; use 68 to 9000", c->mtu);
-	if (c->memory_at % 4096)
-		return gls_fail(s, EINVAL, "memory_at is 0x%llx; use a multiple of 4096",
-				(unsigned long long)c->memory_at);
+	if (c->memory_at % (c->huge ? 0x200000 : 4096))
+		return gls_fail(s, EINVAL, "memory_at is 0x%llx; use a multiple of %s",
+				(unsigned long long)c->memory_at, c->huge ? "2 MiB" : "4096");
 	return 0;
 }
 
@@ -984,7 +1028,7 @@ struct gls_guest *gls_guest_new(struct gls *s, const struct gls_guest_config *co
 	g->size = g->c.queue_size;
 	g->frame_max = g->c.mtu + ETH_MORE;
 	g->frame = calloc(1, GL_HDR_LEN + 65536);
-	if (!g->frame || map_memory(g)) {
+	if (!g->frame || take_memory(g)) {
 		gls_fail(s, ENOMEM, "not enough memory for a guest");
 		goto fail;
 	}
@@ -1011,7 +1055,7 @@ void gls_guest_free(struct gls_guest *g)
 {
 	if (!g)
 		return;
-	if (g->live)
+	if (g->live || g->mapped)
 		take_away(g);
 	g->live = g->polling = false;
 	if (g->c.context < gls_contexts(g->s))
@@ -1024,6 +1068,7 @@ void gls_guest_free(struct gls_guest *g)
 		free(g->queue[n].slots);
 		free(g->queue[n].idle);
 	}
+	give_memory(g);
 	free(g->frame);
 	free(g->scratch);
 	free(g);
@@ -1038,7 +1083,7 @@ int gls_guest_restart(struct gls_guest *g)
 	if (state < 0)
 		return state;
 	if (state == GL_CTX_ABSENT) {
-		gls_enable_context(g->s, g->c.context, false);
+		take_away(g);
 		int error = hand_out(g);
 		return error ? error : bring_up(g);
 	}
@@ -1089,7 +1134,8 @@ void *gls_guest_memory(struct gls_guest *g, uint64_t guest_address, size_t bytes
 	if (!bytes || !vmem_has(&g->memory, guest_address, bytes))
 		return NULL;
 	uint64_t at = guest_address - g->memory.base;
-	if (at / g->memory.window_bytes != (at + bytes - 1) / g->memory.window_bytes)
+	uint32_t page = (uint32_t)(at / VMEM_PAGE);
+	if ((at + bytes - 1) / VMEM_PAGE - page >= run_from(g, page))
 		return NULL;
 	return vmem_at(&g->memory, guest_address);
 }
@@ -1099,7 +1145,7 @@ uint64_t gls_guest_host_address(const struct gls_guest *g, uint64_t guest_addres
 	if (!vmem_has(&g->memory, guest_address, 1))
 		return 0;
 	uint64_t at = guest_address - g->memory.base;
-	return g->host[at / g->memory.window_bytes] + at % g->memory.window_bytes;
+	return g->host[at / VMEM_PAGE] + at % VMEM_PAGE;
 }
 
 void gls_guest_ring(const struct gls_guest *g, unsigned queue, struct gls_ring_info *info)

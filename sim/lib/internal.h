@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of libguestlane-sim share: the simulation loop (gls.c), root complex (root.c), bring-up (boot.c), wire (wire.c). */
+/*
+ * What the parts of libguestlane-sim share: the simulation loop (gls.c), root complex (root.c), bring-up (boot.c), wire (wire.c),
+ * pages for guests (pages.c), translation tables (tables.c).
+ */
 #ifndef GLS_INTERNAL_H
 #define GLS_INTERNAL_H
 
@@ -10,6 +13,8 @@
 
 struct root;
 struct wire;
+struct pages;
+struct tables;
 
 struct timer {
 	uint64_t cycle, order;
@@ -29,6 +34,8 @@ struct gls {
 	uint32_t link_credit_down, link_credit_up;
 	struct root *root;
 	struct wire *wire;
+	struct pages *pages;
+	struct tables *tables;
 	char error[256];
 };
 
@@ -56,5 +63,18 @@ bool wire_busy(const struct gls *s);
 
 /* boot.c */
 int boot(struct gls *s);
+/* Runs until those bits of a BAR0 register are 0. */
+int gls_wait_clear(struct gls *s, uint32_t offset, uint32_t bits);
+
+/* pages.c: a run of pages of host memory for a guest, zeroed; its address, or 0. `huge`: multiples of 2 MiB, in place too. */
+uint64_t pages_take(struct gls *s, unsigned owner, uint32_t count, bool huge);
+void pages_give(struct gls *s, uint64_t address, uint32_t count);
+void pages_free(struct gls *s);
+
+/* tables.c: programs the table region, with no table in it */
+int tables_start(struct gls *s);
+/* The NIC has forgotten the context's table: its pages are free. */
+void tables_forget(struct gls *s, unsigned context);
+void tables_free(struct gls *s);
 
 #endif

@@ -7,10 +7,10 @@
 
 /* --- Guest memory ---------------------------------------------------------------------------------------------------------- */
 
-/* The longest run from an address that stays in one piece. */
+/* The longest run from an address that stays in one page. */
 static size_t run_of(const struct vmem *m, uint64_t address, size_t bytes)
 {
-	uint64_t left = m->window_bytes - (address - m->base) % m->window_bytes;
+	uint64_t left = VMEM_PAGE - (address - m->base) % VMEM_PAGE;
 	return bytes < left ? bytes : (size_t)left;
 }
 

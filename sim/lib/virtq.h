@@ -28,14 +28,13 @@
 #define VIRTQ_SEGMENTS 24 /* most elements of a buffer */
 #define VIRTQ_SIZE_MAX 256
 
-/* --- Guest memory: up to four pieces of equal size that lie anywhere in the host ------------------------------------------ */
+/* --- Guest memory: pages that lie anywhere in the host ---------------------------------------------------------------------- */
 
-#define VMEM_WINDOWS 4
+#define VMEM_PAGE 4096u
 
 struct vmem {
-	uint64_t base, bytes;  /* guest addresses [base, base + bytes) */
-	uint64_t window_bytes; /* size of a piece, a multiple of 4096 */
-	uint8_t *window[VMEM_WINDOWS];
+	uint64_t base, bytes; /* guest addresses [base, base + bytes) */
+	uint8_t **page;	      /* the bytes of each page */
 };
 
 /* Whether all of [address, address + bytes) is guest memory. */
@@ -49,7 +48,7 @@ static inline bool vmem_has(const struct vmem *m, uint64_t address, uint64_t byt
 static inline uint8_t *vmem_at(const struct vmem *m, uint64_t address)
 {
 	uint64_t at = address - m->base;
-	return m->window[at / m->window_bytes] + at % m->window_bytes;
+	return m->page[at / VMEM_PAGE] + at % VMEM_PAGE;
 }
 
 void vmem_read(const struct vmem *m, uint64_t address, void *to, size_t bytes);
@@ -58,7 +57,7 @@ void vmem_fill(const struct vmem *m, uint64_t address, uint8_t value, size_t byt
 /* Whether every byte has that value. */
 bool vmem_is(const struct vmem *m, uint64_t address, uint8_t value, size_t bytes);
 
-/* Naturally aligned fields of rings; they never straddle two pieces. */
+/* Naturally aligned fields of rings; they never straddle two pages. */
 static inline uint16_t vmem_get16(const struct vmem *m, uint64_t address)
 {
 	uint16_t v;

@@ -29,6 +29,7 @@ static struct {
 } ports[PORTS];
 static uint64_t random_state;
 static char first_problem[256];
+static void (*watch)(uint64_t address, size_t bytes, bool write);
 
 static uint64_t rand64(void)
 {
@@ -280,22 +281,41 @@ void net_send_to(unsigned from, unsigned to, size_t bytes)
 
 /* --- Guests, running, checking ----------------------------------------------------------------------------------------------------- */
 
-/* Whatever happens, the NIC reaches guest memory and the MSI address only (DESIGN.md, invariant 1). */
+/* Whatever happens, the NIC reaches pages of guests, tables to read them, and the MSI address only (DESIGN.md, invariant 1). */
 static void upstream(void *arg, const uint32_t *dw, size_t count)
 {
 	(void)arg, (void)count;
-	uint32_t type = dw[0] >> 24;
-	if (type != 0x00 && type != 0x20 && type != 0x40 && type != 0x60)
+	uint64_t address, region, region_bytes;
+	size_t bytes;
+	bool write;
+	if (!net_request(dw, &address, &bytes, &write))
 		return;
-	uint64_t address = type & 0x20 ? (uint64_t)dw[2] << 32 | dw[3] : dw[2];
-	size_t bytes = (dw[0] & 0x3ff ? dw[0] & 0x3ff : 1024) * 4ul;
-	if (type & 0x40 && address >> 20 == 0xfee)
+	gls_table_region(nic, &region, &region_bytes);
+	if (write ? address >> 20 == 0xfee : address - region < region_bytes)
 		return;
-	if (!gls_memory(nic, address & ~3ull, bytes)) {
+	if (gls_owner(nic, address) < 0 || address % 4096 + bytes > 4096) {
 		net.strange++;
-		problem("the NIC asks for %zu bytes at 0x%llx, which is no guest's memory", bytes,
+		problem("the NIC asks for %zu bytes at 0x%llx, which is no guest's page", bytes,
 			(unsigned long long)address);
 	}
+	if (watch)
+		watch(address, bytes, write);
+}
+
+bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *write)
+{
+	uint32_t type = dw[0] >> 24;
+	if (type != 0x00 && type != 0x20 && type != 0x40 && type != 0x60)
+		return false;
+	*address = (type & 0x20 ? (uint64_t)dw[2] << 32 | dw[3] : dw[2]) & ~3ull;
+	*bytes = (dw[0] & 0x3ff ? dw[0] & 0x3ff : 1024) * 4ul;
+	*write = type & 0x40;
+	return true;
+}
+
+void net_watch(void (*fn)(uint64_t address, size_t bytes, bool write))
+{
+	watch = fn;
 }
 
 void net_open(const struct gls_config *config)
@@ -529,6 +549,7 @@ int net_setup(void **state)
 	memset(ports, 0, sizeof(ports));
 	memset(guest, 0, sizeof(guest));
 	first_problem[0] = 0;
+	watch = NULL;
 	return 0;
 }
 

@@ -93,6 +93,11 @@ void net_traffic(unsigned frames, size_t most);
 /* The same from guests of a list (a bit each) to others of it. */
 void net_traffic_among(uint64_t ports, unsigned frames, size_t most);
 
+/* A memory request that the NIC sends: host address of its first DW and bytes. False: another TLP. */
+bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *write);
+/* Calls fn for every request that the NIC sends to guest memory. */
+void net_watch(void (*fn)(uint64_t address, size_t bytes, bool write));
+
 uint32_t net_below(uint32_t n);
 uint32_t net_reg(uint32_t offset);
 void net_reg_write(uint32_t offset, uint32_t value);

@@ -51,8 +51,15 @@ static void one_round(void)
 			.random_layout = net_below(4) != 0,
 			.mtu = jumbo ? 9000 : 1500,
 			.memory = jumbo ? 6u << 20 : 0,
-			.memory_at = 4096ull * (1 + net_below(1u << 30)),
+			.scatter = net_below(2),
+			.huge = !net_below(4),
+			.all_memory = net_below(2),
 		};
+		/* Anywhere in the 39 bits of guest addresses, at either end too. */
+		uint64_t unit = g.huge ? 0x200000 : 4096, top = (1ull << 39) / unit,
+			 units = ((g.memory ? g.memory : 4 << 20) + unit - 1) / unit;
+		g.memory_at = unit *
+			      (net_below(8) ? 1 + net_below((uint32_t)(top - units)) : top - units);
 		/* A frame takes at most 15 merged buffers. */
 		if (g.rx_buffer && g.rx_buffer < g.mtu / 14u)
 			g.rx_buffer = 700;

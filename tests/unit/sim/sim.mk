@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Parts of the co-simulation library that need no NIC.
-GUEST_C := $(wildcard sim/lib/virtq*.c) sim/lib/guest.c
+GUEST_C := $(wildcard sim/lib/virtq*.c) sim/lib/guest.c sim/lib/pages.c
 $(eval $(call host_test,guest,tests/unit/sim/test_guest.c $(GUEST_C) sim/lib/virtq.h sim/lib/internal.h,-O1 -Isim/lib -Isim/include -Ifirmware/include,))
 FORMAT_SRC += tests/unit/sim/test_guest.c
 

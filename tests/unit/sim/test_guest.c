@@ -64,7 +64,8 @@ static struct {
 	struct gls s;
 	struct host_range range[16];
 	unsigned ranges;
-	struct window window[4];
+	struct window window[1024];
+	unsigned windows;
 	uint32_t status, isr, feature_sel[2], queue_sel;
 	uint64_t driver_features, features;
 	struct gl_mbox_ctx_config config;
@@ -140,11 +141,21 @@ void *gls_memory(struct gls *s, uint64_t address, size_t bytes)
 	return NULL;
 }
 
-void gls_set_window(struct gls *s, unsigned context, unsigned window, uint64_t guest, uint64_t host,
-		    uint32_t pages, bool r, bool w)
+int gls_map(struct gls *s, unsigned context, uint64_t guest, uint64_t host, uint64_t bytes,
+	    unsigned flags)
 {
-	(void)s, (void)context, (void)r, (void)w;
-	d.window[window] = (struct window){ guest, host, pages * 4096ull };
+	(void)s, (void)context, (void)flags;
+	assert_true(d.windows < 1024);
+	d.window[d.windows++] = (struct window){ guest, host, bytes };
+	return 0;
+}
+
+int64_t gls_revoke(struct gls *s, unsigned context)
+{
+	(void)s, (void)context;
+	d.created = d.enabled = false;
+	d.windows = 0;
+	return 0;
 }
 
 void gls_set_switch(struct gls *s, unsigned context, const struct gls_switch_entry *entry)
@@ -324,7 +335,7 @@ void gls_read_async(struct gls *s, enum gls_bar bar, uint32_t offset, unsigned s
 
 static uint8_t *dma(uint64_t guest)
 {
-	for (unsigned w = 0; w < 4; w++)
+	for (unsigned w = 0; w < d.windows; w++)
 		if (guest >= d.window[w].guest && guest - d.window[w].guest < d.window[w].bytes)
 			return gls_memory(&d.s, d.window[w].host + (guest - d.window[w].guest), 1);
 	fail_msg("guest address 0x%llx is not mapped", (unsigned long long)guest);
@@ -641,6 +652,8 @@ static void begin(void)
 static void end(struct gls_guest *g)
 {
 	gls_guest_free(g);
+	assert_int_equal(d.windows, 0);
+	pages_free(&d.s);
 	for (unsigned i = 0; i < d.ranges; i++)
 		free(d.range[i].data);
 }
@@ -729,6 +742,10 @@ static void every_ring(void **state)
 			.queue_size = sizes[i >> 6],
 			.chain = i % 3 ? 1 : 4,
 			.no_mergeable = i % 5 == 0,
+			.scatter = i % 7 == 1,
+			.huge = i % 7 == 2,
+			.all_memory = i % 7 == 4 || i % 14 == 1,
+			.memory = 2 << 20,
 		};
 		traffic(&c, 300);
 	}
