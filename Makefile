@@ -177,7 +177,7 @@ test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint an
 		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
 
 # About 8 s of processor time each.
-MUTANT_SETS = $(foreach t,$(TESTS_FULL),$(if $(filter mutants%,$(notdir $(t))),$(t)))
+MUTANT_SETS = $(foreach t,$(filter-out rtl/formal/%,$(TESTS_FULL)),$(if $(filter mutants%,$(notdir $(t))),$(t)))
 mutants: $(TESTS_NEED) ## every seeded bug of every set, which the tests must catch (long)
 	@export MUTANTS=all; $(RUN_TESTS) --timeout 3600 $(MUTANT_SETS)
 
