@@ -181,6 +181,10 @@ MUTANT_SETS = $(foreach t,$(filter-out rtl/formal/%,$(TESTS_FULL)),$(if $(filter
 mutants: $(TESTS_NEED) ## every seeded bug of every set, which the tests must catch (long)
 	@export MUTANTS=all; $(RUN_TESTS) --timeout 3600 $(MUTANT_SETS)
 
+prove: ## prove the invariants on the RTL (long); PROOF=name proves one
+prove-quick: ## those proofs that take seconds
+prove-mutants: ## every seeded bug that the proofs must catch (long)
+
 LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
 lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generated pages are fresh
 

@@ -7,14 +7,14 @@
 
 PROVE_NEED := toolroot-if-possible $(REGS_PKG)
 
-prove: $(PROVE_NEED) ## prove the invariants on the RTL (long); PROOF=name proves one
+prove: $(PROVE_NEED)
 	@rtl/formal/prove --jobs 2 $(PROOF)
 
-prove-quick: $(PROVE_NEED) ## the proofs that take seconds
+prove-quick: $(PROVE_NEED)
 	@rtl/formal/prove --quick --jobs 2 $(PROOF)
 
 PROOF_MUTANTS := $(sort $(wildcard rtl/formal/*/mutants rtl/formal/*/mutants_long))
-prove-mutants: $(PROVE_NEED) ## every seeded bug that the proofs must catch (long)
+prove-mutants: $(PROVE_NEED)
 	@MUTANTS=all; export MUTANTS; $(RUN_TESTS) --timeout 7200 $(PROOF_MUTANTS); status=$$?; \
 		cat $(patsubst %,$(BUILD)/logs/%.log,$(subst /,_,$(PROOF_MUTANTS))) | $(AWK) \
 			'/ - (caught|survives): / { all++; if (/^ok .* - caught/) caught++; if (/^ok .* - survives/) explained++ } \
