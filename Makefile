@@ -177,9 +177,13 @@ test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint an
 		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
 
 # About 8 s of processor time each.
-MUTANT_SETS = $(foreach t,$(TESTS_FULL),$(if $(filter mutants%,$(notdir $(t))),$(t)))
+MUTANT_SETS = $(foreach t,$(filter-out rtl/formal/%,$(TESTS_FULL)),$(if $(filter mutants%,$(notdir $(t))),$(t)))
 mutants: $(TESTS_NEED) ## every seeded bug of every set, which the tests must catch (long)
 	@export MUTANTS=all; $(RUN_TESTS) --timeout 3600 $(MUTANT_SETS)
+
+prove: ## prove the invariants on the RTL (long); PROOF=name proves one
+prove-quick: ## those proofs that take seconds
+prove-mutants: ## every seeded bug that the proofs must catch (long)
 
 LINT_TARGETS = $(LINT_RTL) $(if $(HAVE_REGS),lint-regs) lint-format
 lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generated pages are fresh

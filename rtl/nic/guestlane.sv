@@ -385,11 +385,11 @@ module guestlane #(
   logic cmd_valid, cmd_ready, comp_valid, comp_ready, rec_valid, rec_ready;
   nic_pkg::dma_cmd_t cmd;
   logic [5:0] cmd_free;
-  logic [31:0] comp_data, rec_data;
+  logic [31:0] comp_data, rec_data, rec_tag;
   logic core_rel_valid, core_rel_ready;
   logic [6:0] core_rel_slot;
   logic [7:0] core_rel_ctx;
-  logic alloc_valid, alloc_ok;
+  logic alloc_valid, alloc_ok, alloc_limited, tx_room;
   logic [ 7:0] alloc_ctx;
   logic [13:0] alloc_len;
   logic [ 6:0] alloc_slot;
@@ -433,6 +433,7 @@ module guestlane #(
       .rec_valid_i   (rec_valid),
       .rec_ready_o   (rec_ready),
       .rec_data_i    (rec_data),
+      .rec_tag_i     (rec_tag),
       .rel_valid_o   (core_rel_valid),
       .rel_ready_i   (core_rel_ready),
       .rel_slot_o    (core_rel_slot),
@@ -441,7 +442,9 @@ module guestlane #(
       .alloc_ctx_o   (alloc_ctx),
       .alloc_len_o   (alloc_len),
       .alloc_ok_i    (alloc_ok),
+      .alloc_limited_i(alloc_limited),
       .alloc_slot_i  (alloc_slot),
+      .tx_room_i     (tx_room),
       .db_valid_i    (pop_valid),
       .db_ready_o    (pop_ready),
       .db_ctx_i      (pop_ctx),
@@ -665,7 +668,9 @@ module guestlane #(
       .alloc_ctx_i      (alloc_ctx),
       .alloc_len_i      (alloc_len),
       .alloc_ok_o       (alloc_ok),
+      .alloc_limited_o  (alloc_limited),
       .alloc_slot_o     (alloc_slot),
+      .tx_room_o        (tx_room),
       .sub_valid_i      (sub_valid),
       .sub_slot_i       (sub_slot),
       .sub_err_i        (sub_err),
@@ -729,6 +734,7 @@ module guestlane #(
       .rec_valid_o   (rec_valid),
       .rec_ready_i   (rec_ready),
       .rec_data_o    (rec_data),
+      .rec_tag_o     (rec_tag),
       .cst_valid_o   (cst_valid[0]),
       .cst_ready_i   (cst_ready[0]),
       .cst_ctx_o     (cst_ctx[0*8+:8]),

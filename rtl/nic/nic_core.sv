@@ -53,6 +53,7 @@ module nic_core #(
     input  logic        rec_valid_i,
     output logic        rec_ready_o,
     input  logic [31:0] rec_data_i,
+    input  logic [31:0] rec_tag_i,      // with rec_data_i
     output logic        rel_valid_o,
     input  logic        rel_ready_i,
     output logic [ 6:0] rel_slot_o,
@@ -61,7 +62,9 @@ module nic_core #(
     output logic [ 7:0] alloc_ctx_o,
     output logic [13:0] alloc_len_o,
     input  logic        alloc_ok_i,
+    input  logic        alloc_limited_i,
     input  logic [ 6:0] alloc_slot_i,
+    input  logic        tx_room_i,
 
     // contexts
     input  logic        db_valid_i,
@@ -297,10 +300,10 @@ module nic_core #(
   assign io_load  = io_valid_q && !io_we_q && !io_ctx;
   assign io_store = io_valid_q && io_we_q && !io_ctx;
 
-  logic [31:0] dma_addr_lo_q, dma_addr_hi_q, dma_local_q, event_enable_q;
+  logic [31:0] dma_addr_lo_q, dma_addr_hi_q, dma_local_q, event_enable_q, rx_tag_q;
   logic [27:0] dma_cookie_q;
   logic [63:0] timecmp_q;
-  logic [ 5:0] event_q;
+  logic [ 6:0] event_q;
   logic fw_sent_q, fw_wait_q, fw_done_q;
   logic [31:0] fw_rdata_q;
 
@@ -403,7 +406,7 @@ module nic_core #(
   always_comb begin
     io_rdata = 32'h0;
     case (io_reg)
-      glregs_pkg::FWIO_EVENT[11:0]:        io_rdata = {26'h0, event_q};
+      glregs_pkg::FWIO_EVENT[11:0]:        io_rdata = {25'h0, event_q};
       glregs_pkg::FWIO_EVENT_ENABLE[11:0]: io_rdata = event_enable_q;
       glregs_pkg::FWIO_DMA_ADDR_LO[11:0]:  io_rdata = dma_addr_lo_q;
       glregs_pkg::FWIO_DMA_ADDR_HI[11:0]:  io_rdata = dma_addr_hi_q;
@@ -412,7 +415,8 @@ module nic_core #(
       glregs_pkg::FWIO_DMA_FREE[11:0]:     io_rdata = {26'h0, cmd_free_i};
       glregs_pkg::FWIO_DMA_COMP[11:0]:     io_rdata = comp_valid_i ? {1'b1, comp_data_i[30:0]} : 32'h0;
       glregs_pkg::FWIO_RX_RECORD[11:0]:    io_rdata = rec_valid_i ? {1'b1, rec_data_i[30:0]} : 32'h0;
-      glregs_pkg::FWIO_TX_SLOT[11:0]:      io_rdata = {alloc_ok_i, 24'h0, alloc_slot_i};
+      glregs_pkg::FWIO_RX_TAG[11:0]:       io_rdata = rx_tag_q;
+      glregs_pkg::FWIO_TX_SLOT[11:0]:      io_rdata = {alloc_ok_i, alloc_limited_i, 23'h0, alloc_slot_i};
       glregs_pkg::FWIO_DOORBELL[11:0]:     io_rdata = db_valid_i ? {8'h80, db_ctx_i, 12'h0, db_queue_i} : 32'h0;
       glregs_pkg::FWIO_CTX_EVENT[11:0]:    io_rdata = evq_valid_i ? {8'h80, evq_ctx_i, 16'h0} : 32'h0;
       glregs_pkg::FWIO_NCTX[11:0]:         io_rdata = NCTX;
@@ -465,8 +469,9 @@ module nic_core #(
       endcase
     end
     fw_rdata_q     <= fw_rdata_i;
-    event_q        <= {cmd_free_i >= 6'd16, mbox_busy_i, evq_valid_i, db_valid_i, rec_valid_i, comp_valid_i};
-    external_irq_q <= (event_q & event_enable_q[5:0]) != '0;
+    if (rec_ready_o && rec_valid_i) rx_tag_q <= rec_tag_i;
+    event_q        <= {tx_room_i, cmd_free_i >= 6'd16, mbox_busy_i, evq_valid_i, db_valid_i, rec_valid_i, comp_valid_i};
+    external_irq_q <= (event_q & event_enable_q[6:0]) != '0;
   end
 
   // --- Time ---

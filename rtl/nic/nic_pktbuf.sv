@@ -63,7 +63,9 @@ module nic_pktbuf #(
     input  logic [7:0]      alloc_ctx_i,
     input  logic [13:0]     alloc_len_i,
     output logic            alloc_ok_o,
+    output logic            alloc_limited_o,
     output logic [6:0]      alloc_slot_o,
+    output logic            tx_room_o,
 
     input  logic            sub_valid_i,
     input  logic [6:0]      sub_slot_i,
@@ -380,6 +382,11 @@ module nic_pktbuf #(
       tx_sum_q  <= tx_sum_q + 64'(tx_live_q);
     end
   end
+
+  // Room for the longest frame with a tag.
+  localparam logic [AW:0] Longest = (AW + 1)'((glregs_pkg::FRAME_MAX + 4 + 7) / 8);
+  always_ff @(posedge clk_i) tx_room_o <= !rst_i && table_ready && tx_slot_free && tx_free >= Longest;
+  assign alloc_limited_o = 1'b0;
 
   assign residence_rx_o = rx_sum_q;
   assign residence_tx_o = tx_sum_q;

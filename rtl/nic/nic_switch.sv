@@ -48,6 +48,7 @@ module nic_switch #(
     output logic            rec_valid_o,
     input  logic            rec_ready_i,
     output logic [31:0]     rec_data_o,
+    output logic [31:0]     rec_tag_o,
 
     output logic            cst_valid_o,
     input  logic            cst_ready_i,
@@ -270,6 +271,8 @@ module nic_switch #(
     .rec_valid_o, .rec_ready_i, .rec_data_o,
     .ev_record_o(ev_to_ctx_o)
   );
+
+  assign rec_tag_o = '0;
 
   // --- Counters: of the NIC as pulses, of the sender as one or two events ---
   logic        nobody;

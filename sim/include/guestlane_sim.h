@@ -108,6 +108,9 @@ void gls_fault(struct gls *s, enum gls_fault fault, uint64_t address, size_t byt
 
 /* Called for every TLP that the NIC sends upstream (dw: header and payload). One monitor at a time. */
 void gls_on_tlp(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t count), void *arg);
+/* Called for every TLP that the NIC has taken, as its last beat goes in. One monitor at a time. */
+void gls_on_tlp_down(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t count),
+		     void *arg);
 
 /* --- Management, as dom0's driver does it ---------------------------------------------------------------------------- */
 
@@ -273,6 +276,11 @@ void *gls_guest_memory(struct gls_guest *g, uint64_t guest_address, size_t bytes
 uint64_t gls_guest_host_address(const struct gls_guest *g, uint64_t guest_address);
 /* The context whose guest has that page of host memory, or -1. */
 int gls_owner(const struct gls *s, uint64_t host_address);
+/*
+ * Whether the driver has given these bytes of guest memory, named by their host address, to the device: a ring area or a buffer that was made
+ * available and has not come back. `write`: to be written by the device, else to be read.
+ */
+bool gls_guest_given(const struct gls_guest *g, uint64_t host_address, size_t bytes, bool write);
 /* Register of the guest's device page, as its driver would access it. */
 uint32_t gls_guest_read(struct gls_guest *g, uint32_t offset, unsigned size);
 void gls_guest_write(struct gls_guest *g, uint32_t offset, uint32_t value, unsigned size);

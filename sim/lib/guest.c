@@ -48,12 +48,14 @@ struct slot {
 	uint64_t hash; /* transmit: of the room when the frame was handed over */
 	struct virtq_segment segment[VIRTQ_SEGMENTS];
 	unsigned segments;
+	bool given; /* to the device */
 };
 
 struct queue {
 	struct virtq vq;
 	struct virtq_config config;
 	struct slot *slots;
+	uint64_t slot_bytes; /* from one to the next */
 	uint16_t *
 		idle; /* free slots, a ring: taken at `first`, given back there or behind the last */
 	unsigned slot_count, idle_count, idle_first;
@@ -253,6 +255,7 @@ static int queue_memory(struct gls_guest *g, unsigned n, uint32_t room, uint64_t
 	q->idle = calloc(q->slot_count, sizeof(*q->idle));
 	if (!q->slots || !q->idle)
 		return -ENOMEM;
+	q->slot_bytes = each;
 	uint64_t first = take(g, each * q->slot_count, 64);
 	vmem_fill(&g->memory, first, GUARD_BYTE, each * q->slot_count);
 	for (unsigned i = 0; i < q->slot_count; i++)
@@ -408,6 +411,7 @@ static bool refill(struct gls_guest *g)
 			       pieces > 1 && (!g->c.random_layout || gls_below(g->s, 2)), n))
 			break;
 		take_idle(q);
+		slot->given = true;
 		some = true;
 	}
 	return some;
@@ -456,6 +460,7 @@ static void receive_buffer(struct gls_guest *g, struct virtq_used used)
 	uint32_t n = take_bytes(g, q, slot, used.bytes, g->frame + g->frame_bytes,
 				room - g->frame_bytes);
 	give_idle(q, used.cookie);
+	slot->given = false;
 	g->frame_bytes += n;
 	if (first) {
 		static const uint8_t plain[10];
@@ -546,6 +551,7 @@ static void reclaim(struct gls_guest *g)
 				    (unsigned long long)slot->at);
 		check_guards(g, q, slot);
 		give_idle(q, used.cookie);
+		slot->given = false;
 		if (g->on_sent)
 			g->on_sent(g->on_sent_arg);
 	}
@@ -641,6 +647,7 @@ int gls_guest_send(struct gls_guest *g, const void *frame, size_t bytes, bool ki
 		return gls_fail(g->s, EIO, "context %u: the transmit queue is broken",
 				g->c.context);
 	}
+	slot->given = true;
 	if (kick)
 		ring(g, TX);
 	return 0;
@@ -1146,6 +1153,44 @@ uint64_t gls_guest_host_address(const struct gls_guest *g, uint64_t guest_addres
 		return 0;
 	uint64_t at = guest_address - g->memory.base;
 	return g->host[at / VMEM_PAGE] + at % VMEM_PAGE;
+}
+
+static bool inside(uint64_t address, size_t bytes, uint64_t area, size_t area_bytes)
+{
+	return address >= area && address - area <= area_bytes &&
+	       bytes <= area_bytes - (address - area);
+}
+
+bool gls_guest_given(const struct gls_guest *g, uint64_t host_address, size_t bytes, bool write)
+{
+	uint64_t at = 0;
+	for (uint32_t p = 0; p < page_count(g); p++)
+		if (inside(host_address, bytes, g->host[p], VMEM_PAGE)) {
+			at = g->memory.base + (uint64_t)p * VMEM_PAGE + host_address - g->host[p];
+			break;
+		}
+	for (unsigned n = 0; n < 2 && at; n++) {
+		const struct queue *q = &g->queue[n];
+		const struct virtq_config *c = &q->config;
+		/* The device writes into descriptor rings, but not into split descriptor tables. */
+		if ((!write || c->packed) && inside(at, bytes, c->desc, virtq_desc_bytes(c->size)))
+			return true;
+		if (write ? inside(at, bytes, c->device, virtq_device_bytes(c->size, c->packed))
+			  : inside(at, bytes, c->driver, virtq_driver_bytes(c->size, c->packed)) ||
+				    (c->tables &&
+				     inside(at, bytes, c->tables, virtq_tables_bytes(c->size))))
+			return true;
+		if (write != (n == RX) || !q->slot_count || at < q->slots[0].at)
+			continue;
+		uint64_t i = (at - q->slots[0].at) / q->slot_bytes;
+		if (i >= q->slot_count || !q->slots[i].given)
+			continue;
+		for (unsigned k = 0; k < q->slots[i].segments; k++)
+			if (inside(at, bytes, q->slots[i].segment[k].address,
+				   q->slots[i].segment[k].bytes))
+				return true;
+	}
+	return false;
 }
 
 void gls_guest_ring(const struct gls_guest *g, unsigned queue, struct gls_ring_info *info)

@@ -82,6 +82,8 @@ struct root {
 	struct irq irqs[GLS_VECTORS];
 	void (*monitor)(void *arg, const uint32_t *dw, size_t count);
 	void *monitor_arg;
+	void (*down_monitor)(void *arg, const uint32_t *dw, size_t count);
+	void *down_monitor_arg;
 };
 
 int root_new(struct gls *s)
@@ -453,6 +455,13 @@ void gls_on_tlp(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t 
 	s->root->monitor_arg = arg;
 }
 
+void gls_on_tlp_down(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t count),
+		     void *arg)
+{
+	s->root->down_monitor = fn;
+	s->root->down_monitor_arg = arg;
+}
+
 void root_sample(struct gls *s)
 {
 	struct root *r = s->root;
@@ -461,6 +470,9 @@ void root_sample(struct gls *s)
 		pins->rx_valid = false;
 		r->sent_dw += 2;
 		if (r->sent_dw >= r->sending->dw_count) {
+			if (r->down_monitor)
+				r->down_monitor(r->down_monitor_arg, r->sending->dw,
+						r->sending->dw_count);
 			free(r->sending);
 			r->sending = NULL;
 		}

@@ -12,6 +12,7 @@ unsigned net_gap = 2000;
 
 struct frame {
 	struct frame *next;
+	uint64_t cycle; /* sent */
 	size_t bytes;
 	uint8_t octet[];
 };
@@ -23,13 +24,14 @@ struct flow {
 
 static struct flow flows[PORTS][PORTS];
 static struct {
-	bool up, lossy, hostile;
+	bool up, lossy, hostile, ignored;
 	uint32_t control;
 	unsigned pending, window;
 } ports[PORTS];
 static uint64_t random_state;
 static char first_problem[256];
 static void (*watch)(uint64_t address, size_t bytes, bool write);
+static void (*on_arrival)(unsigned from, unsigned to, size_t bytes, uint64_t cycles);
 
 static uint64_t rand64(void)
 {
@@ -125,6 +127,7 @@ static void note(unsigned from, unsigned to, const uint8_t *f, size_t bytes)
 	struct flow *flow = &flows[from][to];
 	memcpy(n->octet, f, bytes);
 	n->bytes = padded;
+	n->cycle = gls_now(nic);
 	if (!flow->first)
 		flow->last = &flow->first;
 	*flow->last = n;
@@ -159,7 +162,7 @@ bool net_send(unsigned from, const void *frame, size_t bytes)
 	}
 	net.sent++;
 	for (unsigned p = 0; p < PORTS; p++)
-		if (to >> p & 1)
+		if (to >> p & 1 && !ports[p].ignored)
 			note(from, p, frame, bytes);
 	return true;
 }
@@ -212,7 +215,32 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 		while (f && skip--)
 			forget(from, to);
 	}
+	if (on_arrival)
+		on_arrival(from, to, bytes, gls_now(nic) - flow->first->cycle);
 	forget(from, to);
+}
+
+void net_on_arrival(void (*fn)(unsigned from, unsigned to, size_t bytes, uint64_t cycles))
+{
+	on_arrival = fn;
+}
+
+uint64_t net_oldest(unsigned *from, unsigned *to)
+{
+	uint64_t oldest = UINT64_MAX;
+	for (unsigned f = 0; f < PORTS; f++)
+		for (unsigned t = 0; t < PORTS; t++)
+			if (flows[f][t].first && flows[f][t].first->cycle < oldest &&
+			    !ports[f].lossy && !ports[t].lossy) {
+				oldest = flows[f][t].first->cycle;
+				*from = f, *to = t;
+			}
+	return oldest == UINT64_MAX ? 0 : gls_now(nic) - oldest;
+}
+
+const char *net_problem(void)
+{
+	return first_problem;
 }
 
 static void guest_got(void *arg, const uint8_t *frame, size_t bytes)
@@ -348,7 +376,7 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 	gls_guest_on_receive(guest[context], guest_got, (void *)(uintptr_t)context);
 	ports[context].up = true;
 	ports[context].control = c.switch_control;
-	ports[context].lossy = false;
+	ports[context].lossy = ports[context].ignored = false;
 	ports[context].window = 32;
 	/* A ring must take what may be under way, or frames are dropped rightly. */
 	unsigned size = c.queue_size ? c.queue_size : 256,
@@ -382,6 +410,14 @@ void net_hostile(unsigned port)
 {
 	ports[port].lossy = ports[port].hostile = true;
 	ports[port].window = UINT32_MAX;
+}
+
+void net_ignore(unsigned port)
+{
+	net_hostile(port);
+	ports[port].ignored = true;
+	if (guest[port])
+		gls_guest_on_receive(guest[port], NULL, NULL);
 }
 
 void net_window(unsigned port, unsigned frames)
@@ -550,6 +586,7 @@ int net_setup(void **state)
 	memset(guest, 0, sizeof(guest));
 	first_problem[0] = 0;
 	watch = NULL;
+	on_arrival = NULL;
 	return 0;
 }
 

@@ -68,6 +68,8 @@ void net_mac(unsigned port, uint8_t mac[6]);
 void net_lossy(unsigned port);
 /* The same, and the test writes the guest's rings by hand: what its driver thinks of them does not count. */
 void net_hostile(unsigned port);
+/* The same, and nobody looks at what it gets. */
+void net_ignore(unsigned port);
 /* Frames for a port that may be under way before net_send() says no (32). */
 void net_window(unsigned port, unsigned frames);
 /* What the switch in C believes of a context. */
@@ -84,6 +86,12 @@ void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t 
 	       unsigned vid);
 /* Frames that have not arrived yet, for one port or PORTS: all. */
 unsigned net_pending(unsigned port);
+/* Called with each frame that arrives as it should, and the cycles since it was sent. NULL: no more. */
+void net_on_arrival(void (*fn)(unsigned from, unsigned to, size_t bytes, uint64_t cycles));
+/* Age in cycles of the oldest frame that must arrive, and its ports; 0: there is none. */
+uint64_t net_oldest(unsigned *from, unsigned *to);
+/* What was wrong first: a sentence, or "". */
+const char *net_problem(void);
 /* Runs until everything has arrived; then nothing may be wrong anywhere. */
 void net_drain(void);
 /* Checks without running. */
