@@ -33,13 +33,14 @@ module guestlane #(
     input  logic        gmii_rx_dv_i,
     input  logic        gmii_rx_er_i,
 
-    output logic        idle_o,         // nothing is pending but the core's timer
-    output logic [31:0] wake_cycles_o,  // cycles until that timer fires, saturating
+    output logic        idle_o,         // nothing is pending but the core's timer and the watchdog
+    output logic [31:0] wake_cycles_o,  // cycles until that timer or the watchdog fires, saturating
     input  logic [31:0] time_skip_i     // added to the time in one cycle; 0 on a board
 );
   localparam bit AUTORUN = IMEM_INIT != "";
 
   logic nic_rst, halt, flr;
+  logic flow_rst;  // RESTART: what holds frames and commands
   logic [63:0] now;
 
   // --- PCI Express ---
@@ -126,11 +127,11 @@ module guestlane #(
   );
 
   // --- Target bus: BAR0 to management, BAR2 to the device pages ---
-  logic mg_ready, dp_ready, mg_rvalid, dp_rvalid;
+  logic mg_ready, dp_ready, mg_rvalid, dp_rvalid, mg_idle;
   logic [31:0] mg_rdata, dp_rdata;
   logic unused;
   assign unused = ^{tgt_addr[23:20],  // BAR2 of 256 contexts has 1 MiB
-                   cfg_we, cfg_re, cfg_addr, cfg_ctx, cfg_wdata};
+                   flt_ready};
   assign tgt_ready  = tgt_bar == 2'd0 ? mg_ready : dp_ready;
   assign tgt_rvalid = mg_rvalid || dp_rvalid;
   assign tgt_rdata  = mg_rvalid ? mg_rdata : dp_rdata;
@@ -143,7 +144,8 @@ module guestlane #(
   logic dma_idle;
   logic [63:0] residence_tx, residence_rx;
   logic [31:0] fw_state, fw_heartbeat, fw_info, log_head;
-  logic mbox_busy, mbox_done;
+  logic mbox_busy, mbox_done, heartbeat, mg_irq, ev_watchdog;
+  logic [31:0] core_wake, watchdog_wake;
   logic sw_we, sw_re, en_we, en_value, st_re;
   logic [ 7:0] sw_index, en_ctx;
   logic [47:0] sw_mac_w, sw_mac_r;
@@ -166,6 +168,7 @@ module guestlane #(
       .rst_i,
       .nic_rst_o     (nic_rst),
       .halt_o        (halt),
+      .flow_rst_o    (flow_rst),
       .flr_i         (flr),
       .tables_ready_i(guard_ready),
       .tgt_valid_i   (tgt_valid && tgt_bar == 2'd0),
@@ -184,6 +187,9 @@ module guestlane #(
       .max_frame_o   (max_frame),
       .cpl_timeout_o (cpl_timeout),
       .core_sleep_i  (core_sleep),
+      .heartbeat_i   (heartbeat),
+      .wake_cycles_o (watchdog_wake),
+      .idle_o        (mg_idle),
       .nic_idle_i    (idle_o),
       .dma_flight_i  (dma_flight),
       .dma_idle_i    (dma_idle),
@@ -210,6 +216,13 @@ module guestlane #(
       .cfg_ctx_o     (cfg_ctx),
       .cfg_wdata_o   (cfg_wdata),
       .cfg_rdata_i   (cfg_rdata),
+      .ev_fault_i    (ev_fault),
+      .ev_inv_i      (ev_inv),
+      .ev_revoke_i   (ev_revoke),
+      .ev_watchdog_o (ev_watchdog),
+      .mg_irq_o      (mg_irq),
+      .revoke_busy_i (revoke_busy),
+      .revoke_ctx_i  (revoke_ctx),
       .en_we_o       (en_we),
       .en_ctx_o      (en_ctx),
       .en_value_o    (en_value),
@@ -232,8 +245,96 @@ module guestlane #(
   );
 
   // Configuration bus: who holds registers of BAR0 0x0100..0x01ff answers, the others give 0.
-  logic [31:0] cfg_rdata;
-  assign cfg_rdata = 32'h0;
+  logic [31:0] cfg_rdata, fault_rdata, revoke_rdata;
+  assign cfg_rdata = fault_rdata | revoke_rdata;
+
+  // --- Revocation ---
+  logic revoke_busy, dis_valid, inv_valid, inv_ready, inv_done, ev_inv, ev_revoke, ev_fault;
+  logic [7:0] revoke_ctx;
+  logic clr_switch_valid, clr_switch_done, clr_valid, clr_late;
+  logic clr_page, clr_stats, clr_fault, clr_irq, clr_bell;
+
+  nic_revoke #(
+      .NCTX(NCTX)
+  ) u_revoke (
+      .clk_i,
+      .rst_i             (nic_rst),
+      .cfg_we_i          (cfg_we),
+      .cfg_addr_i        (cfg_addr),
+      .cfg_ctx_i         (cfg_ctx),
+      .cfg_wdata_i       (cfg_wdata),
+      .cfg_rdata_o       (revoke_rdata),
+      .dis_valid_o       (dis_valid),
+      .inv_valid_o       (inv_valid),
+      .inv_ready_i       (inv_ready),
+      .inv_done_i        (inv_done),
+      .clr_switch_valid_o(clr_switch_valid),
+      .clr_switch_done_i (clr_switch_done),
+      .clr_valid_o       (clr_valid),
+      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_bell),
+      .ctx_o             (revoke_ctx),
+      .busy_o            (revoke_busy),
+      .ev_done_o         (ev_revoke),
+      .free_i            (dma_flight == '0 && !(tlp_tx_valid_o && !tlp_tx_ready_i) && tlp_tx_np_ok_i)
+  );
+  // What the device page still had to say has come when it is clear.
+  assign clr_late = clr_valid && clr_page;
+  assign clr_switch_done = clr_switch_valid;
+  assign inv_ready = inv_valid;
+  assign inv_done  = 1'b1;
+  assign ev_inv    = 1'b0;
+
+  // --- Faults ---
+  logic flt_valid, flt_ready, flt_write, flt_nr_valid, flt_nr_ready, fault_idle;
+  logic [ 7:0] flt_ctx, flt_nr_ctx, flt_nr_reason;
+  logic [63:0] flt_addr;
+  logic [ 2:0] flt_kind;
+  logic [ 3:0] flt_queue;
+  assign {flt_valid, flt_ctx, flt_addr, flt_kind, flt_write, flt_queue} = '0;
+
+  nic_fault #(
+      .NCTX(NCTX)
+  ) u_fault (
+      .clk_i,
+      .rst_i      (nic_rst),
+      .cfg_we_i   (cfg_we),
+      .cfg_re_i   (cfg_re),
+      .cfg_addr_i (cfg_addr),
+      .cfg_ctx_i  (cfg_ctx),
+      .cfg_rdata_o(fault_rdata),
+      .flt_valid_i(flt_valid),
+      .flt_ready_o(flt_ready),
+      .flt_ctx_i  (flt_ctx),
+      .flt_addr_i (flt_addr),
+      .flt_kind_i (flt_kind),
+      .flt_write_i(flt_write),
+      .flt_queue_i(flt_queue),
+      .nr_valid_o (flt_nr_valid),
+      .nr_ready_i (flt_nr_ready),
+      .nr_ctx_o   (flt_nr_ctx),
+      .nr_reason_o(flt_nr_reason),
+      .clr_valid_i(clr_valid),
+      .clr_ctx_i  (revoke_ctx),
+      .clr_done_o (clr_fault),
+      .ev_new_o   (ev_fault),
+      .idle_o     (fault_idle)
+  );
+
+  // Faults and the firmware ask for DEVICE_NEEDS_RESET; what is asked is kept here, as the core may be reset meanwhile.
+  logic nrq_valid_q, nrq_ready;
+  logic [7:0] nrq_ctx_q, nrq_reason_q;
+  assign flt_nr_ready = !nrq_valid_q;
+  assign nr_ready     = !nrq_valid_q && !flt_nr_valid;
+  always_ff @(posedge clk_i) begin
+    if (!nrq_valid_q) begin
+      nrq_valid_q  <= flt_nr_valid || nr_valid;
+      nrq_ctx_q    <= flt_nr_valid ? flt_nr_ctx : nr_ctx;
+      nrq_reason_q <= flt_nr_valid ? flt_nr_reason : nr_reason;
+    end else if (nrq_ready) begin
+      nrq_valid_q <= 1'b0;
+    end
+    if (nic_rst) nrq_valid_q <= 1'b0;
+  end
 
   // --- Device pages, doorbells, interrupts ---
   logic [NCTX-1:0] run, run_dma;
@@ -284,19 +385,19 @@ module guestlane #(
       .fw_wdata_i         (fw_wdata),
       .fw_rvalid_o        (fw_rvalid),
       .fw_rdata_o         (fw_rdata),
-      .en_we_i            (en_we),
-      .en_ctx_i           (en_ctx),
-      .en_value_i         (en_value),
+      .en_we_i            (en_we || dis_valid),
+      .en_ctx_i           (dis_valid ? revoke_ctx : en_ctx),
+      .en_value_i         (en_value && !dis_valid),
       .st_re_i            (st_re),
       .st_ctx_i           (en_ctx),
       .st_data_o          (st_data),
       .ack_valid_i        (ack_valid),
       .ack_ready_o        (ack_ready),
       .ack_ctx_i          (ack_ctx),
-      .nr_valid_i         (nr_valid),
-      .nr_ready_o         (nr_ready),
-      .nr_ctx_i           (nr_ctx),
-      .nr_reason_i        (nr_reason),
+      .nr_valid_i         (nrq_valid_q),
+      .nr_ready_o         (nrq_ready),
+      .nr_ctx_i           (nrq_ctx_q),
+      .nr_reason_i        (nrq_reason_q),
       .run_o              (run),
       .evq_valid_o        (evq_valid),
       .evq_ready_i        (evq_ready),
@@ -305,6 +406,10 @@ module guestlane #(
       .db_clear_o         (db_clear),
       .db_ctx_o           (db_ctx),
       .db_queue_o         (db_queue),
+      .clr_valid_i        (clr_valid),
+      .clr_ctx_i          (revoke_ctx),
+      .clr_done_o         (clr_page),
+      .flow_rst_i         (flow_rst),
       .isr_set_valid_i    (isr_set_valid),
       .isr_set_ready_o    (isr_set_ready),
       .isr_set_ctx_i      (isr_set_ctx),
@@ -331,11 +436,14 @@ module guestlane #(
       .NCTX(NCTX)
   ) u_doorbell (
       .clk_i,
-      .rst_i      (nic_rst),
+      .rst_i      (nic_rst || flow_rst),
       .set_i      (db_set),
       .clear_i    (db_clear),
       .ctx_i      (db_ctx),
       .queue_i    (db_queue),
+      .clr_valid_i(clr_late),
+      .clr_ctx_i  (revoke_ctx),
+      .clr_done_o (clr_bell),
       .pop_valid_o(pop_valid),
       .pop_ready_i(pop_ready),
       .pop_ctx_o  (pop_ctx),
@@ -357,7 +465,7 @@ module guestlane #(
       .ci_valid_i     (ci_valid),
       .ci_ready_o     (ci_ready),
       .ci_ctx_i       (ci_ctx),
-      .mg_valid_i     (mbox_done),
+      .mg_valid_i     (mg_irq),
       .isr_set_valid_o(isr_set_valid),
       .isr_set_ready_i(isr_set_ready),
       .isr_set_ctx_o  (isr_set_ctx),
@@ -372,6 +480,9 @@ module guestlane #(
       .cst_ctx_o      (cst_ctx[3*8+:8]),
       .cst_idx_o      (cst_idx[3*4+:4]),
       .cst_add_o      (cst_add[3*16+:16]),
+      .clr_valid_i    (clr_late),
+      .clr_ctx_i      (revoke_ctx),
+      .clr_done_o     (clr_irq),
       .ev_raised_o    (ev_irq_raised),
       .ev_moderated_o (ev_irq_moderated),
       .idle_o         (irq_idle)
@@ -406,7 +517,7 @@ module guestlane #(
       .sleep_o       (core_sleep),
       .time_skip_i,
       .time_o        (now),
-      .wake_cycles_o,
+      .wake_cycles_o (core_wake),
       .hm_valid_i    (hm_valid),
       .hm_ready_o    (hm_ready),
       .hm_we_i       (hm_we),
@@ -473,6 +584,7 @@ module guestlane #(
       .cst_add_o     (cst_add[4*16+:16]),
       .mbox_busy_i   (mbox_busy),
       .mbox_done_o   (mbox_done),
+      .heartbeat_o   (heartbeat),
       .fw_state_o    (fw_state),
       .fw_heartbeat_o(fw_heartbeat),
       .fw_info_o     (fw_info),
@@ -502,7 +614,7 @@ module guestlane #(
       .NCTX(NCTX)
   ) u_dma (
       .clk_i,
-      .rst_i            (nic_rst),
+      .rst_i            (nic_rst || flow_rst),
       .run_i            (run_dma),
       .cmd_valid_i      (cmd_valid),
       .cmd_ready_o      (cmd_ready),
@@ -635,7 +747,7 @@ module guestlane #(
       .NCTX(NCTX)
   ) u_pktbuf (
       .clk_i,
-      .rst_i            (nic_rst),
+      .rst_i            (nic_rst || flow_rst),
       .time_i           (now[31:0]),
       .rx_valid_i       (mrx_valid),
       .rx_sof_i         (mrx_sof),
@@ -758,9 +870,10 @@ module guestlane #(
   // --- MAC ---
   logic mac_tx_busy, mac_rx_busy;
   logic ev_mac_tx, ev_mac_underrun, ev_mac_rx, ev_mac_fcs, ev_mac_runt, ev_mac_giant, ev_mac_er, ev_mac_pause;
+  // A frame cut by RESTART would leave the MAC waiting for its end.
   mac u_mac (
       .clk_i,
-      .rst_i           (nic_rst),
+      .rst_i           (nic_rst || flow_rst),
       .cfg_tx_en_i     (mac_tx_en),
       .cfg_rx_en_i     (mac_rx_en),
       .cfg_pause_en_i  (pause_en),
@@ -838,6 +951,9 @@ module guestlane #(
     ev[glregs_pkg::STAT_DOORBELL_IGNORED] = ev_doorbell_ignored;
     ev[glregs_pkg::STAT_DEV_BAD_WRITE]    = ev_bad_write;
     ev[glregs_pkg::STAT_DEV_RESETS]       = ev_dev_reset;
+    ev[glregs_pkg::STAT_INVALIDATIONS]    = ev_inv;
+    ev[glregs_pkg::STAT_REVOCATIONS]      = ev_revoke;
+    ev[glregs_pkg::STAT_WATCHDOG]         = ev_watchdog;
   end
 
   nic_stats #(
@@ -859,13 +975,20 @@ module guestlane #(
       .rd_high_i   (rd_high),
       .rd_rvalid_o (rd_rvalid),
       .rd_data_o   (rd_data),
+      .clr_valid_i (clr_valid),
+      .clr_ctx_i   (revoke_ctx),
+      .clr_done_o  (clr_stats),
+      .on_valid_i  (en_we && en_value),
+      .on_ctx_i    (en_ctx),
       .idle_o      (stats_idle)
   );
+
+  assign wake_cycles_o = core_wake < watchdog_wake ? core_wake : watchdog_wake;
 
   // Registered: a simulator that skips time looks at it once per cycle.
   always_ff @(posedge clk_i) begin
     idle_o <= core_sleep && dma_idle && pb_idle && sw_idle && dp_idle && irq_idle && stats_idle && pcie_idle
         && !mac_tx_busy && !mac_rx_busy && !gmii_rx_dv_i && !pop_valid && !evq_valid && !rec_valid && !comp_valid
-        && !halt && !nic_rst;
+        && mg_idle && fault_idle && !nrq_valid_q;
   end
 endmodule

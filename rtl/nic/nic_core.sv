@@ -97,7 +97,8 @@ module nic_core #(
     // mailbox and what the firmware shows to the host
     input  logic        mbox_busy_i,
     output logic        mbox_done_o,
-    output logic [31:0] fw_state_o,
+    output logic        heartbeat_o,    // pulse: FWIO.HEARTBEAT was written
+    output logic [31:0] fw_state_o,     // these four stay when the core is held, until it starts again
     output logic [31:0] fw_heartbeat_o,
     output logic [31:0] fw_info_o,
     output logic [31:0] log_head_o
@@ -391,7 +392,8 @@ module nic_core #(
   assign fw_we_o       = io_we_q;
   assign fw_addr_o     = io_addr_q[15:0];
   assign fw_wdata_o    = io_wdata_q;
-  assign comp_ready_o  = io_load && io_reg == glregs_pkg::FWIO_DMA_COMP[11:0];
+  // With the core held nobody takes completions, and DMA must be able to end.
+  assign comp_ready_o  = core_rst_q || (io_load && io_reg == glregs_pkg::FWIO_DMA_COMP[11:0]);
   assign rec_ready_o   = io_load && io_reg == glregs_pkg::FWIO_RX_RECORD[11:0];
   assign db_ready_o    = io_load && io_reg == glregs_pkg::FWIO_DOORBELL[11:0];
   assign evq_ready_o   = io_load && io_reg == glregs_pkg::FWIO_CTX_EVENT[11:0];
@@ -436,10 +438,6 @@ module nic_core #(
       fw_done_q      <= 1'b0;
       event_enable_q <= 32'h0;
       timecmp_q      <= '1;
-      fw_state_o     <= 32'h0;
-      fw_heartbeat_o <= 32'h0;
-      fw_info_o      <= 32'h0;
-      log_head_o     <= 32'h0;
     end else begin
       if (io_done) fw_sent_q <= 1'b0;
       else if (fw_valid_o && fw_ready_i) fw_sent_q <= 1'b1;
@@ -451,10 +449,6 @@ module nic_core #(
           glregs_pkg::FWIO_EVENT_ENABLE[11:0]: event_enable_q <= io_wdata_q;
           glregs_pkg::FWIO_TIMECMP_LO[11:0]:   timecmp_q[31:0] <= io_wdata_q;
           glregs_pkg::FWIO_TIMECMP_HI[11:0]:   timecmp_q[63:32] <= io_wdata_q;
-          glregs_pkg::FWIO_FW_STATE[11:0]:     fw_state_o <= io_wdata_q;
-          glregs_pkg::FWIO_HEARTBEAT[11:0]:    fw_heartbeat_o <= fw_heartbeat_o + 32'd1;
-          glregs_pkg::FWIO_FW_INFO[11:0]:      fw_info_o <= io_wdata_q;
-          glregs_pkg::FWIO_LOG_HEAD[11:0]:     log_head_o <= io_wdata_q;
           default:                             ;
         endcase
       end
@@ -465,8 +459,19 @@ module nic_core #(
         glregs_pkg::FWIO_DMA_ADDR_HI[11:0]: dma_addr_hi_q <= io_wdata_q;
         glregs_pkg::FWIO_DMA_LOCAL[11:0]:   dma_local_q <= io_wdata_q;
         glregs_pkg::FWIO_DMA_COOKIE[11:0]:  dma_cookie_q <= io_wdata_q[27:0];
+        glregs_pkg::FWIO_FW_STATE[11:0]:    fw_state_o <= io_wdata_q;
+        glregs_pkg::FWIO_HEARTBEAT[11:0]:   fw_heartbeat_o <= fw_heartbeat_o + 32'd1;
+        glregs_pkg::FWIO_FW_INFO[11:0]:     fw_info_o <= io_wdata_q;
+        glregs_pkg::FWIO_LOG_HEAD[11:0]:    log_head_o <= io_wdata_q;
         default:                            ;
       endcase
+    end
+    heartbeat_o <= io_store && io_reg == glregs_pkg::FWIO_HEARTBEAT[11:0];
+    if (rst_i || (core_rst_q && run_i)) begin
+      fw_state_o     <= 32'h0;
+      fw_heartbeat_o <= 32'h0;
+      fw_info_o      <= 32'h0;
+      log_head_o     <= 32'h0;
     end
     fw_rdata_q     <= fw_rdata_i;
     if (rec_ready_o && rec_valid_i) rx_tag_q <= rec_tag_i;

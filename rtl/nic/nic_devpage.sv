@@ -23,6 +23,9 @@
 //   run_o      DMA of the context may run: enabled, no reset unacknowledged, not DEVICE_NEEDS_RESET
 //   evq_*      FWIO.CTX_EVENT
 //   db_*       to nic_doorbell: ring a queue, forget all rings of a context
+//   clr_*      clear bus (revocation) of a disabled context: all its words and its state go, but for a reset that the firmware has
+//              yet to acknowledge; the page reads as after reset. Words are cleared beside the other operations.
+//   flow_rst_i RESTART: raises CTX_EVENT for every context, for the firmware that comes next; nothing else changes
 //   isr_set_*  from nic_irq: sets bits of InterruptStatus (of a device with DRIVER_OK)
 //   ci_*       to nic_irq: a configuration change interrupt is wanted
 //   cst_*      context counters: DOORBELLS, RESETS, NEEDS_RESET
@@ -79,6 +82,11 @@ module nic_devpage #(
     output logic            db_clear_o,
     output logic [7:0]      db_ctx_o,
     output logic [3:0]      db_queue_o,
+
+    input  logic            clr_valid_i,
+    input  logic [7:0]      clr_ctx_i,
+    output logic            clr_done_o,
+    input  logic            flow_rst_i,
 
     input  logic            isr_set_valid_i,
     output logic            isr_set_ready_o,
@@ -143,7 +151,7 @@ module nic_devpage #(
   localparam logic [5:0] WQDesc   = 6'(glregs_pkg::CTX_Q_DESC_LO >> 2);  // + 8 * queue, six words
 
   typedef enum logic [2:0] { StSweep, StArb, StRead, StLoad, StSel, StAux, StExe } step_e;
-  typedef enum logic [2:0] { OpTgt, OpFw, OpAck, OpNr, OpIsr, OpEn } op_e;
+  typedef enum logic [2:0] { OpTgt, OpFw, OpAck, OpNr, OpIsr, OpEn, OpClr } op_e;
 
   // ---------------------------------------------------------------- memories
 
@@ -202,7 +210,7 @@ module nic_devpage #(
   logic [31:0] aux_q;
 
   // What the operation does, in the cycle after StExe (the commit).
-  logic        com_q, com_tgt_q, com_fw_q, com_ack_q, com_nr_q, com_isr_q, com_en_q, com_read_q;
+  logic        com_q, com_tgt_q, com_fw_q, com_ack_q, com_nr_q, com_isr_q, com_en_q, com_clr_q, com_read_q;
   logic        com_state_we_q, com_word_we_q;
   state_t      com_state_q;
   logic [5:0]  com_word_q;
@@ -216,13 +224,14 @@ module nic_devpage #(
 
   // ---------------------------------------------------------------- arbitration
 
+  logic       clr_want;          // the clear bus wants a context's state cleared
   logic       t_found;           // a context was enabled or disabled
   logic [7:0] t_idx;
   logic       cst_room;
   logic       ci_valid_q;
   logic [7:0] ci_ctx_q;
   logic       tgt_want, en_want, ack_want, nr_want, isr_want, fw_want, core_want, other_want;
-  logic       pick_tgt, pick_en, pick_isr, pick_ack, pick_nr;
+  logic       pick_tgt, pick_en, pick_isr, pick_ack, pick_nr, pick_clr;
 
   assign tgt_want   = tgt_valid_i && !com_tgt_q && cst_room;
   assign en_want    = t_found;
@@ -231,15 +240,16 @@ module nic_devpage #(
   assign isr_want   = isr_set_valid_i && !com_isr_q;
   assign fw_want    = fw_valid_i && !com_fw_q;
   assign core_want  = ack_want || nr_want || fw_want;
-  assign other_want = en_want || isr_want || core_want;
+  assign other_want = en_want || clr_want || isr_want || core_want;
 
   // In the cycle in which an access of the host is accepted (tgt_want is low then), whoever waits gets the engine; so the host,
   // though first here, alternates with the others.
   assign pick_tgt = tgt_want;
   assign pick_en  = !pick_tgt && en_want;
-  assign pick_isr = !pick_tgt && !en_want && isr_want && !(last_isr_q && core_want);
-  assign pick_ack = !pick_tgt && !en_want && !pick_isr && ack_want;
-  assign pick_nr  = !pick_tgt && !en_want && !pick_isr && !ack_want && nr_want;
+  assign pick_clr = !pick_tgt && !en_want && clr_want;
+  assign pick_isr = !pick_tgt && !en_want && !clr_want && isr_want && !(last_isr_q && core_want);
+  assign pick_ack = !pick_tgt && !en_want && !clr_want && !pick_isr && ack_want;
+  assign pick_nr  = !pick_tgt && !en_want && !clr_want && !pick_isr && !ack_want && nr_want;
 
   nic_scan #(.N(NCTX)) u_toggled (
     .clk_i, .rst_i, .vec_i(toggled_q), .next_i(step_q == StArb && pick_en), .found_o(t_found), .idx_o(t_idx)
@@ -263,7 +273,7 @@ module nic_devpage #(
         end
         StArb: if (tgt_want || other_want) begin
           step_q     <= StRead;
-          if (!pick_tgt && !pick_en) last_isr_q <= pick_isr;
+          if (!pick_tgt && !pick_en && !pick_clr) last_isr_q <= pick_isr;
         end
         StRead: step_q <= StLoad;
         StLoad: step_q <= (need_aux_q && !(cur_op_q == OpTgt && toggled_hit_q)) ? StSel : StExe;
@@ -276,8 +286,8 @@ module nic_devpage #(
 
   always_ff @(posedge clk_i) begin
     if (step_q == StArb) begin
-      cur_op_q   <= pick_tgt ? OpTgt : pick_en ? OpEn : pick_isr ? OpIsr : pick_ack ? OpAck : pick_nr ? OpNr : OpFw;
-      cur_ctx_q  <= pick_tgt ? tgt_addr_i[19:12] : pick_en ? t_idx : pick_isr ? isr_set_ctx_i :
+      cur_op_q   <= pick_tgt ? OpTgt : pick_en ? OpEn : pick_clr ? OpClr : pick_isr ? OpIsr : pick_ack ? OpAck : pick_nr ? OpNr : OpFw;
+      cur_ctx_q  <= pick_tgt ? tgt_addr_i[19:12] : pick_en ? t_idx : pick_clr ? clr_ctx_i : pick_isr ? isr_set_ctx_i :
                     pick_ack ? ack_ctx_i : pick_nr ? nr_ctx_i : fw_addr_i[15:8];
       cur_we_q   <= pick_tgt ? tgt_we_i : fw_we_i;
       cur_full_q <= tgt_be_i == 4'hf;
@@ -575,6 +585,13 @@ module nic_devpage #(
         end
       end
 
+      OpClr: begin
+        if (!en_hit_q && !toggled_hit_q) begin
+          x_state       = '0;
+          x_state.reset = state_q.reset;
+        end
+      end
+
       default: begin  // OpEn
         if (toggled_hit_q) begin
           x_state        = '0;
@@ -598,6 +615,7 @@ module nic_devpage #(
       com_nr_q       <= 1'b0;
       com_isr_q      <= 1'b0;
       com_en_q       <= 1'b0;
+      com_clr_q      <= 1'b0;
       com_state_we_q <= 1'b0;
       com_word_we_q  <= 1'b0;
       com_run_set_q  <= 1'b0;
@@ -619,6 +637,7 @@ module nic_devpage #(
       com_nr_q       <= exe && cur_op_q == OpNr;
       com_isr_q      <= exe && cur_op_q == OpIsr;
       com_en_q       <= exe && cur_op_q == OpEn && toggled_hit_q;
+      com_clr_q      <= exe && cur_op_q == OpClr && !en_hit_q && !toggled_hit_q;
       com_state_we_q <= exe && ctx_ok_q;
       com_word_we_q  <= x_word_we;
       com_run_set_q  <= x_run_set;
@@ -652,14 +671,44 @@ module nic_devpage #(
 
   // ---------------------------------------------------------------- commit (cur_ctx_q is still the operation's)
 
+  // The clear bus: first the state, then the words, each in a cycle in which no other operation writes one.
+  logic       clr_state_q;   // the state is cleared
+  logic       clr_done_q;
+  logic       clr_op_q;      // the operation is chosen or in work
+  logic       clr_ready_q;   // the page was reset already
+  logic [5:0] clr_word_q;
+  logic       clr_write;     // a word is cleared
+  assign clr_want  = clr_valid_i && clr_ready_q && !clr_state_q && !clr_op_q;
+  assign clr_write = clr_state_q && !clr_done_q && !com_word_we_q;
+  always_ff @(posedge clk_i) begin
+    if (rst_i || !clr_valid_i) begin
+      clr_state_q <= 1'b0;
+      clr_done_q  <= 1'b0;
+      clr_op_q    <= 1'b0;
+      clr_ready_q <= 1'b0;
+      clr_word_q  <= '0;
+    end else begin
+      clr_ready_q <= !toggled_q[clr_ctx_i[CW-1:0]];
+      if (step_q == StArb && pick_clr) clr_op_q <= 1'b1;
+      else if (com_q) clr_op_q <= 1'b0;
+      if (com_clr_q) clr_state_q <= 1'b1;
+      if (clr_write) begin
+        clr_word_q <= clr_word_q + 6'd1;
+        clr_done_q <= &clr_word_q;
+      end
+    end
+  end
+  // A configuration interrupt that the context still wanted has gone to nic_irq.
+  assign clr_done_o = clr_done_q && !(ci_valid_q && ci_ctx_q == clr_ctx_i);
+
   logic sweeping;
   assign sweeping = step_q == StSweep;
   assign s_we     = sweeping || com_state_we_q;
   assign s_waddr  = sweeping ? sweep_q[CW+5:6] : cur_ctx_q[CW-1:0];
   assign s_wdata  = sweeping ? '0 : com_state_q;
-  assign m_we     = sweeping || com_word_we_q;
-  assign m_waddr  = sweeping ? sweep_q : {cur_ctx_q[CW-1:0], com_word_q};
-  assign m_wdata  = sweeping ? '0 : com_data_q;
+  assign m_we     = sweeping || com_word_we_q || clr_write;
+  assign m_waddr  = sweeping ? sweep_q : clr_write ? {clr_ctx_i[CW-1:0], clr_word_q} : {cur_ctx_q[CW-1:0], com_word_q};
+  assign m_wdata  = (sweeping || clr_write) ? '0 : com_data_q;
 
   logic       en_new;            // CTX_CONTROL changes
   logic       touched_q;         // of the context in work, since StRead looked
@@ -694,6 +743,7 @@ module nic_devpage #(
         fresh_q[evq_ctx_o[CW-1:0]] <= 1'b0;
       end
       if (com_event_q) event_q[cur_ctx_q[CW-1:0]] <= 1'b1;
+      if (flow_rst_i) event_q <= '1;
       if (com_fresh_q) fresh_q[cur_ctx_q[CW-1:0]] <= 1'b1;
     end
   end
@@ -817,6 +867,7 @@ module nic_devpage #(
       assert ((run_q & ~en_q) == '0);                     // a disabled context never runs
       assert ((run_q & toggled_q) == '0);
       assert (!(com_cst_q && cst_level[3]));
+      if (clr_valid_i) assert (32'(clr_ctx_i) < NCTX && !en_q[clr_ctx_i[CW-1:0]]);
       assert (!(com_ci_q && ci_valid_q));
     end
   end

@@ -9,6 +9,7 @@
 //   set_i, clear_i  ring queue_i of ctx_i; forget all rings of ctx_i (device reset). Not both at once.
 //   pop_*           next rung queue; taking it clears its bit. What is offered already stays offered when its context is
 //                   cleared: the firmware must be able to ignore a ring.
+//   clr_*           clear bus (revocation): all rings of the context go, the offered one as well; it has none meanwhile
 //                   A ring is offered 6 cycles after set_i at the latest when nothing else waits.
 module nic_doorbell #(
     parameter int unsigned NCTX = 32  // contexts, 1 to 256
@@ -19,6 +20,9 @@ module nic_doorbell #(
     input  logic       clear_i,
     input  logic [7:0] ctx_i,
     input  logic [3:0] queue_i,
+    input  logic       clr_valid_i,
+    input  logic [7:0] clr_ctx_i,
+    output logic       clr_done_o,
     output logic       pop_valid_o,
     input  logic       pop_ready_i,
     output logic [7:0] pop_ctx_o,
@@ -124,10 +128,18 @@ module nic_doorbell #(
   assign in_next  = ctx_i[CW-1:0] == next_ctx_q;
   assign in_taken = take && ctx_i[CW-1:0] == last_q;
 
+  logic [CW-1:0] clr_ctx;
+  logic clr_cur, clr_next, clr_taken;
+  assign clr_ctx   = clr_ctx_i[CW-1:0];
+  assign clr_cur   = clr_valid_i && cur_ctx_q == clr_ctx;
+  assign clr_next  = clr_valid_i && next_ctx_q == clr_ctx;
+  assign clr_taken = clr_valid_i && last_q == clr_ctx;
+
   logic [1:0] cur_left;  // what stays offered
-  assign cur_left = (pop ? cur_q & ~offered : cur_q) & ~((clear_i && in_cur) ? ~offered : 2'b00);
+  assign cur_left = clr_cur ? 2'b00 :
+                    (pop ? cur_q & ~offered : cur_q) & ~((clear_i && in_cur) ? ~offered : 2'b00);
   assign move     = cur_left == 2'b00 && next_q != 2'b00;
-  assign next_d   = (clear_i && in_next) ? 2'b00 : next_q;
+  assign next_d   = ((clear_i && in_next) || clr_next) ? 2'b00 : next_q;
   assign cur_d    = move ? next_d : cur_left;
 
   assign known = (in_cur && (cur_left & queue_bit) != 2'b00) || (in_next && (next_q & queue_bit) != 2'b00) ||
@@ -140,7 +152,7 @@ module nic_doorbell #(
       rung_q <= '0;
     end else begin
       cur_q <= cur_d;
-      if (take) next_q <= (clear_i && in_taken) ? 2'b00 : taken;
+      if (take) next_q <= ((clear_i && in_taken) || clr_taken) ? 2'b00 : taken;
       else next_q <= move ? 2'b00 : next_d;
       if (take) begin
         rung_q[0][last_q] <= 1'b0;
@@ -154,12 +166,17 @@ module nic_doorbell #(
         if (queue_i[0]) rung_q[1][ctx_i[CW-1:0]] <= 1'b1;
         else rung_q[0][ctx_i[CW-1:0]] <= 1'b1;
       end
+      if (clr_valid_i) begin
+        rung_q[0][clr_ctx] <= 1'b0;
+        rung_q[1][clr_ctx] <= 1'b0;
+      end
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (take) next_ctx_q <= last_q;
     if (move) cur_ctx_q <= next_ctx_q;
+    clr_done_o <= !rst_i && clr_valid_i;
   end
 
   assign pop_valid_o = cur_q != 2'b00;
@@ -173,13 +190,14 @@ module nic_doorbell #(
   end
 
   lib_ready_valid_props #(.WIDTH(12)) u_pop_props (
-    .clk_i, .rst_i, .valid_i(pop_valid_o), .ready_i(pop_ready_i), .data_i({pop_ctx_o, pop_queue_o})
+    .clk_i, .rst_i(rst_i || clr_valid_i), .valid_i(pop_valid_o), .ready_i(pop_ready_i), .data_i({pop_ctx_o, pop_queue_o})
   );
   always_ff @(posedge clk_i) begin
     if (!rst_i) begin
       assert (!(set_i && clear_i));
       if (set_i) assert (queue_i[3:1] == '0);
       if (set_i || clear_i) assert (32'(ctx_i) < NCTX);
+      if (clr_valid_i) assert (32'(clr_ctx_i) < NCTX);
     end
   end
 `endif

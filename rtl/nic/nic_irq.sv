@@ -17,6 +17,8 @@
 //   moderation_i  least cycles between two messages of a vector
 //   time_i        cycles since reset, jumps forward when the simulator skips time
 //   cst_*         context counter IRQS: one per entry taken from irq_* or ci_*
+//   clr_*         clear bus (revocation): forgets what the context wanted and when its last message was; done when no message of
+//                 it is in work
 //   ev_raised_o   pulse: an IRQ command; ev_moderated_o: a vector has to wait
 //   idle_o        nothing is pending, moderated or not
 module nic_irq #(
@@ -46,6 +48,9 @@ module nic_irq #(
     output logic [7:0]  cst_ctx_o,
     output logic [3:0]  cst_idx_o,
     output logic [15:0] cst_add_o,
+    input  logic        clr_valid_i,
+    input  logic [7:0]  clr_ctx_i,
+    output logic        clr_done_o,
     output logic        ev_raised_o,
     output logic        ev_moderated_o,
     output logic        idle_o
@@ -184,6 +189,8 @@ module nic_irq #(
   logic [VW-1:0] cur_q;  // the vector in work; context cur_q - 1
   logic [7:0]    cur_ctx_q;
   logic [1:0]    bits_q;
+  logic          gone;   // what it wanted was cleared meanwhile
+  assign gone = !used_q[cur_ctx_q[CW-1:0]] && !config_q[cur_ctx_q[CW-1:0]];
   assign note = valid4_q && want4_q && !due4_q && !noted4_q;
 
   always_ff @(posedge clk_i) begin
@@ -203,7 +210,7 @@ module nic_irq #(
             idx_q  <= (v4_q == Last) ? '0 : v4_q + One;
           end
         end
-        StTake: step_q <= (cur_q == '0) ? StMsix : StIsr;
+        StTake: step_q <= (cur_q == '0) ? StMsix : gone ? StScan : StIsr;
         StIsr: if (isr_set_ready_i) step_q <= StMsix;
         default: if (msix_ready_i) step_q <= StScan;
       endcase
@@ -236,6 +243,10 @@ module nic_irq #(
         if (in_bits_q[0]) used_q[in_ctx_q[CW-1:0]] <= 1'b1;
         if (in_bits_q[1]) config_q[in_ctx_q[CW-1:0]] <= 1'b1;
       end
+      if (clr_valid_i) begin
+        used_q[clr_ctx_i[CW-1:0]]   <= 1'b0;
+        config_q[clr_ctx_i[CW-1:0]] <= 1'b0;
+      end
       if (mg_valid_i) mgmt_q <= 1'b1;
     end
   end
@@ -253,8 +264,8 @@ module nic_irq #(
     if (step_q == StSweep) begin
       v_we    = 1'b1;
       v_waddr = idx_q;
-    end else if (step_q == StMsix) begin
-      v_we          = msix_ready_i;
+    end else if (step_q == StMsix && msix_ready_i) begin
+      v_we          = 1'b1;
       v_waddr       = cur_q;
       v_wdata.waits = 1'b1;
       v_wdata.last  = time_q;
@@ -265,8 +276,26 @@ module nic_irq #(
       v_wdata.waits = 1'b1;
       v_wdata.noted = 1'b1;
       v_wdata.last  = last4_q;
+    end else if (clr_write) begin
+      v_we    = 1'b1;
+      v_waddr = clr_vector;
     end
   end
+
+  // Clear bus: the bits are held at 0; when no visit that saw them is in work any more, the time is forgotten.
+  logic [VW-1:0] clr_vector;
+  logic          clr_quiet, clr_write, clr_done_q;
+  logic [2:0]    clr_count_q;
+  assign clr_vector = VW'(clr_ctx_i) + One;
+  assign clr_quiet  = !(step_q == StSweep || ((step_q == StTake || step_q == StIsr || step_q == StMsix) && cur_q == clr_vector));
+  assign clr_write  = clr_valid_i && clr_quiet && (&clr_count_q) && !clr_done_q;
+  always_ff @(posedge clk_i) begin
+    if (rst_i || !clr_valid_i || !clr_quiet) clr_count_q <= '0;
+    else if (!(&clr_count_q)) clr_count_q <= clr_count_q + 3'd1;
+    if (rst_i || !clr_valid_i) clr_done_q <= 1'b0;
+    else if (clr_write && !(step_q == StMsix && msix_ready_i) && !(valid4_q && !want4_q && clear4_q) && !note) clr_done_q <= 1'b1;
+  end
+  assign clr_done_o = clr_done_q;
 
   logic [31:0] last3_q, last4_q;
   always_ff @(posedge clk_i) begin
@@ -295,6 +324,7 @@ module nic_irq #(
     .clk_i, .rst_i, .valid_i(cst_valid_o), .ready_i(cst_ready_i), .data_i(cst_ctx_o)
   );
   always_ff @(posedge clk_i) begin
+    if (!rst_i && clr_valid_i) assert (32'(clr_ctx_i) < NCTX);
     if (!rst_i && step_q == StIsr) assert (bits_q != 2'b00);  // a message of a context always has a reason
   end
 `endif

@@ -5,6 +5,11 @@
 // memories through their own ports. A reset (BAR0.RESET, or function level reset from the PCIe layer) first stops the core and
 // all contexts, waits until no DMA is in flight (the completion time-out bounds that), then pulses nic_rst_o. Meanwhile no
 // access is taken, so the first read after it sees the NIC reset.
+//
+// RESTART holds the core, waits until DMA has ended by itself, then pulses flow_rst_o: what holds frames and commands of the
+// firmware is reset, tables, device pages and counters are not. The watchdog (nic_watchdog) holds the core as well.
+//
+// BAR0 0x0100..0x01ff goes to the blocks that hold those registers, but for EVENT, RESTART and the watchdog, which are here.
 module nic_mgmt #(
     parameter int unsigned NCTX     = 32,
     parameter int unsigned CLOCK_HZ = 125_000_000,
@@ -14,6 +19,7 @@ module nic_mgmt #(
     input  logic        rst_i,
     output logic        nic_rst_o,  // resets every block but this one and the PCIe layer
     output logic        halt_o,     // stop issuing: a reset is near
+    output logic        flow_rst_o, // RESTART
     input  logic        flr_i,
     input  logic        tables_ready_i,  // the tables have been cleared after a reset
 
@@ -38,6 +44,9 @@ module nic_mgmt #(
 
     // state
     input  logic        core_sleep_i,
+    input  logic        heartbeat_i,    // pulse: FWIO.HEARTBEAT was written
+    output logic [31:0] wake_cycles_o,  // cycles until the watchdog fires; all ones: never
+    output logic        idle_o,         // nothing goes on here (a read apart) but that
     input  logic        nic_idle_i,
     input  logic [ 4:0] dma_flight_i,
     input  logic        dma_idle_i,
@@ -70,6 +79,17 @@ module nic_mgmt #(
     output logic [ 7:0] cfg_ctx_o,
     output logic [31:0] cfg_wdata_o,
     input  logic [31:0] cfg_rdata_i,  // OR of all blocks, three cycles after cfg_re_o
+
+    // what vector 0 reports
+    input  logic        ev_fault_i,
+    input  logic        ev_inv_i,
+    input  logic        ev_revoke_i,
+    output logic        ev_watchdog_o,
+    output logic        mg_irq_o,       // pulse: a message on vector 0
+
+    // a revocation is under way: its context stays disabled, RESTART waits
+    input  logic        revoke_busy_i,
+    input  logic [ 7:0] revoke_ctx_i,
 
     // contexts
     output logic        en_we_o,
@@ -112,7 +132,9 @@ module nic_mgmt #(
     MEM_WAIT,   // memory window, read data
     STAT_WAIT,  // counter read
     QUIESCE,    // reset: wait until no DMA is in flight
-    RESETTING   // reset: pulse
+    RESETTING,  // reset: pulse
+    DRAIN,      // RESTART: wait until DMA has ended
+    FLOW        // RESTART: pulse
   } state_e;
 
   state_e state_q;
@@ -140,7 +162,9 @@ module nic_mgmt #(
 
   assign tgt_ready_o = state_q == IDLE && !flr_q && tables_ready_i;
 
-  assign core_run_o   = control_q[glregs_pkg::BAR0_CONTROL_CORE_RUN_LSB] && !halt_o;
+  logic run_wanted, fired;
+  assign run_wanted   = control_q[glregs_pkg::BAR0_CONTROL_CORE_RUN_LSB] && !halt_o && state_q != DRAIN && state_q != FLOW;
+  assign core_run_o   = run_wanted && !fired;
   assign mac_tx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_TX_LSB];
   assign mac_rx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_RX_LSB];
   assign pause_en_o   = control_q[glregs_pkg::BAR0_CONTROL_PAUSE_LSB];
@@ -167,7 +191,8 @@ module nic_mgmt #(
   assign table_index_ok = 9'(sw_index_q) < 9'(NCTX);
   assign ctx_index_ok   = 9'(ctx_index_q) < 9'(NCTX);
   assign sw_we_o = reg_write && addr_q == glregs_pkg::BAR0_SW_CONTROL[15:0] && table_index_ok;
-  assign en_we_o = reg_write && addr_q == glregs_pkg::BAR0_CTX_CONTROL[15:0] && ctx_index_ok;
+  assign en_we_o = reg_write && addr_q == glregs_pkg::BAR0_CTX_CONTROL[15:0] && ctx_index_ok
+      && !(revoke_busy_i && revoke_ctx_i == ctx_index_q);
   assign sw_re_o = state_q == DECODE && !we_q;
   assign st_re_o = state_q == DECODE && !we_q;
 
@@ -177,7 +202,9 @@ module nic_mgmt #(
   assign cfg_ctx_o   = ctx_index_q;
   assign cfg_wdata_o = wdata_q;
 
-  logic reset_write, doorbell_write;
+  logic own_write, reset_write, restart_write, doorbell_write;
+  assign own_write     = state_q == DECODE && we_q && is_cfg && full;
+  assign restart_write = own_write && addr_q == glregs_pkg::BAR0_RESTART[15:0] && wdata_q[0];
   assign reset_write    = reg_write && addr_q == glregs_pkg::BAR0_RESET[15:0] && wdata_q[0];
   assign doorbell_write = reg_write && addr_q == glregs_pkg::BAR0_MBOX_DOORBELL[15:0] && wdata_q[0];
 
@@ -187,6 +214,7 @@ module nic_mgmt #(
   always_ff @(posedge clk_i) begin
     tgt_rvalid_o <= 1'b0;
     nic_rst_o    <= rst_i;
+    flow_rst_o   <= 1'b0;
     if (flr_i) flr_q <= 1'b1;
     unique case (state_q)
       IDLE: begin
@@ -204,7 +232,7 @@ module nic_mgmt #(
       end
       DECODE: begin
         if (is_mbox || is_window) state_q <= MEM;
-        else if (we_q) state_q <= reset_write ? QUIESCE : IDLE;
+        else if (we_q) state_q <= reset_write ? QUIESCE : restart_write ? DRAIN : IDLE;
         else if (is_stat || is_ctx_stat) state_q <= STAT_WAIT;
         else state_q <= TABLE1;
       end
@@ -235,10 +263,25 @@ module nic_mgmt #(
       // DMA is idle for 32 cycles in a row: whatever was on its way inside has arrived
       QUIESCE: begin
         reset_count_q <= dma_idle_i && dma_flight_i == '0 ? reset_count_q + 5'd1 : 5'd0;
-        if (&reset_count_q) state_q <= RESETTING;
+        if (&reset_count_q || flr_q) state_q <= RESETTING;
+        if (flr_q) flr_q <= 1'b0;
       end
       RESETTING: begin
         nic_rst_o     <= 1'b1;
+        reset_count_q <= reset_count_q + 5'd1;
+        if (&reset_count_q) state_q <= IDLE;
+      end
+      DRAIN: begin
+        reset_count_q <= dma_idle_i && dma_flight_i == '0 && !revoke_busy_i ? reset_count_q + 5'd1 : 5'd0;
+        if (flr_q) begin
+          state_q       <= IDLE;
+          reset_count_q <= 5'd0;
+        end else if (&reset_count_q) begin
+          state_q <= FLOW;
+        end
+      end
+      FLOW: begin
+        flow_rst_o    <= 1'b1;
         reset_count_q <= reset_count_q + 5'd1;
         if (&reset_count_q) state_q <= IDLE;
       end
@@ -249,6 +292,7 @@ module nic_mgmt #(
       flr_q         <= 1'b0;
       reset_count_q <= 5'd0;
       tgt_rvalid_o  <= 1'b0;
+      flow_rst_o    <= 1'b0;
     end
   end
 
@@ -290,8 +334,8 @@ module nic_mgmt #(
       glregs_pkg::BAR0_CTX_STATUS[7:0]:      mux_q <= {8'h0, st_data_i[23:16], 7'h0, st_data_i[8], st_data_i[7:0]};
       default:                               mux_q <= 32'h0;
     endcase
-    if (!is_reg) mux_q <= is_cfg && ctx_index_ok ? cfg_rdata_q : 32'h0;
-    cfg_rdata_q <= cfg_rdata_i;
+    if (!is_reg) mux_q <= is_cfg ? cfg_rdata_q : 32'h0;
+    cfg_rdata_q <= (ctx_index_ok ? cfg_rdata_i : 32'h0) | own_rdata_q | wd_rdata;
 
     // Reading a low half holds its high half.
     if (state_q == TABLE4) begin
@@ -325,7 +369,10 @@ module nic_mgmt #(
         default:                              ;
       endcase
     end
-    if (doorbell_write) mbox_busy_o <= 1'b1;
+    if (flow_rst_o) begin
+      control_q[glregs_pkg::BAR0_CONTROL_CORE_RUN_LSB] <= 1'b0;
+      mbox_busy_o <= 1'b0;  // nobody answers any more
+    end else if (doorbell_write) mbox_busy_o <= 1'b1;
     else if (mbox_done_i) mbox_busy_o <= 1'b0;
     if (rst_i || nic_rst_o) begin
       control_q     <= {3'b000, AUTORUN};
@@ -339,6 +386,57 @@ module nic_mgmt #(
       mbox_busy_o   <= 1'b0;
     end
   end
+
+  // --- Watchdog ---
+  logic [31:0] wd_rdata;
+  nic_watchdog u_watchdog (
+      .clk_i,
+      .rst_i        (rst_i || nic_rst_o),
+      .cfg_we_i     (own_write),
+      .cfg_addr_i   (addr_q[7:0]),
+      .cfg_wdata_i  (wdata_q),
+      .cfg_rdata_o  (wd_rdata),
+      .run_i        (run_wanted),
+      .heartbeat_i,
+      .time_skip_i,
+      .dma_idle_i   (dma_idle_i && dma_flight_i == '0),
+      .clear_i      (flow_rst_o),
+      .fired_o      (fired),
+      .ev_fired_o   (ev_watchdog_o),
+      .wake_cycles_o
+  );
+
+  // --- Events: a new one sends a message even if its bit is still set ---
+  localparam int unsigned EVENTS = 5;
+  logic [EVENTS-1:0] event_q, event_enable_q, event_new;
+  logic [31:0] own_rdata_q;
+  always_comb begin
+    event_new = '0;
+    event_new[glregs_pkg::BAR0_EVENT_MBOX_LSB]     = mbox_done_i;
+    event_new[glregs_pkg::BAR0_EVENT_FAULT_LSB]    = ev_fault_i;
+    event_new[glregs_pkg::BAR0_EVENT_WATCHDOG_LSB] = ev_watchdog_o;
+    event_new[glregs_pkg::BAR0_EVENT_INV_LSB]      = ev_inv_i;
+    event_new[glregs_pkg::BAR0_EVENT_REVOKE_LSB]   = ev_revoke_i;
+  end
+  always_ff @(posedge clk_i) begin
+    mg_irq_o <= (event_new & event_enable_q) != '0;
+    if (own_write && addr_q[7:0] == glregs_pkg::BAR0_EVENT[7:0]) event_q <= (event_q & ~wdata_q[EVENTS-1:0]) | event_new;
+    else event_q <= event_q | event_new;
+    if (own_write && addr_q[7:0] == glregs_pkg::BAR0_EVENT_ENABLE[7:0]) event_enable_q <= wdata_q[EVENTS-1:0];
+    if (rst_i || nic_rst_o) begin
+      event_q        <= '0;
+      event_enable_q <= EVENTS'(1) << glregs_pkg::BAR0_EVENT_MBOX_LSB;
+      mg_irq_o       <= 1'b0;
+    end
+    case (addr_q[7:0])
+      glregs_pkg::BAR0_EVENT[7:0]:        own_rdata_q <= 32'(event_q);
+      glregs_pkg::BAR0_EVENT_ENABLE[7:0]: own_rdata_q <= 32'(event_enable_q);
+      default:                            own_rdata_q <= 32'h0;
+    endcase
+  end
+
+  assign idle_o = state_q != QUIESCE && state_q != RESETTING && state_q != DRAIN && state_q != FLOW && !flr_q && !nic_rst_o
+      && !flow_rst_o && event_new == '0 && !mg_irq_o && !revoke_busy_i;
 
   // Where the cycles go. The core's state is registered; a skipped stretch of time is idle by definition.
   logic sleep_q, flight_q;

@@ -13,6 +13,8 @@
 //   cst_*      per source: context, enum CSTAT, what to add
 //   rd_*       rd_valid_i starts a read and is not looked at again until after rd_rvalid_o (so a pulse will do, and so will a level
 //              that ends with rd_rvalid_o). rd_ctx_sel_i 0: rd_index_i is enum STAT; 1: context * 16 + enum CSTAT
+//   clr_*      clear bus (revocation): the 16 counters of the context become 0 and stay so until it is enabled (on_valid_i, on_ctx_i):
+//              events that come for it until then are taken and forgotten
 //   idle_o     everything is in the RAMs, no read is going on
 module nic_stats #(
     parameter int unsigned NEV  = 38,  // counters of the NIC, 8 to 63
@@ -33,6 +35,11 @@ module nic_stats #(
     input  logic                  rd_high_i,
     output logic                  rd_rvalid_o,
     output logic [31:0]           rd_data_o,
+    input  logic                  clr_valid_i,
+    input  logic [7:0]            clr_ctx_i,
+    output logic                  clr_done_o,
+    input  logic                  on_valid_i,
+    input  logic [7:0]            on_ctx_i,
     output logic                  idle_o
 );
 
@@ -75,7 +82,7 @@ module nic_stats #(
           hold_valid_q <= 1'b0;
         end
         RdNic:   if (nic_hit) rd_q <= RdDone;
-        RdDrain: if (&rd_count_q[4:0]) rd_q <= RdHold;
+        RdDrain: if (&rd_count_q[4:0] && !clr_busy) rd_q <= RdHold;
         RdHold:  if (rd_count_q[2:0] == 3'd7) rd_q <= RdCtx;   // no update is in work any more
         RdCtx:   if (ctx_hit) rd_q <= RdDone;
         default: begin
@@ -84,11 +91,14 @@ module nic_stats #(
           hold_valid_q <= !rd_high_q;
         end
       endcase
+      if (clr_we) hold_valid_q <= 1'b0;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    rd_count_q <= (rd_q == RdIdle) ? '0 : rd_count_q + 6'd1;
+    // A clear holds updates up.
+    if (rd_q == RdIdle) rd_count_q <= '0;
+    else if (!(rd_q == RdDrain && clr_busy)) rd_count_q <= rd_count_q + 6'd1;
     if (rd_q == RdIdle) begin
       rd_ctx_q   <= rd_ctx_sel_i;
       rd_high_q  <= rd_high_i;
@@ -208,17 +218,42 @@ module nic_stats #(
     end
   end
 
+  // Clear bus: the context is mute from the first cycle on; when no update is in work its counters are written.
+  logic [2**CW-1:0] mute_q;
+  logic             clr_busy, clr_we, clr_end_q;
+  logic [3:0]       clr_idx_q;
+  assign clr_busy   = clr_valid_i && !clr_end_q;
+  assign clr_we     = clr_busy && clr_wait_q[2];
+  assign clr_done_o = clr_end_q;
+  logic [2:0]       clr_wait_q;  // updates that began before have ended
+  always_ff @(posedge clk_i) begin
+    if (rst_i || !clr_valid_i) begin
+      clr_wait_q <= '0;
+      clr_idx_q  <= '0;
+      clr_end_q  <= 1'b0;
+    end else begin
+      clr_wait_q <= {clr_wait_q[1:0], !sweep_q};
+      if (clr_we) begin
+        clr_idx_q <= clr_idx_q + 4'd1;
+        clr_end_q <= &clr_idx_q;
+      end
+    end
+    if (on_valid_i) mute_q[on_ctx_i[CW-1:0]] <= 1'b0;
+    if (clr_valid_i) mute_q[clr_ctx_i[CW-1:0]] <= 1'b1;
+    if (rst_i) mute_q <= '0;
+  end
+
   // An update may not start while another of the same counter has not been written.
-  assign l_go = l_valid_q && rd_q != RdHold && rd_q != RdCtx && !(s1_q && s1_addr_q == l_addr_q) &&
+  assign l_go = l_valid_q && !clr_busy && rd_q != RdHold && rd_q != RdCtx && !(s1_q && s1_addr_q == l_addr_q) &&
                 !(s2_q && s2_addr_q == l_addr_q) && !(s3_q && s3_addr_q == l_addr_q);
 
   assign c_read = rd_q == RdHold && rd_count_q[2:0] == 3'd7;
 
   lib_ram_sdp #(.WIDTH(64), .DEPTH(2**AW)) u_ctx (
     .clk_i,
-    .we_i    (sweep_q || s3_q),
-    .waddr_i (sweep_q ? sweep_addr_q : s3_addr_q),
-    .wdata_i (sweep_q ? 64'h0 : c_sum3_q),
+    .we_i    (sweep_q || s3_q || clr_we),
+    .waddr_i (sweep_q ? sweep_addr_q : clr_we ? {clr_ctx_i[CW-1:0], clr_idx_q} : s3_addr_q),
+    .wdata_i ((sweep_q || clr_we) ? 64'h0 : c_sum3_q),
     .re_i    (1'b1),
     .raddr_i ((rd_q == RdHold) ? rd_index_q[AW-1:0] : l_addr_q),
     .rdata_o (c_rdata)
@@ -244,7 +279,7 @@ module nic_stats #(
       end else if (l_go) begin
         l_valid_q <= 1'b0;
       end
-      s1_q <= l_go && l_ok_q;
+      s1_q <= l_go && l_ok_q && !mute_q[l_addr_q[AW-1:4]];
       s2_q <= s1_q;
       s3_q <= s2_q;
     end
@@ -290,6 +325,9 @@ module nic_stats #(
     if (!rst_i) begin
       assert (carry == '0);                         // no pending counter ran over
       assert ((grant & (grant - NSRC'(1))) == '0);  // one source at a time
+      assert (!(clr_we && s3_q));
+      if (clr_valid_i) assert (32'(clr_ctx_i) < NCTX);
+      if (on_valid_i) assert (32'(on_ctx_i) < NCTX);
       assert (!(c_read && (s1_q || s2_q || s3_q)));
     end
   end
