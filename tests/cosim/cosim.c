@@ -30,7 +30,7 @@ static struct {
 } ports[PORTS];
 static uint64_t random_state;
 static char first_problem[256];
-static void (*watch)(uint64_t address, size_t bytes, bool write);
+static void (*watch)(const uint32_t *dw);
 static void (*on_arrival)(unsigned from, unsigned to, size_t bytes, uint64_t cycles);
 
 static uint64_t rand64(void)
@@ -316,18 +316,18 @@ static void upstream(void *arg, const uint32_t *dw, size_t count)
 	uint64_t address, region, region_bytes;
 	size_t bytes;
 	bool write;
+	if (watch)
+		watch(dw);
 	if (!net_request(dw, &address, &bytes, &write))
 		return;
 	gls_table_region(nic, &region, &region_bytes);
 	if (write ? address >> 20 == 0xfee : address - region < region_bytes)
 		return;
-	if (gls_owner(nic, address) < 0 || address % 4096 + bytes > 4096) {
-		net.strange++;
-		problem("the NIC asks for %zu bytes at 0x%llx, which is no guest's page", bytes,
-			(unsigned long long)address);
-	}
-	if (watch)
-		watch(address, bytes, write);
+	if (gls_owner(nic, address) >= 0 && address % 4096 + bytes <= 4096)
+		return;
+	net.strange++;
+	problem("the NIC asks for %zu bytes at 0x%llx, which is no guest's page", bytes,
+		(unsigned long long)address);
 }
 
 bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *write)
@@ -341,7 +341,7 @@ bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *wri
 	return true;
 }
 
-void net_watch(void (*fn)(uint64_t address, size_t bytes, bool write))
+void net_watch(void (*fn)(const uint32_t *dw))
 {
 	watch = fn;
 }
@@ -418,6 +418,16 @@ void net_ignore(unsigned port)
 	ports[port].ignored = true;
 	if (guest[port])
 		gls_guest_on_receive(guest[port], NULL, NULL);
+}
+
+void net_forget(unsigned port)
+{
+	for (unsigned p = 0; p < PORTS; p++) {
+		while (flows[p][port].first)
+			forget(p, port);
+		while (flows[port][p].first)
+			forget(port, p);
+	}
 }
 
 void net_window(unsigned port, unsigned frames)

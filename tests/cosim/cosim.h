@@ -70,6 +70,8 @@ void net_lossy(unsigned port);
 void net_hostile(unsigned port);
 /* The same, and nobody looks at what it gets. */
 void net_ignore(unsigned port);
+/* Nothing is expected any more to or from that port of what was sent so far: it must not arrive. */
+void net_forget(unsigned port);
 /* Frames for a port that may be under way before net_send() says no (32). */
 void net_window(unsigned port, unsigned frames);
 /* What the switch in C believes of a context. */
@@ -103,8 +105,8 @@ void net_traffic_among(uint64_t ports, unsigned frames, size_t most);
 
 /* A memory request that the NIC sends: host address of its first DW and bytes. False: another TLP. */
 bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *write);
-/* Calls fn for every request that the NIC sends to guest memory. */
-void net_watch(void (*fn)(uint64_t address, size_t bytes, bool write));
+/* Calls fn for every TLP that the NIC sends (header and payload), beside the check that all requests lie in guests' pages or tables. */
+void net_watch(void (*fn)(const uint32_t *dw));
 
 uint32_t net_below(uint32_t n);
 uint32_t net_reg(uint32_t offset);
