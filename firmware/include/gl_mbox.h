@@ -6,9 +6,9 @@
  * BAR0.STATUS.MBOX_BUSY to fall (or for MSI-X vector 0) and reads struct gl_mbox_resp from BAR0.MBOX + GL_MBOX_RESP_OFF. One
  * command at a time. All fields are little-endian and naturally aligned.
  *
- * To bring up context c: CTX_CREATE, the switch entry and the guard windows (BAR0.SW_*, BAR0.GUARD_*), CTX_ENABLE,
- * BAR0.CTX_CONTROL.ENABLE = 1. To take it away: BAR0.CTX_CONTROL.ENABLE = 0, CTX_DISABLE (answered when the firmware holds
- * nothing of the context any more), CTX_DESTROY.
+ * To bring up context c: CTX_CREATE, the switch entry and the translation table (BAR0.SW_*, BAR0.ROOT_*), CTX_ENABLE,
+ * BAR0.CTX_CONTROL.ENABLE = 1. To take it away: BAR0.REVOKE (or BAR0.CTX_CONTROL.ENABLE = 0), CTX_DISABLE (answered when the firmware
+ * holds nothing of the context any more), CTX_DESTROY.
  */
 #ifndef GL_MBOX_H
 #define GL_MBOX_H
