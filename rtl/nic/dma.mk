@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # DMA engine and guard. Other parts that instantiate nic_dma list DMA_RTL among their sources (packages and rtl/lib apart).
 
-GUARD_RTL := rtl/nic/nic_guard.sv
+GUARD_RTL := rtl/nic/nic_iotlb.sv rtl/nic/nic_walker.sv rtl/nic/nic_guard.sv
 DMA_RTL   := rtl/nic/nic_dma_pkg.sv $(GUARD_RTL) rtl/nic/nic_dma_split.sv rtl/nic/nic_dma_issue.sv rtl/nic/nic_dma_fetch.sv \
 	rtl/nic/nic_dma_land.sv rtl/nic/nic_dma_retire.sv rtl/nic/nic_dma.sv
 

@@ -106,43 +106,409 @@ module nic_guard #(
     output logic            idle_o
 );
 
-  // Until the walker is here: nothing is mapped.
-  logic unused, gr_valid_q, fence_q, inv_done_q;
-  assign unused = ^{flow_rst_i, run_i, gq_ctx_i, gq_gpage_i, gq_write_i, gq_queue_i, gq_low_i, hq_valid_i, hq_ctx_i, hq_gpage_i, hq_write_i,
-                    wk_ready_i, wd_valid_i, wd_id_i, wd_off_i, wd_data_i, wd_be_i, wd_last_i, wd_status_i, inv_ctx_i, flt_ready_i,
-                    cfg_we_i, cfg_re_i, cfg_addr_i, cfg_ctx_i, cfg_wdata_i};
+  localparam logic [7:0] AtRegionLo    = glregs_pkg::BAR0_REGION_LO[7:0];
+  localparam logic [7:0] AtRegionHi    = glregs_pkg::BAR0_REGION_HI[7:0];
+  localparam logic [7:0] AtRegionPages = glregs_pkg::BAR0_REGION_PAGES[7:0];
+  localparam logic [7:0] AtRootLo      = glregs_pkg::BAR0_ROOT_LO[7:0];
+  localparam logic [7:0] AtRootHi      = glregs_pkg::BAR0_ROOT_HI[7:0];
+  localparam logic [7:0] AtInvPage     = glregs_pkg::BAR0_INV_PAGE[7:0];
+  localparam logic [7:0] AtInvPages    = glregs_pkg::BAR0_INV_PAGES[7:0];
+  localparam logic [7:0] AtInvControl  = glregs_pkg::BAR0_INV_CONTROL[7:0];
+  localparam logic [7:0] AtInvCycles   = glregs_pkg::BAR0_INV_CYCLES[7:0];
+
+  localparam logic [2:0] StOk      = glregs_pkg::DMA_STATUS_OK[2:0];
+  localparam logic [2:0] StRefused = glregs_pkg::DMA_STATUS_REFUSED[2:0];
+  localparam logic [2:0] StStopped = glregs_pkg::DMA_STATUS_STOPPED[2:0];
+
+  localparam logic [2:0] KdNone       = glregs_pkg::FAULT_KIND_NONE[2:0];
+  localparam logic [2:0] KdPermission = glregs_pkg::FAULT_KIND_PERMISSION[2:0];
+  localparam logic [2:0] KdRange      = glregs_pkg::FAULT_KIND_RANGE[2:0];
+
+  logic        tlb_ready, walker_ready, walker_idle, stale;
+  logic        lq_done, hl_done, lk_hit, lk_r, lk_w;
+  logic [39:0] lk_hpage;
+  logic        res_valid, res_stop, res_r, res_w;
+  logic [2:0]  res_kind;
+  logic [39:0] res_hpage;
+  logic        hs_done, mk_done, sw_done;
+
+  assign ready_o = tlb_ready && walker_ready;
+
+  // --- The query ---
+  typedef enum logic [2:0] {
+    IDLE,
+    LOOK,   // in the IOTLB
+    WALK,   // not found there
+    FAULT,  // refused
+    TAKEN   // ... until the fault was taken
+  } state_e;
+  state_e state_q;
+
+  logic [7:0]   ctx_q;
+  logic [51:0]  gpage_q;
+  logic         write_q;
+  logic [3:0]   queue_q;
+  logic [11:0]  low_q;
+  logic         range_q, run_q;
+  logic [2:0]   kind_q;
+  logic [255:0] run_all;
+  logic         found, allowed;    // an answer of IOTLB or walker names a page; its permissions allow the access
+  logic [2:0]   found_kind;
+  logic         found_stop;
+
+  assign run_all    = 256'(run_i);
+  assign gq_ready_o = state_q == IDLE && ready_o;
+  assign found      = (state_q == LOOK && lq_done && lk_hit) || (state_q == WALK && res_valid);
+  assign found_stop = state_q == WALK && res_stop;
+  assign found_kind = state_q == WALK ? res_kind : KdNone;
+  assign allowed    = state_q == WALK ? (write_q ? res_w : res_r) : (write_q ? lk_w : lk_r);
 
   always_ff @(posedge clk_i) begin
-    gr_valid_q <= !rst_i && gq_valid_i;
-    fence_q    <= !rst_i && ((inv_valid_i && inv_ready_o) || (fence_q && !fence_done_i));
-    inv_done_q <= !rst_i && fence_q && fence_done_i;
+    if (rst_i || flow_rst_i) begin
+      state_q <= IDLE;
+    end else begin
+      unique case (state_q)
+        IDLE: if (gq_valid_i && gq_ready_o) state_q <= LOOK;
+        LOOK, WALK: begin
+          if (range_q)                state_q <= FAULT;
+          else if (found)             state_q <= found_stop || (found_kind == KdNone && allowed) ? IDLE : FAULT;
+          else if (lq_done)           state_q <= WALK;
+        end
+        FAULT: begin
+          if (!run_q)            state_q <= IDLE;
+          else if (!flt_valid_o) state_q <= TAKEN;
+        end
+        TAKEN: if (flt_ready_i) state_q <= IDLE;
+        default: state_q <= IDLE;
+      endcase
+    end
   end
 
-  assign gq_ready_o     = 1'b1;
-  assign gr_valid_o     = gr_valid_q;
-  assign gr_status_o    = glregs_pkg::DMA_STATUS_REFUSED[2:0];
-  assign gr_hpage_o     = '0;
-  assign hq_ready_o     = 1'b1;
-  assign wk_valid_o     = 1'b0;
-  assign wk_addr_o      = '0;
-  assign wk_len_o       = '0;
-  assign wk_id_o        = '0;
-  assign inv_ready_o    = !fence_q;
-  assign inv_done_o     = inv_done_q;
-  assign fence_valid_o  = fence_q;
-  assign flt_valid_o    = 1'b0;
-  assign flt_ctx_o      = '0;
-  assign flt_addr_o     = '0;
-  assign flt_kind_o     = '0;
-  assign flt_write_o    = 1'b0;
-  assign flt_queue_o    = '0;
-  assign cfg_rdata_o    = '0;
-  assign ev_hit_o       = 1'b0;
-  assign ev_miss_o      = 1'b0;
-  assign ev_walk_read_o = 1'b0;
-  assign ev_fault_o     = 1'b0;
-  assign ev_inv_o       = 1'b0;
-  assign ready_o        = 1'b1;
-  assign idle_o         = !gr_valid_q && !fence_q;
+  always_ff @(posedge clk_i) begin
+    if (state_q == IDLE) begin
+      ctx_q   <= gq_ctx_i;
+      gpage_q <= gq_gpage_i;
+      write_q <= gq_write_i;
+      queue_q <= gq_queue_i;
+      low_q   <= gq_low_i;
+    end
+    range_q <= state_q == IDLE && gq_gpage_i[51:27] != '0;
+    run_q   <= run_all[ctx_q];
+    if (range_q) kind_q <= KdRange;
+    else if (found) kind_q <= found_kind == KdNone ? KdPermission : found_kind;
+  end
+
+  // The answer
+  logic        gr_valid_q;
+  logic [2:0]  gr_status_q;
+  logic [39:0] gr_hpage_q;
+
+  always_ff @(posedge clk_i) begin
+    gr_valid_q <= !rst_i && !flow_rst_i && !range_q &&
+                  ((found && (found_stop || (found_kind == KdNone && allowed))) || (state_q == FAULT && !run_q)
+                   || (state_q == TAKEN && flt_ready_i));
+    gr_status_q <= state_q == TAKEN ? StRefused : state_q == FAULT || found_stop ? StStopped : StOk;
+    gr_hpage_q  <= state_q == WALK ? res_hpage : lk_hpage;
+  end
+
+  assign gr_valid_o  = gr_valid_q;
+  assign gr_status_o = gr_status_q;
+  assign gr_hpage_o  = {12'd0, gr_hpage_q};
+
+  // The fault: kept even when the flow is reset
+  logic        flt_valid_q, flt_write_q;
+  logic [7:0]  flt_ctx_q;
+  logic [63:0] flt_addr_q;
+  logic [2:0]  flt_kind_q;
+  logic [3:0]  flt_queue_q;
+  logic        flt_put;
+
+  assign flt_put = state_q == FAULT && run_q && !flt_valid_q && !flow_rst_i;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) flt_valid_q <= 1'b0;
+    else flt_valid_q <= flt_put || (flt_valid_q && !flt_ready_i);
+    if (flt_put) begin
+      flt_ctx_q   <= ctx_q;
+      flt_addr_q  <= {gpage_q, low_q};
+      flt_kind_q  <= kind_q;
+      flt_write_q <= write_q;
+      flt_queue_q <= queue_q;
+    end
+  end
+
+  assign flt_valid_o = flt_valid_q;
+  assign flt_ctx_o   = flt_ctx_q;
+  assign flt_addr_o  = flt_addr_q;
+  assign flt_kind_o  = flt_kind_q;
+  assign flt_write_o = flt_write_q;
+  assign flt_queue_o = flt_queue_q;
+
+  // --- The hint ---
+  typedef enum logic [1:0] {H_IDLE, H_LOOK, H_WALK} hint_e;
+  hint_e       hint_q;
+  logic [7:0]  h_ctx_q;
+  logic [26:0] h_page_q;
+  logic        h_unused;
+
+  assign h_unused   = hq_write_i;  // a walk serves reads and writes
+  assign hq_ready_o = hint_q == H_IDLE && ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i || flow_rst_i) begin
+      hint_q <= H_IDLE;
+    end else begin
+      unique case (hint_q)
+        H_IDLE: if (hq_valid_i && hq_ready_o) hint_q <= H_LOOK;
+        H_LOOK: if (hl_done) hint_q <= lk_hit ? H_IDLE : H_WALK;
+        H_WALK: if (hs_done) hint_q <= H_IDLE;
+        default: hint_q <= H_IDLE;
+      endcase
+    end
+    if (hint_q == H_IDLE) begin
+      h_ctx_q  <= hq_ctx_i;
+      h_page_q <= hq_gpage_i;
+    end
+  end
+
+  // --- Registers ---
+  logic [51:0] region_base_q, root_q;
+  logic [23:0] region_pages_q;
+  logic [31:0] root_hi_q;
+  logic [26:0] inv_page_q;
+  logic [27:0] inv_pages_q;
+  logic [28:0] inv_end_q;         // last page to invalidate
+  logic [31:0] inv_cycles_q, inv_count_q;
+  logic        inv_new_q, inv_all_q, inv_wait_q, inv_busy_q;
+  logic [7:0]  inv_ctx_q;
+  logic        root_we_q;
+  logic        root_v_q;
+  logic        inv_end;           // of an invalidation that INV_CONTROL began
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      region_base_q  <= '0;
+      region_pages_q <= '0;
+      root_hi_q      <= '0;
+      inv_page_q     <= '0;
+      inv_pages_q    <= '0;
+      inv_new_q      <= 1'b0;
+      inv_busy_q     <= 1'b0;
+      inv_cycles_q   <= '0;
+      root_we_q      <= 1'b0;
+    end else begin
+      root_we_q <= cfg_we_i && cfg_addr_i == AtRootLo;
+      inv_new_q <= cfg_we_i && cfg_addr_i == AtInvControl && !inv_busy_q;
+      if (cfg_we_i) begin
+        unique case (cfg_addr_i)
+          AtRegionLo:    region_base_q[19:0]  <= cfg_wdata_i[31:12];
+          AtRegionHi:    region_base_q[51:20] <= cfg_wdata_i;
+          AtRegionPages: region_pages_q       <= cfg_wdata_i[23:0];
+          AtRootHi:      root_hi_q            <= cfg_wdata_i;
+          AtInvPage:     inv_page_q           <= cfg_wdata_i[26:0];
+          AtInvPages:    inv_pages_q          <= cfg_wdata_i[27:0];
+          AtInvControl:  inv_busy_q           <= 1'b1;
+          default: ;
+        endcase
+      end
+      if (inv_end) begin
+        inv_busy_q   <= 1'b0;
+        inv_cycles_q <= inv_count_q;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    root_v_q   <= cfg_wdata_i[0];
+    root_q     <= {root_hi_q, cfg_wdata_i[31:12]};
+    inv_end_q  <= {2'd0, inv_page_q} + {1'b0, inv_pages_q} - 29'd1;
+    if (!inv_busy_q) begin
+      inv_ctx_q <= cfg_ctx_i;
+      inv_all_q <= cfg_wdata_i[0];
+    end
+    inv_count_q <= inv_busy_q ? inv_count_q + 32'd1 : 32'd1;
+  end
+
+  // Reading: the address one cycle later, the register's value two, the output three. The root comes out of the walker's RAM.
+  logic        rd1_q, rd2_q, rd2_lo_q, rd2_hi_q;
+  logic [7:0]  rd1_addr_q, rd1_ctx_q;
+  logic [31:0] rd2_data_q, rd3_data_q;
+  logic [52:0] root_rdata;
+
+  always_ff @(posedge clk_i) begin
+    rd1_q      <= cfg_re_i && !rst_i;
+    rd1_addr_q <= cfg_addr_i;
+    rd1_ctx_q  <= cfg_ctx_i;
+    rd2_q      <= rd1_q && !rst_i;
+    rd2_lo_q   <= rd1_addr_q == AtRootLo;
+    rd2_hi_q   <= rd1_addr_q == AtRootHi;
+    unique case (rd1_addr_q)
+      AtRegionLo:    rd2_data_q <= {region_base_q[19:0], 12'd0};
+      AtRegionHi:    rd2_data_q <= region_base_q[51:20];
+      AtRegionPages: rd2_data_q <= {8'd0, region_pages_q};
+      AtInvPage:     rd2_data_q <= {5'd0, inv_page_q};
+      AtInvPages:    rd2_data_q <= {4'd0, inv_pages_q};
+      AtInvControl:  rd2_data_q <= {inv_busy_q, 31'd0};
+      AtInvCycles:   rd2_data_q <= inv_cycles_q;
+      default:       rd2_data_q <= '0;
+    endcase
+    if (rst_i) rd3_data_q <= '0;
+    else if (rd2_q) rd3_data_q <= rd2_lo_q ? {root_rdata[19:0], 11'd0, root_rdata[52]} : rd2_hi_q ? root_rdata[51:20] : rd2_data_q;
+  end
+
+  assign cfg_rdata_o = rd3_data_q;
+
+  // --- Invalidation ---
+  typedef enum logic [2:0] {I_IDLE, I_MARK, I_SWEEP, I_FENCE, I_STALE, I_DONE} inv_e;
+  inv_e        inv_q;
+  logic [7:0]  i_ctx_q;
+  logic [26:0] i_first_q, i_last_q, w_first_q, w_last_q;
+  logic        i_revoke_q;
+
+  assign inv_ready_o = inv_q == I_IDLE && ready_o;
+  assign inv_end     = inv_q == I_DONE && !i_revoke_q;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      inv_q      <= I_IDLE;
+      inv_wait_q <= 1'b0;
+    end else begin
+      unique case (inv_q)
+        I_IDLE: if (inv_ready_o && (inv_valid_i || inv_wait_q)) begin
+          inv_q <= I_MARK;
+          if (!inv_valid_i) inv_wait_q <= 1'b0;
+        end
+        I_MARK: if (mk_done) inv_q <= I_SWEEP;
+        I_SWEEP: if (sw_done) inv_q <= I_FENCE;
+        I_FENCE: if (fence_done_i) inv_q <= I_STALE;
+        I_STALE: if (!stale) inv_q <= I_DONE;
+        I_DONE: inv_q <= I_IDLE;
+        default: inv_q <= I_IDLE;
+      endcase
+      if (inv_new_q) inv_wait_q <= 1'b1;
+    end
+    if (inv_new_q) begin
+      w_first_q <= inv_all_q ? '0 : inv_page_q;
+      w_last_q  <= inv_all_q || inv_end_q[28:27] != '0 ? '1 : inv_end_q[26:0];
+    end
+    if (inv_q == I_IDLE) begin
+      i_revoke_q <= inv_valid_i;
+      i_ctx_q    <= inv_valid_i ? inv_ctx_i : inv_ctx_q;
+      i_first_q  <= inv_valid_i ? '0 : w_first_q;
+      i_last_q   <= inv_valid_i ? '1 : w_last_q;
+    end
+  end
+
+  assign inv_done_o    = inv_q == I_DONE && i_revoke_q;
+  assign fence_valid_o = inv_q == I_FENCE;
+  assign ev_inv_o      = inv_end;
+
+  // --- IOTLB and walker ---
+  logic        fl_valid, fl_shared, fl_r, fl_w, fl_done;
+  logic [7:0]  fl_ctx;
+  logic [26:0] fl_page;
+  logic [39:0] fl_hpage;
+
+  nic_iotlb #(.NCTX(NCTX)) u_iotlb (
+    .clk_i,
+    .rst_i,
+    .flow_rst_i,
+    .lq_valid_i  (state_q == LOOK && !range_q),
+    .lq_ctx_i    (ctx_q),
+    .lq_page_i   (gpage_q[26:0]),
+    .lq_done_o   (lq_done),
+    .hl_valid_i  (hint_q == H_LOOK),
+    .hl_ctx_i    (h_ctx_q),
+    .hl_page_i   (h_page_q),
+    .hl_done_o   (hl_done),
+    .lk_hit_o    (lk_hit),
+    .lk_r_o      (lk_r),
+    .lk_w_o      (lk_w),
+    .lk_hpage_o  (lk_hpage),
+    .fl_valid_i  (fl_valid),
+    .fl_shared_i (fl_shared),
+    .fl_ctx_i    (fl_ctx),
+    .fl_page_i   (fl_page),
+    .fl_hpage_i  (fl_hpage),
+    .fl_r_i      (fl_r),
+    .fl_w_i      (fl_w),
+    .fl_done_o   (fl_done),
+    .sw_valid_i  (inv_q == I_SWEEP),
+    .sw_ctx_i    (i_ctx_q),
+    .sw_first_i  (i_first_q),
+    .sw_last_i   (i_last_q),
+    .sw_done_o   (sw_done),
+    .ready_o     (tlb_ready)
+  );
+
+  nic_walker #(.NCTX(NCTX)) u_walker (
+    .clk_i,
+    .rst_i,
+    .flow_rst_i,
+    .run_i,
+    .dm_valid_i     (state_q == WALK),
+    .dm_ctx_i       (ctx_q),
+    .dm_page_i      (gpage_q[26:0]),
+    .res_valid_o    (res_valid),
+    .res_stop_o     (res_stop),
+    .res_kind_o     (res_kind),
+    .res_r_o        (res_r),
+    .res_w_o        (res_w),
+    .res_hpage_o    (res_hpage),
+    .hs_valid_i     (hint_q == H_WALK),
+    .hs_ctx_i       (h_ctx_q),
+    .hs_page_i      (h_page_q),
+    .hs_done_o      (hs_done),
+    .fl_valid_o     (fl_valid),
+    .fl_shared_o    (fl_shared),
+    .fl_ctx_o       (fl_ctx),
+    .fl_page_o      (fl_page),
+    .fl_hpage_o     (fl_hpage),
+    .fl_r_o         (fl_r),
+    .fl_w_o         (fl_w),
+    .fl_done_i      (fl_done),
+    .mk_valid_i     (inv_q == I_MARK),
+    .mk_ctx_i       (i_ctx_q),
+    .mk_root_i      (i_revoke_q),
+    .mk_done_o      (mk_done),
+    .stale_o        (stale),
+    .wk_valid_o,
+    .wk_ready_i,
+    .wk_addr_o,
+    .wk_len_o,
+    .wk_id_o,
+    .wd_valid_i,
+    .wd_id_i,
+    .wd_off_i,
+    .wd_data_i,
+    .wd_be_i,
+    .wd_last_i,
+    .wd_status_i,
+    .region_base_i  (region_base_q),
+    .region_pages_i (region_pages_q),
+    .rt_we_i        (root_we_q),
+    .rt_re_i        (rd1_q),
+    .rt_ctx_i       (rd1_ctx_q),
+    .rt_wdata_i     ({root_v_q, root_q}),
+    .rt_rdata_o     (root_rdata),
+    .ev_read_o      (ev_walk_read_o),
+    .ready_o        (walker_ready),
+    .idle_o         (walker_idle)
+  );
+
+  // --- Events and state ---
+  assign ev_hit_o   = state_q == LOOK && lq_done && lk_hit;
+  assign ev_miss_o  = state_q == LOOK && lq_done && !lk_hit;
+  assign ev_fault_o = flt_put;
+  assign idle_o     = state_q == IDLE && !gr_valid_q && hint_q == H_IDLE && inv_q == I_IDLE && !inv_busy_q && !flt_valid_q && walker_idle
+                      && ready_o;
+
+`ifndef SYNTHESIS
+  initial if (NCTX < 1 || NCTX > 256) $fatal(1, "nic_guard: NCTX must be 1 to 256");
+
+  lib_ready_valid_props #(.WIDTH(80)) u_flt_props (
+    .clk_i, .rst_i, .valid_i(flt_valid_o), .ready_i(flt_ready_i), .data_i({flt_ctx_o, flt_addr_o, flt_kind_o, flt_write_o, flt_queue_o})
+  );
+`endif
 
 endmodule
