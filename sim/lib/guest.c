@@ -943,7 +943,16 @@ static int context_state(struct gls_guest *g)
 
 static void take_away(struct gls_guest *g)
 {
-	if (gls_revoke(g->s, g->c.context) >= 0)
+	/* A table that is gone was taken by a revocation or a reset; only the firmware does not know. */
+	int64_t error;
+	if (gls_root(g->s, g->c.context)) {
+		error = gls_revoke(g->s, g->c.context);
+	} else {
+		error = command(g, GL_MBOX_CTX_DISABLE, NULL, 0);
+		if (error >= 0)
+			error = command(g, GL_MBOX_CTX_DESTROY, NULL, 0);
+	}
+	if (error >= 0)
 		g->mapped = false;
 }
 
