@@ -2,8 +2,8 @@
 // Requester: accepts the NIC's memory requests and keeps their order; writes, reads and completions have a block each.
 
 // Order: writes leave in the order of acceptance, MSI-X messages among them. A read or a completion of ours (cps_seq_o) does
-// not leave before the writes accepted earlier. Writes never wait for reads: reads queue apart, and since there are at most
-// 16 (one per id) the queue always has room.
+// not leave before the writes accepted earlier. Writes never wait for reads: reads queue apart, ids 0 to 15 and 16 to 31 each
+// in a queue of their own, which always has room since an id is out once. Ids from 16 on (the table walker) go first.
 //
 //   req_*, wdat_*, rdat_*  see docs/interfaces.md
 //   m_*           MSI-X message;  m_done_o: it is in the posted store, or dropped
@@ -26,13 +26,13 @@ module pcie_req (
     input  logic                       req_write_i,
     input  logic [63:0]                req_addr_i,
     input  logic [12:0]                req_len_i,
-    input  logic [3:0]                 req_id_i,
+    input  logic [4:0]                 req_id_i,
     input  logic                       wdat_valid_i,
     output logic                       wdat_ready_o,
     input  logic [63:0]                wdat_data_i,
     output logic                       rdat_valid_o,
     input  logic                       rdat_ready_i,
-    output logic [3:0]                 rdat_id_o,
+    output logic [4:0]                 rdat_id_o,
     output logic [12:0]                rdat_off_o,
     output logic [63:0]                rdat_data_o,
     output logic [7:0]                 rdat_be_o,
@@ -51,7 +51,7 @@ module pcie_req (
     output logic                       ps_wr_o,
     output logic                       ps_start_o,
     output logic                       ps_commit_o,
-    output logic [67:0]                ps_data_o,
+    output logic [68:0]                ps_data_o,
     input  logic                       ps_room_i,
     output logic                       np_valid_o,
     input  logic                       np_ready_i,
@@ -66,11 +66,11 @@ module pcie_req (
     output logic                       idle_o
 );
   // --- Acceptance ---
-  logic                       wf_ready, rf_ready, open, draining, sweep;
+  logic                       wf_ready, open, draining, sweep;
   logic                       wf_wr, rf_wr;
   logic [pcie_pkg::SEQ_W-1:0] seq_q;
 
-  assign open        = wf_ready && rf_ready && !flush_i && !draining && !sweep;
+  assign open        = wf_ready && !flush_i && !draining && !sweep;
   assign m_ready_o   = open;
   assign req_ready_o = open && !m_valid_i;
   assign wf_wr       = open && (m_valid_i || (req_valid_i && req_write_i));
@@ -87,9 +87,10 @@ module pcie_req (
   logic [63:0] wf_addr;
   logic [12:0] wf_len;
   logic        wr_idle;
-  /* verilator lint_off UNUSEDSIGNAL */ // fill levels of the queues are of no interest here
+  /* verilator lint_off UNUSEDSIGNAL */ // fill levels of the queues are of no interest here, nor whether reads have room
+  logic        rf_ready, rw_ready;
   logic [2:0]  wf_level;
-  logic [4:0]  rf_level;
+  logic [4:0]  rf_level, rw_level;
   /* verilator lint_on UNUSEDSIGNAL */
 
   lib_fifo #(.WIDTH(78), .DEPTH_LOG2(2)) u_wf (
@@ -119,28 +120,44 @@ module pcie_req (
   );
 
   // --- Reads ---
-  logic                       rf_valid, rf_take;
-  logic [63:0]                rf_addr;
-  logic [12:0]                rf_len;
-  logic [3:0]                 rf_id;
-  logic [pcie_pkg::SEQ_W-1:0] rf_seq;
+  localparam int unsigned RW = 81 + pcie_pkg::SEQ_W;
+  logic                       rf_valid, rw_valid, rd_take;
+  logic [RW-1:0]              rf_data, rw_data;
   logic                       rd_idle, cpl_idle;
 
-  lib_fifo #(.WIDTH(81 + pcie_pkg::SEQ_W), .DEPTH_LOG2(4)) u_rf (
+  lib_fifo #(.WIDTH(RW), .DEPTH_LOG2(4)) u_rf (
     .clk_i,
     .rst_i      (rst_i || flush_i),
-    .wr_valid_i (rf_wr),
+    .wr_valid_i (rf_wr && !req_id_i[4]),
     .wr_ready_o (rf_ready),
-    .wr_data_i  ({seq_q, req_id_i, req_len_i, req_addr_i}),
+    .wr_data_i  ({seq_q, req_id_i[3:0], req_len_i, req_addr_i}),
     .rd_valid_o (rf_valid),
-    .rd_ready_i (rf_take),
-    .rd_data_o  ({rf_seq, rf_id, rf_len, rf_addr}),
+    .rd_ready_i (rd_take && !rw_valid),
+    .rd_data_o  (rf_data),
     .level_o    (rf_level)
   );
 
+  lib_fifo #(.WIDTH(RW), .DEPTH_LOG2(4)) u_rw (
+    .clk_i,
+    .rst_i      (rst_i || flush_i),
+    .wr_valid_i (rf_wr && req_id_i[4]),
+    .wr_ready_o (rw_ready),
+    .wr_data_i  ({seq_q, req_id_i[3:0], req_len_i, req_addr_i}),
+    .rd_valid_o (rw_valid),
+    .rd_ready_i (rd_take),
+    .rd_data_o  (rw_data),
+    .level_o    (rw_level)
+  );
+
+  logic [63:0]                rd_addr;
+  logic [12:0]                rd_len;
+  logic [3:0]                 rd_id;
+  logic [pcie_pkg::SEQ_W-1:0] rd_seq;
+  assign {rd_seq, rd_id, rd_len, rd_addr} = rw_valid ? rw_data : rf_data;
+
   logic        tag_ok, al_hold, al_valid, al_ready, iss_all, arm, arm_dead, fail_valid, fail_ready;
   logic [4:0]  tag, arm_tag;
-  logic [3:0]  al_id;
+  logic [4:0]  al_id;
   logic [12:0] al_off, al_len;
   logic [6:0]  al_lower;
   logic [5:0]  iss_count;
@@ -148,12 +165,12 @@ module pcie_req (
 
   pcie_req_rd u_rd (
     .clk_i, .rst_i, .bus_master_i, .mrrs_mask_i, .reqid_i, .cpl_timeout_i, .no_timeout_i, .flush_i,
-    .rf_valid_i    (rf_valid),
-    .rf_ready_o    (rf_take),
-    .rf_addr_i     (rf_addr),
-    .rf_len_i      (rf_len),
-    .rf_id_i       (rf_id),
-    .rf_seq_i      (rf_seq),
+    .rf_valid_i    (rw_valid || rf_valid),
+    .rf_ready_o    (rd_take),
+    .rf_addr_i     (rd_addr),
+    .rf_len_i      (rd_len),
+    .rf_id_i       ({rw_valid, rd_id}),
+    .rf_seq_i      (rd_seq),
     .wr_done_i,
     .tag_ok_i      (tag_ok),
     .tag_i         (tag),
@@ -209,6 +226,7 @@ module pcie_req (
   always_ff @(posedge clk_i) begin
     if (!rst_i && req_valid_i && req_ready_o) begin
       assert (req_len_i != '0 && req_len_i <= 13'd4096);
+      assert (req_write_i || (req_id_i[4] ? rw_ready : rf_ready));
       assert ({1'b0, req_addr_i[11:0]} + req_len_i <= 13'd4096);  // inside one page
     end
   end

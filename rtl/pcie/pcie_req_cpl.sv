@@ -28,7 +28,7 @@ module pcie_req_cpl (
     output logic [4:0]  tag_o,
     input  logic        al_valid_i,
     output logic        al_ready_o,
-    input  logic [3:0]  al_id_i,
+    input  logic [4:0]  al_id_i,
     input  logic [12:0] al_off_i,
     input  logic [12:0] al_len_i,
     input  logic [6:0]  al_lower_i,
@@ -43,7 +43,7 @@ module pcie_req_cpl (
     input  logic [2:0]  fail_status_i,
     output logic        rdat_valid_o,
     input  logic        rdat_ready_i,
-    output logic [3:0]  rdat_id_o,
+    output logic [4:0]  rdat_id_o,
     output logic [12:0] rdat_off_o,
     output logic [63:0] rdat_data_o,
     output logic [7:0]  rdat_be_o,
@@ -87,12 +87,12 @@ module pcie_req_cpl (
 
   // What the next completion of a tag must look like.
   typedef struct packed {
-    logic [3:0]  id;
+    logic [4:0]  id;
     logic [12:0] off;    // offset in the request
     logic [12:0] len;    // bytes still to come
     logic [6:0]  lower;  // address bits 6:0
   } piece_t;
-  logic [36:0] table_mem [32];
+  logic [37:0] table_mem [32];
   logic        table_we;
   logic [4:0]  table_waddr;
   piece_t      table_wdata, t_q;
@@ -160,13 +160,13 @@ module pcie_req_cpl (
   end
 
   // Pieces that exist (written at each allocation) and pieces that have ended, per request.
-  logic [6:0]  iss_mem [16];            // {all, count}
-  logic [8:0]  end_mem [16];            // {status, count}
-  logic [15:0] end_live_q;              // end_mem has an entry; else 0
+  logic [6:0]  iss_mem [32];            // {all, count}
+  logic [8:0]  end_mem [32];            // {status, count}
+  logic [31:0] end_live_q;              // end_mem has an entry; else 0
   logic [6:0]  iss_q;
   logic [8:0]  end_q, end_new;
   logic        end_we;
-  logic [3:0]  end_id;
+  logic [4:0]  end_id;
   logic [2:0]  st_q;                    // what this completion adds
   logic [2:0]  st_all;
   logic [5:0]  ended;                   // with this piece
@@ -242,6 +242,7 @@ module pcie_req_cpl (
   logic [31:0] hold_q;                  // DW that waits for the other half of its word
   logic        ev_time_q, ev_fail_q;    // not a completion: a time-out, a read that was not sent
   logic        was_busy_q, was_quar_q, kill_q;
+  logic        rearmed_q;               // the tag that was too old has ended, and was given and sent again at that moment
   logic        is_final_q;              // last completion of the piece
   logic [8:0]  full_q;                  // bytes that the payload can hold (at most 256, see pcie_rx)
   logic [8:0]  bytes_q;                 // bytes of this completion
@@ -337,6 +338,7 @@ module pcie_req_cpl (
     ev_ur_o       <= 1'b0;
     ev_ca_o       <= 1'b0;
     if (cq_valid_i && cq_ready_o && in_eop) eop_q <= 1'b1;
+    rearmed_q <= arm_i && arm_tag_i == scan_q;
 
     unique case (state_q)
       C_IDLE: begin
@@ -368,7 +370,7 @@ module pcie_req_cpl (
       end
       C_LOOK: begin
         t_q        <= table_mem[tag_q];
-        was_busy_q <= tag_mem[tag_q] == TAG_BUSY || ev_fail_q;
+        was_busy_q <= (tag_mem[tag_q] == TAG_BUSY && !(ev_time_q && rearmed_q)) || ev_fail_q;
         was_quar_q <= tag_mem[tag_q] == TAG_QUAR;
         full_q     <= {len_q, 2'b00} - {7'd0, lower_q[1:0]};
         state_q    <= C_CHECK;
@@ -458,7 +460,7 @@ module pcie_req_cpl (
   end
 
   logic [2:0] level;
-  lib_fifo #(.WIDTH(93), .DEPTH_LOG2(2)) u_out (
+  lib_fifo #(.WIDTH(94), .DEPTH_LOG2(2)) u_out (
     .clk_i,
     .rst_i      (rst_i || flush_i),
     .wr_valid_i (o_valid),

@@ -26,14 +26,14 @@ module pcie_req_rd (
     output logic                       rf_ready_o,
     input  logic [63:0]                rf_addr_i,
     input  logic [12:0]                rf_len_i,
-    input  logic [3:0]                 rf_id_i,
+    input  logic [4:0]                 rf_id_i,
     input  logic [pcie_pkg::SEQ_W-1:0] rf_seq_i,
     input  logic [pcie_pkg::SEQ_W-1:0] wr_done_i,
     input  logic                       tag_ok_i,
     input  logic [4:0]                 tag_i,
     output logic                       al_valid_o,
     input  logic                       al_ready_i,
-    output logic [3:0]                 al_id_o,
+    output logic [4:0]                 al_id_o,
     output logic [12:0]                al_off_o,
     output logic [12:0]                al_len_o,
     output logic [6:0]                 al_lower_o,
@@ -56,7 +56,7 @@ module pcie_req_rd (
   state_e                     state_q;
   logic [63:0]                addr_q;
   logic [12:0]                rem_q, off_q, take_q;
-  logic [3:0]                 id_q;
+  logic [4:0]                 id_q;
   logic [pcie_pkg::SEQ_W-1:0] seq_q, ahead;
   logic                       hi_q, fin_q, dead_q, timeout_q;
   logic [5:0]                 count_q;

@@ -9,7 +9,7 @@
 //   wf_*          accepted write requests, MSI-X messages among them (wf_msix_i: 4 bytes of msi_data_i)
 //   wdat_*        data words
 //   flush_i       forget all requests, started or queued; nothing more of them is sent, their data is not waited for
-//   ps_* {null, last, eop, keep, data}  posted store, write side
+//   ps_* {own, null, last, eop, keep, data}  posted store, write side; own: a request of req_*, not an MSI-X message
 //   msi_done_o    pulse: the MSI-X message is in the store or dropped
 //   idle_o        nothing queued, nothing under way;  draining_o: a flush is still being carried out
 module pcie_req_wr (
@@ -32,7 +32,7 @@ module pcie_req_wr (
     output logic        ps_wr_o,
     output logic        ps_start_o,
     output logic        ps_commit_o,
-    output logic [67:0] ps_data_o,
+    output logic [68:0] ps_data_o,
     input  logic        ps_room_i,
     output logic        draining_o,
     output logic        idle_o
@@ -230,6 +230,7 @@ module pcie_req_wr (
       end
       default: ;
     endcase
+    ps_data_o[68] = !in_msix;
     ps_data_o[67] = pack_q == W_NULL;
     ps_data_o[66] = pack_q == W_NULL || (pack_q == W_ADDR ? d_q.last : last_q);
     ps_data_o[65] = ends;

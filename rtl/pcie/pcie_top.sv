@@ -49,14 +49,15 @@ module pcie_top #(
     input  logic        req_write_i,
     input  logic [63:0] req_addr_i,
     input  logic [12:0] req_len_i,
-    input  logic [3:0]  req_id_i,
+    input  logic [4:0]  req_id_i,
     output logic [5:0]  req_flight_o,
     input  logic        wdat_valid_i,
     output logic        wdat_ready_o,
     input  logic [63:0] wdat_data_i,
+    output logic        wr_sent_o,
     output logic        rdat_valid_o,
     input  logic        rdat_ready_i,
-    output logic [3:0]  rdat_id_o,
+    output logic [4:0]  rdat_id_o,
     output logic [12:0] rdat_off_o,
     output logic [63:0] rdat_data_o,
     output logic [7:0]  rdat_be_o,
@@ -369,11 +370,11 @@ module pcie_top #(
 
   // --- Requester ---
   logic          ps_wr, ps_start, ps_commit, ps_room, ps_valid, ps_ready, ps_empty;
-  logic [67:0]   ps_wdata, ps_rdata;
+  logic [68:0]   ps_wdata, ps_rdata;
   logic          nq_valid, nq_ready, nq_sel;
   logic [65:0]   nq_data;
   logic [SW-1:0] wr_done;
-  logic          req_idle, tx_idle;
+  logic          wr_sent, req_idle, tx_idle;
 
   pcie_req u_req (
     .clk_i, .rst_i,
@@ -415,7 +416,7 @@ module pcie_top #(
     .idle_o        (req_idle)
   );
 
-  pcie_store #(.WIDTH(68), .DEPTH_LOG2(7)) u_ps (
+  pcie_store #(.WIDTH(69), .DEPTH_LOG2(7)) u_ps (
     .clk_i, .rst_i,
     .wr_i       (ps_wr),
     .start_i    (ps_start),
@@ -445,9 +446,26 @@ module pcie_top #(
     .ps_ready_o   (ps_ready),
     .ps_data_i    (ps_rdata),
     .wr_done_o    (wr_done),
+    .wr_sent_o    (wr_sent),
     .tlp_tx_valid_o, .tlp_tx_ready_i, .tlp_tx_data_o, .tlp_tx_sop_o, .tlp_tx_eop_o, .tlp_tx_keep_o, .tlp_tx_np_ok_i,
     .idle_o       (tx_idle)
   );
+
+  // --- wr_sent_o: not for requests accepted before a flush, whose remains end later ---
+  logic [7:0] wr_out_q, wr_stale_q;    // own write requests not sent; those of them from before the flush
+  logic       wr_take;
+  assign wr_take   = req_valid_i && req_ready_o && req_write_i;
+  assign wr_sent_o = wr_sent && wr_stale_q == '0 && !flush;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      wr_out_q   <= '0;
+      wr_stale_q <= '0;
+    end else begin
+      wr_out_q <= wr_out_q + {7'd0, wr_take} - {7'd0, wr_sent};
+      if (flush) wr_stale_q <= wr_out_q - {7'd0, wr_sent};
+      else if (wr_sent && wr_stale_q != '0) wr_stale_q <= wr_stale_q - 8'd1;
+    end
+  end
 
   // --- Events; two sources of one counter may pulse together, the second then comes a cycle later ---
   logic ur_later_q;
@@ -474,6 +492,8 @@ module pcie_top #(
     if (!rst_i) begin
       assert (!(w_valid && r_valid));
       assert (!(cps_wvalid && !cps_wready));
+      assert (!(wr_sent && wr_out_q == '0));
+      assert (!(wr_take && wr_out_q == '1));
     end
   end
   lib_ready_valid_props #(.WIDTH(31)) u_tgt_props (

@@ -156,8 +156,16 @@ struct nic_read {
 };
 static std::deque<wr_byte> wr_expect;
 static uint64_t wr_accepted, wr_seen; // bytes
-static nic_read reads[17];	      // the last one: reads of before a reset
-static std::deque<int> read_order;    // ids whose MRds are still to come, in order
+enum {
+	IDS = 32,
+	ORPHAN = IDS,
+	WALKER = 16
+};				// ids from 16 on have a queue of their own that goes first
+static nic_read reads[IDS + 1]; // the last one: reads of before a reset
+static std::deque<int> read_order, walk_order; // ids whose MRds are still to come, in order
+static unsigned only_ids = IDS;		       // that the bench uses
+static std::deque<uint64_t> wr_ends;	       // of each accepted write: wr_accepted behind it
+static unsigned wr_sent;		       // pulses of wr_sent_o
 static unsigned reads_done, reads_failed;
 static unsigned orphans; // reads that may still come though the NIC side was reset
 
@@ -582,6 +590,15 @@ static void check_write(const dws_t &t, uint64_t addr, unsigned hdr)
 	}
 }
 
+// Is this the next MRd of a read?
+static bool is_next(const nic_read &r, uint64_t first, unsigned bytes)
+{
+	uint64_t at = r.addr + r.issued;
+	unsigned left = r.len - r.issued, most = opt.mrrs - (unsigned)(at % opt.mrrs);
+
+	return first == at && bytes == (left < most ? left : most);
+}
+
 static void check_read(const dws_t &t, uint64_t addr)
 {
 	uint64_t first;
@@ -593,10 +610,14 @@ static void check_read(const dws_t &t, uint64_t addr)
 	CHECK(tlp_len(t) * 4 <= opt.mrrs, "read of %u DWs above MRRS", tlp_len(t));
 	CHECK(tag < 32, "tag %u", tag);
 	CHECK(!tag_used[tag], "tag %u is outstanding", tag);
-	CHECK(!read_order.empty() || orphans, "read of %llx that nobody asked for",
+	bool walk = !walk_order.empty() && is_next(reads[walk_order.front()], first, bytes);
+	if (walk && !read_order.empty() && reads[read_order.front()].issued)
+		walk = false; // one that has begun is finished first
+	std::deque<int> *order = walk ? &walk_order : &read_order;
+	CHECK(!order->empty() || orphans, "read of %llx that nobody asked for",
 	      (unsigned long long)first);
-	bool orphan = read_order.empty();
-	p.id = orphan ? 16 : (unsigned)read_order.front();
+	bool orphan = order->empty();
+	p.id = orphan ? ORPHAN : (unsigned)order->front();
 	nic_read *r = &reads[p.id];
 	if (orphan) {
 		orphans--;
@@ -612,7 +633,7 @@ static void check_read(const dws_t &t, uint64_t addr)
 	CHECK(r->issued == r->len || (r->issued < r->len && (first + bytes) % opt.mrrs == 0),
 	      "read ends at %llx", (unsigned long long)(first + bytes));
 	if (r->issued == r->len && !orphan)
-		read_order.pop_front();
+		order->pop_front();
 	tag_used[tag] = true;
 	tag_since[tag] = tb_cycles;
 	p.tag = tag;
@@ -877,7 +898,7 @@ static void drive_rx(void)
 
 static void take_rdat(void)
 {
-	nic_read *r = &reads[dut->rdat_id_o & 15];
+	nic_read *r = &reads[dut->rdat_id_o];
 	unsigned be = dut->rdat_be_o, off = dut->rdat_off_o, lo = 0, n = 0;
 
 	CHECK(r->active, "data for id %u, which is not outstanding", dut->rdat_id_o);
@@ -936,8 +957,8 @@ static void step(void)
 	if (!req_shown && !req_queue.empty() && !tb_percent(opt.req_gap)) {
 		req_cur = req_queue.front();
 		req_cur_id = -1;
-		for (int i = 0; i < 16 && !req_cur.write; i++) {
-			int id = (int)((tb_cycles + (unsigned)i) & 15);
+		for (unsigned i = 0; i < only_ids && !req_cur.write; i++) {
+			int id = (int)((tb_cycles + i) % only_ids);
 			if (!reads[id].active)
 				req_cur_id = id;
 		}
@@ -950,7 +971,7 @@ static void step(void)
 	dut->req_write_i = req_cur.write;
 	dut->req_addr_i = req_cur.addr;
 	dut->req_len_i = req_cur.len;
-	dut->req_id_i = req_cur.write ? tb_below(16) & 0 : (unsigned)req_cur_id;
+	dut->req_id_i = req_cur.write ? tb_below(IDS) : (unsigned)req_cur_id;
 	if (wdat_queue.empty())
 		dut->wdat_valid_i = 0;
 	else if (!dut->wdat_valid_i)
@@ -1048,6 +1069,7 @@ static void step(void)
 	if (dut->req_valid_i && dut->req_ready_o) {
 		req_shown = false;
 		if (req_cur.write) {
+			wr_ends.push_back(wr_accepted + (drop_writes ? 0 : req_cur.len));
 			for (uint64_t a = req_cur.addr & ~7ull; a < req_cur.addr + req_cur.len;
 			     a += 8) {
 				uint64_t w = tb_rand();
@@ -1076,9 +1098,15 @@ static void step(void)
 				r->may_fail = 1u << ST_ABORT;
 				r->must_fail = true;
 			} else {
-				read_order.push_back(req_cur_id);
+				(req_cur_id >= WALKER ? walk_order : read_order)
+					.push_back(req_cur_id);
 			}
 		}
+	}
+	if (dut->wr_sent_o) { // the link has taken all of the oldest write that was not told yet
+		CHECK(!wr_ends.empty() && wr_seen >= wr_ends.front(), "wr_sent too early");
+		wr_ends.pop_front();
+		wr_sent++;
 	}
 	if (wdat_taken)
 		wdat_queue.pop_front();
@@ -1129,11 +1157,11 @@ static void steps(unsigned n)
 static bool all_quiet(void)
 {
 	bool any = false;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < IDS; i++)
 		any = any || reads[i].active;
 	return !any && out_pc.empty() && out_np.empty() && !out_busy && np_active == 0 &&
 	       wr_expect.empty() && want_writes.empty() && req_queue.empty() && !req_shown &&
-	       wdat_queue.empty() && msix_queue.empty() && dut->idle_o;
+	       wr_ends.empty() && wdat_queue.empty() && msix_queue.empty() && dut->idle_o;
 }
 
 static void settle(unsigned limit)
@@ -1200,9 +1228,13 @@ static void rc_clear(void)
 	nic_id = 0;
 	wr_expect.clear();
 	wr_accepted = wr_seen = 0;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < IDS; i++)
 		reads[i] = nic_read();
 	read_order.clear();
+	walk_order.clear();
+	only_ids = IDS;
+	wr_ends.clear();
+	wr_sent = 0;
 	reads_done = reads_failed = orphans = 0;
 	req_queue.clear();
 	wdat_queue.clear();

@@ -552,7 +552,7 @@ static void reads_never_pass_writes(void **state)
 	opt.tx_stall = 50;
 	for (unsigned i = 0; i < 100; i++) {
 		nic_write(0x40001000, 1 + tb_below(300));
-		nic_read_mem(0x1000, 1 + tb_below(16));
+		nic_read_mem(0x1000 + 32 * i, 1 + tb_below(16));
 	}
 	settle(200000);
 }
@@ -563,16 +563,69 @@ static void writes_pass_reads_that_have_no_credit(void **state)
 	dut->cpl_timeout_i = 1000000;
 	opt.np_block = true;
 	credits = 0;
-	for (unsigned i = 0; i < 16; i++)
-		nic_read_mem(0x1000, 4096);
+	for (unsigned i = 0; i < IDS; i++)
+		nic_read_mem(0x1000 + 4096 * i, 4096);
 	for (unsigned i = 0; i < 50; i++)
 		nic_write(0x40001000, 256);
-	step_until(wr_seen == 50 * 256, 10000);
+	step_until(wr_seen == 50 * 256 && wr_sent == 50, 10000);
 	assert_int_equal(bar_read(BAR0_AT), tgt_get(0, 0)); // completions too
 	assert_int_equal(count_read_tlps, 0);
 	opt.np_block = false;
 	settle(100000);
-	assert_int_equal(reads_done, 16);
+	assert_int_equal(reads_done, IDS);
+}
+
+// The walker's reads do not queue behind those of the DMA engine.
+static void ids_from_16_on_go_first(void **state)
+{
+	start(state);
+	dut->cpl_timeout_i = 1000000;
+	opt.np_block = true;
+	credits = 0;
+	only_ids = WALKER;
+	for (unsigned i = 0; i < WALKER; i++)
+		nic_read_mem(0x1000 + 4096 * i, 4096);
+	step_until(req_queue.empty() && !req_shown, 200);
+	only_ids = IDS;
+	for (unsigned i = 0; i < 16; i++) { // all ids below 16 are out
+		nic_read_mem(0x100000 + 4096 * i, tb_percent(50) ? 8 : 64);
+	}
+	step_until(req_queue.empty() && !req_shown, 200);
+	assert_int_equal(walk_order.size(), 16);
+	opt.np_block = false;
+	step_until(walk_order.empty(), 5000);
+	assert_true(read_order.size() >= 15); // one had begun
+	settle(100000);
+}
+
+// An MSI-X message is not a write of the requester, and a write that is dropped counts as sent.
+static void wr_sent_counts_writes(void **state)
+{
+	start(state);
+	program_vector(1, false);
+	opt.tx_stall = 60;
+	for (unsigned i = 0; i < 40; i++) {
+		nic_write(0x40001000 + 8 * i, 1 + tb_below(400));
+		if (i % 3 == 0)
+			msix_queue.push_back(1);
+	}
+	settle(20000);
+	assert_int_equal(wr_sent, 40);
+	// The last beat of a write waits for the link while later ones are dropped: they do not overtake it.
+	opt.tx_stall = 0;
+	nic_write(0x40001000, 64);
+	step_until(dut->tlp_tx_valid_o && dut->tlp_tx_eop_o, 100);
+	opt.tx_block = true;
+	rc_other_np(2, 4, 1, (uint32_t)nic_id << 16 | 4, dws_t(1, 2), SC, false, 3);
+	step_until(!dut->cfg_bus_master_o, 100);
+	drop_writes = true;
+	for (unsigned i = 0; i < 5; i++)
+		nic_write(0x40001000, 64);
+	steps(200);
+	assert_int_equal(wr_sent, 40);
+	opt.tx_block = false;
+	settle(1000);
+	assert_int_equal(wr_sent, 46);
 }
 
 static void a_read_without_credit_times_out(void **state)
@@ -583,10 +636,11 @@ static void a_read_without_credit_times_out(void **state)
 	credits = 0;
 	nic_read_mem(0x1000, 700);
 	steps(20);
-	assert_true(reads[0].active || !read_order.empty());
-	for (int i = 0; i < 16; i++)
+	assert_true(reads[0].active || !read_order.empty() || !walk_order.empty());
+	for (int i = 0; i < IDS; i++)
 		reads[i].may_fail = 1u << ST_TIMEOUT;
 	read_order.clear();
+	walk_order.clear();
 	step_until(reads_done == 1, 5000);
 	assert_int_equal(reads_failed, 1);
 	opt.np_block = false;
@@ -988,7 +1042,7 @@ static void function_level_reset_forgets_reads(void **state)
 	tag = rc_other_np(2, 4, 1, 0x3a280068, dws_t(1, 0x8000), SC, false, 2);
 	step_until(np_tab[tag].done, 500);
 	host_mem_on = false;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < IDS; i++)
 		reads[i].active = false;
 	assert_int_equal(cfg_read(0x68) >> 21 & 1, 0);
 	step_until(host_pending.empty(), 2000);
@@ -1040,10 +1094,12 @@ static void reset_of_the_nic_side(void **state)
 		req_queue.clear();
 		req_shown = false;
 		wdat_queue.clear();
-		orphans = 2; // one may be on its way to the link, and one chosen to follow
+		wr_ends.clear(); // of what was accepted before nothing is told
+		orphans = 2;	 // one may be on its way to the link, and one chosen to follow
 		steps(1);
 		read_order.clear();
-		for (int i = 0; i < 16; i++)
+		walk_order.clear();
+		for (int i = 0; i < IDS; i++)
 			reads[i].active = false;
 		steps(tb_below(20));
 		dut->nic_rst_i = 0;
@@ -1171,6 +1227,8 @@ int main(void)
 		TB_TEST(without_bus_master_nothing_is_sent),
 		TB_TEST(reads_never_pass_writes),
 		TB_TEST(writes_pass_reads_that_have_no_credit),
+		TB_TEST(ids_from_16_on_go_first),
+		TB_TEST(wr_sent_counts_writes),
 		TB_TEST(a_read_without_credit_times_out),
 		TB_TEST(faults_of_each_kind),
 		TB_TEST(random_faults),
