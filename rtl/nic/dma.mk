@@ -3,7 +3,8 @@
 
 GUARD_RTL := rtl/nic/nic_iotlb.sv rtl/nic/nic_walker.sv rtl/nic/nic_guard.sv
 DMA_RTL   := rtl/nic/nic_dma_pkg.sv $(GUARD_RTL) rtl/nic/nic_dma_split.sv rtl/nic/nic_dma_issue.sv rtl/nic/nic_dma_fetch.sv \
-	rtl/nic/nic_dma_land.sv rtl/nic/nic_dma_retire.sv rtl/nic/nic_dma.sv
+	rtl/nic/nic_dma_land.sv rtl/nic/nic_dma_retire.sv rtl/nic/nic_dma_req.sv rtl/nic/nic_dma_fence.sv rtl/nic/nic_dma_hint.sv \
+	rtl/nic/nic_dma.sv
 
 $(eval $(call verilator_lint,nic_guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),))
 $(eval $(call verilator_lint,nic_dma,nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),))

@@ -49,10 +49,10 @@ module guestlane #(
   logic [23:0] tgt_addr;
   logic [ 3:0] tgt_be;
   logic [31:0] tgt_wdata, tgt_rdata;
-  logic req_valid, req_ready, req_write, wdat_valid, wdat_ready;
+  logic req_valid, req_ready, req_write, wdat_valid, wdat_ready, wr_sent;
   logic [63:0] req_addr, wdat_data, rdat_data;
   logic [12:0] req_len, rdat_off;
-  logic [ 3:0] req_id, rdat_id;
+  logic [ 4:0] req_id, rdat_id;
   logic rdat_valid, rdat_ready, rdat_last;
   logic [7:0] rdat_be;
   logic [2:0] rdat_status;
@@ -100,6 +100,7 @@ module guestlane #(
       .wdat_valid_i    (wdat_valid),
       .wdat_ready_o    (wdat_ready),
       .wdat_data_i     (wdat_data),
+      .wr_sent_o       (wr_sent),
       .rdat_valid_o    (rdat_valid),
       .rdat_ready_i    (rdat_ready),
       .rdat_id_o       (rdat_id),
@@ -130,8 +131,7 @@ module guestlane #(
   logic mg_ready, dp_ready, mg_rvalid, dp_rvalid, mg_idle;
   logic [31:0] mg_rdata, dp_rdata;
   logic unused;
-  assign unused = ^{tgt_addr[23:20],  // BAR2 of 256 contexts has 1 MiB
-                   flt_ready};
+  assign unused = ^tgt_addr[23:20];  // BAR2 of 256 contexts has 1 MiB
   assign tgt_ready  = tgt_bar == 2'd0 ? mg_ready : dp_ready;
   assign tgt_rvalid = mg_rvalid || dp_rvalid;
   assign tgt_rdata  = mg_rvalid ? mg_rdata : dp_rdata;
@@ -245,8 +245,8 @@ module guestlane #(
   );
 
   // Configuration bus: who holds registers of BAR0 0x0100..0x01ff answers, the others give 0.
-  logic [31:0] cfg_rdata, fault_rdata, revoke_rdata;
-  assign cfg_rdata = fault_rdata | revoke_rdata;
+  logic [31:0] cfg_rdata, guard_rdata, fault_rdata, revoke_rdata;
+  assign cfg_rdata = guard_rdata | fault_rdata | revoke_rdata;
 
   // --- Revocation ---
   logic revoke_busy, dis_valid, inv_valid, inv_ready, inv_done, ev_inv, ev_revoke, ev_fault;
@@ -280,9 +280,6 @@ module guestlane #(
   // What the device page still had to say has come when it is clear.
   assign clr_late = clr_valid && clr_page;
   assign clr_switch_done = clr_switch_valid;
-  assign inv_ready = inv_valid;
-  assign inv_done  = 1'b1;
-  assign ev_inv    = 1'b0;
 
   // --- Faults ---
   logic flt_valid, flt_ready, flt_write, flt_nr_valid, flt_nr_ready, fault_idle;
@@ -290,7 +287,6 @@ module guestlane #(
   logic [63:0] flt_addr;
   logic [ 2:0] flt_kind;
   logic [ 3:0] flt_queue;
-  assign {flt_valid, flt_ctx, flt_addr, flt_kind, flt_write, flt_queue} = '0;
 
   nic_fault #(
       .NCTX(NCTX)
@@ -609,12 +605,14 @@ module guestlane #(
   logic guard_ready;
   logic ev_dma_read, ev_dma_write, ev_dma_refused, ev_dma_owner, ev_dma_stopped;
   logic ev_dma_abort, ev_dma_poisoned, ev_dma_timeout;
+  logic ev_iotlb_hit, ev_iotlb_miss, ev_walk_read, ev_guard_fault;
 
   nic_dma #(
       .NCTX(NCTX)
   ) u_dma (
       .clk_i,
-      .rst_i            (nic_rst || flow_rst),
+      .rst_i            (nic_rst),
+      .flow_rst_i       (flow_rst),
       .run_i            (run_dma),
       .cmd_valid_i      (cmd_valid),
       .cmd_ready_o      (cmd_ready),
@@ -672,6 +670,7 @@ module guestlane #(
       .wdat_valid_o     (wdat_valid),
       .wdat_ready_i     (wdat_ready),
       .wdat_data_o      (wdat_data),
+      .wr_sent_i        (wr_sent),
       .rdat_valid_i     (rdat_valid),
       .rdat_ready_o     (rdat_ready),
       .rdat_id_i        (rdat_id),
@@ -685,20 +684,23 @@ module guestlane #(
       .irq_ctx_o        (irq_ctx),
       .irq_bits_o       (irq_bits),
       .guard_ready_o    (guard_ready),
-      .guard_tbl_we_i   (1'b0),
-      .guard_tbl_re_i   (1'b0),
-      .guard_tbl_ctx_i  (8'h0),
-      .guard_tbl_win_i  (4'h0),
-      .guard_tbl_gpage_i(52'h0),
-      .guard_tbl_pages_i(24'h0),
-      .guard_tbl_hpage_i(52'h0),
-      .guard_tbl_ctl_i  (3'h0),
-      /* verilator lint_off PINCONNECTEMPTY */
-      .guard_tbl_gpage_o(),
-      .guard_tbl_pages_o(),
-      .guard_tbl_hpage_o(),
-      .guard_tbl_ctl_o  (),
-      /* verilator lint_on PINCONNECTEMPTY */
+      .cfg_we_i         (cfg_we),
+      .cfg_re_i         (cfg_re),
+      .cfg_addr_i       (cfg_addr),
+      .cfg_ctx_i        (cfg_ctx),
+      .cfg_wdata_i      (cfg_wdata),
+      .cfg_rdata_o      (guard_rdata),
+      .inv_valid_i      (inv_valid),
+      .inv_ready_o      (inv_ready),
+      .inv_ctx_i        (revoke_ctx),
+      .inv_done_o       (inv_done),
+      .flt_valid_o      (flt_valid),
+      .flt_ready_i      (flt_ready),
+      .flt_ctx_o        (flt_ctx),
+      .flt_addr_o       (flt_addr),
+      .flt_kind_o       (flt_kind),
+      .flt_write_o      (flt_write),
+      .flt_queue_o      (flt_queue),
       .cst_valid_o      (cst_valid[1]),
       .cst_ready_i      (cst_ready[1]),
       .cst_ctx_o        (cst_ctx[1*8+:8]),
@@ -712,6 +714,11 @@ module guestlane #(
       .ev_dma_abort_o    (ev_dma_abort),
       .ev_dma_poisoned_o (ev_dma_poisoned),
       .ev_dma_timeout_o  (ev_dma_timeout),
+      .ev_iotlb_hit_o    (ev_iotlb_hit),
+      .ev_iotlb_miss_o   (ev_iotlb_miss),
+      .ev_walk_read_o    (ev_walk_read),
+      .ev_guard_fault_o  (ev_guard_fault),
+      .ev_inv_o          (ev_inv),
       .flight_o         (dma_flight),
       .idle_o           (dma_idle)
   );
@@ -951,6 +958,10 @@ module guestlane #(
     ev[glregs_pkg::STAT_DOORBELL_IGNORED] = ev_doorbell_ignored;
     ev[glregs_pkg::STAT_DEV_BAD_WRITE]    = ev_bad_write;
     ev[glregs_pkg::STAT_DEV_RESETS]       = ev_dev_reset;
+    ev[glregs_pkg::STAT_IOTLB_HIT]        = ev_iotlb_hit;
+    ev[glregs_pkg::STAT_IOTLB_MISS]       = ev_iotlb_miss;
+    ev[glregs_pkg::STAT_WALK_READS]       = ev_walk_read;
+    ev[glregs_pkg::STAT_GUARD_FAULTS]     = ev_guard_fault;
     ev[glregs_pkg::STAT_INVALIDATIONS]    = ev_inv;
     ev[glregs_pkg::STAT_REVOCATIONS]      = ev_revoke;
     ev[glregs_pkg::STAT_WATCHDOG]         = ev_watchdog;

@@ -370,6 +370,7 @@ module nic_core #(
     cmd_d.last    = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_LAST_LSB];
     cmd_d.notify  = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_NOTIFY_LSB];
     cmd_d.cookie  = dma_cookie_q;
+    cmd_d.virtq   = io_wdata_q[glregs_pkg::FWIO_DMA_CMD_QUEUE_LSB+:4];
   end
 
   assign rel_valid_o   = slow_valid_q && slow_drop_q && !drop_rel_q;

@@ -7,7 +7,8 @@
 // slot whose data has been read is released, and the retire entry is pushed (entry_*), which keeps command order.
 //
 // run_i is looked at in the last two cycles before a request is offered: after it has fallen, at most the one request that
-// was on offer still leaves. A piece that finds 0 fails its command with STOPPED; what was issued of it stays issued.
+// was on offer still leaves. A piece that finds 0, even while it waits for room, fails its command with STOPPED; what was
+// issued of it stays issued.
 //
 //   piece_*              from nic_dma_split
 //   run_i                bit c: context c may do DMA
@@ -110,11 +111,11 @@ module nic_dma_issue #(
       unique case (state_q)
         IDLE: if (piece_valid_i) state_q <= LOOK;
         LOOK: state_q <= p_fails ? ended : GO;
-        GO: if (go_room) begin
+        GO: begin
           if (go_stop) begin
             fail_q  <= StStopped;
             state_q <= p_write ? DATA : ended;
-          end else begin
+          end else if (go_room) begin
             state_q <= (p_read || p_write) ? REQ : IRQ;
           end
         end

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types that only the parts of the DMA engine (nic_dma*) share.
 package nic_dma_pkg;
-  localparam int unsigned CMD_BITS   = 144;   // bits of nic_pkg::dma_cmd_t
+  localparam int unsigned CMD_BITS   = 148;   // bits of nic_pkg::dma_cmd_t
   localparam int unsigned ENTRY_BITS = 72;    // bits of entry_t
   localparam int unsigned LEN_MAX    = 9216;  // longest command in bytes
 

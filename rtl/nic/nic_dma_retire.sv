@@ -3,15 +3,15 @@
 
 // Entries come in command order from nic_dma_issue. An entry with a read out waits until all data of that read has landed; read ids are given
 // out in turn, so the oldest read is always the one to wait for. The first status other than OK among the entries of a
-// command is the command's. A completion is queued for a failure, and for a success if NOTIFY was given. When its queue
-// (or a counter) has no room everything before waits: nothing is lost.
+// command is the command's. A completion is queued for a failure, and for a success if NOTIFY was given; nic_dma takes no
+// more commands than completions have room, so nothing here waits for the firmware.
 //
 // Per slot of the transmit ring an error bit remembers a failed READ. The first READ of a frame forgets what was before, since a slot
 // can also be given up without a submit.
 //
 //   entry_*                in; read_issued_i counts reads out, id_free_o: one more may be issued
 //   pending_i, done_*      from nic_dma_land
-//   comp_*                 completions, layout of FWIO.DMA_COMP
+//   comp_*                 completions, layout of FWIO.DMA_COMP;  quiet_o: a command ended without one
 //   sub_*                  pulse: submit this slot, with its error bit; at most one in SUB_GAP cycles, as nic_pktbuf has no other way to
 //                          hold them up
 //   unpin_*                pulse: a command whose owner check of this slot was granted has ended, nothing of it will touch the slot any
@@ -39,6 +39,7 @@ module nic_dma_retire #(
     output logic                comp_valid_o,
     input  logic                comp_ready_i,
     output logic [31:0]         comp_data_o,
+    output logic                quiet_o,
 
     output logic                sub_valid_o,
     output logic [6:0]          sub_slot_o,
@@ -134,10 +135,9 @@ module nic_dma_retire #(
   logic [15:0] bytes_q;
   logic [2:0] first_q;           // first failure of the command so far
   logic [2:0] status_q;
-  logic       ok_q, out_first_q;
+  logic       ok_q, out;
   logic       ctx_ok_q;          // the context exists: it has counters
   logic       head_done, report;
-  logic       comp_wr_ready;
 
   assign head_done = head_valid && (!head.read || oldest_done_q) && !(head.sub && gap_q[4]);
   assign head_pop  = state_q == HEAD && head_done;
@@ -147,8 +147,8 @@ module nic_dma_retire #(
   logic [2:0] head_status;
   assign head_status = head.read ? status_of_oldest_q : head.status;
 
-  logic out_done;
-  assign out_done = state_q == OUT && (!report || comp_wr_ready);
+  assign out     = state_q == OUT;
+  assign quiet_o = out && !report;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -160,7 +160,7 @@ module nic_dma_retire #(
           first_q <= head.end_cmd ? StOk : first_q != StOk ? first_q : head_status;
           if (head.end_cmd) state_q <= OUT;
         end
-        OUT:    if (out_done) state_q <= ((!ok_q || rel_q) && ctx_ok_q) ? COUNT : HEAD;
+        OUT:    state_q <= ((!ok_q || rel_q) && ctx_ok_q) ? COUNT : HEAD;
         COUNT:  if (cst_ready_i) state_q <= ok_q ? COUNT2 : HEAD;
         COUNT2: if (cst_ready_i) state_q <= HEAD;
         default: state_q <= HEAD;
@@ -181,16 +181,16 @@ module nic_dma_retire #(
       status_q  <= first_q != StOk ? first_q : head_status;
       ok_q      <= first_q == StOk && head_status == StOk;
     end
-    out_first_q <= head_pop && head.end_cmd;
   end
 
   // Completions
   /* verilator lint_off PINCONNECTEMPTY */  // only ready/valid is needed
+  logic comp_room;
   lib_fifo #(.WIDTH(31), .DEPTH_LOG2(5)) u_completions (
     .clk_i,
     .rst_i,
-    .wr_valid_i (state_q == OUT && report),
-    .wr_ready_o (comp_wr_ready),
+    .wr_valid_i (out && report),
+    .wr_ready_o (comp_room),
     .wr_data_i  ({status_q, cookie_q}),
     .rd_valid_o (comp_valid_o),
     .rd_ready_i (comp_ready_i),
@@ -200,7 +200,7 @@ module nic_dma_retire #(
   /* verilator lint_on PINCONNECTEMPTY */
   assign comp_data_o[31] = 1'b1;
 
-  // Submit. out_first_q marks the first cycle in OUT, so that waiting for room repeats nothing.
+  // Submit
   logic [63:0] error_q;          // a READ into this transmit slot failed
   logic        slot_error_q;     // error_q of the head's slot
   logic        failed;
@@ -210,7 +210,7 @@ module nic_dma_retire #(
   always_ff @(posedge clk_i) begin
     slot_error_q <= error_q[head.slot[5:0]] && !head.first;
     if (rst_i) error_q <= '0;
-    else if (out_first_q && mine_q) error_q[slot_q[5:0]] <= failed || slot_error_q;
+    else if (out && mine_q) error_q[slot_q[5:0]] <= failed || slot_error_q;
   end
 
   always_ff @(posedge clk_i) begin
@@ -219,11 +219,11 @@ module nic_dma_retire #(
     else if (gap_q[4]) gap_q <= gap_q + 5'd1;
   end
 
-  assign sub_valid_o = out_first_q && sub_q;
+  assign sub_valid_o = out && sub_q;
   assign sub_slot_o  = slot_q;
   assign sub_err_o   = !ok_q || slot_error_q;
 
-  assign unpin_valid_o = out_first_q && pinned_q;
+  assign unpin_valid_o = out && pinned_q;
   assign unpin_slot_o  = slot_q;
 
   // Counters
@@ -233,15 +233,19 @@ module nic_dma_retire #(
                      : ok_q ? glregs_pkg::CSTAT_RX_FRAMES[3:0] : glregs_pkg::CSTAT_DMA_FAILED[3:0];
   assign cst_add_o   = state_q == COUNT2 ? bytes_q : 16'd1;
 
-  assign ev_dma_reads_o    = out_first_q && op_q == OpRead;
-  assign ev_dma_writes_o   = out_first_q && op_q == OpWrite;
-  assign ev_dma_refused_o  = out_first_q && status_q == glregs_pkg::DMA_STATUS_REFUSED[2:0];
-  assign ev_dma_owner_o    = out_first_q && status_q == glregs_pkg::DMA_STATUS_OWNER[2:0];
-  assign ev_dma_stopped_o  = out_first_q && status_q == glregs_pkg::DMA_STATUS_STOPPED[2:0];
-  assign ev_dma_abort_o    = out_first_q && status_q == glregs_pkg::DMA_STATUS_ABORT[2:0];
-  assign ev_dma_poisoned_o = out_first_q && status_q == glregs_pkg::DMA_STATUS_POISONED[2:0];
-  assign ev_dma_timeout_o  = out_first_q && status_q == glregs_pkg::DMA_STATUS_TIMEOUT[2:0];
+  assign ev_dma_reads_o    = out && op_q == OpRead;
+  assign ev_dma_writes_o   = out && op_q == OpWrite;
+  assign ev_dma_refused_o  = out && status_q == glregs_pkg::DMA_STATUS_REFUSED[2:0];
+  assign ev_dma_owner_o    = out && status_q == glregs_pkg::DMA_STATUS_OWNER[2:0];
+  assign ev_dma_stopped_o  = out && status_q == glregs_pkg::DMA_STATUS_STOPPED[2:0];
+  assign ev_dma_abort_o    = out && status_q == glregs_pkg::DMA_STATUS_ABORT[2:0];
+  assign ev_dma_poisoned_o = out && status_q == glregs_pkg::DMA_STATUS_POISONED[2:0];
+  assign ev_dma_timeout_o  = out && status_q == glregs_pkg::DMA_STATUS_TIMEOUT[2:0];
 
   assign idle_o = !head_valid && state_q == HEAD && reads_q == '0;
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) if (!rst_i && out && report) assert (comp_room);
+`endif
 
 endmodule

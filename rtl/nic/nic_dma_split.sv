@@ -16,6 +16,7 @@
 //   cmd_*        commands, from the queue
 //   chk_*, gq_*, gr_*   owner check of nic_pktbuf, guard
 //   piece_*      to nic_dma_issue
+//   held_o       a translated piece is here, or its translation comes now
 //   rel_busy_i, rel_slot_i   nic_dma_issue holds a piece that releases this slot
 //   sub_valid_i, sub_slot_i  this slot of the transmit ring has been submitted
 module nic_dma_split (
@@ -41,6 +42,8 @@ module nic_dma_split (
     output logic [7:0]          gq_ctx_o,
     output logic [51:0]         gq_gpage_o,
     output logic                gq_write_o,
+    output logic [3:0]          gq_queue_o,
+    output logic [11:0]         gq_low_o,
     input  logic                gr_valid_i,
     input  logic [2:0]          gr_status_i,
     input  logic [51:0]         gr_hpage_i,
@@ -48,6 +51,7 @@ module nic_dma_split (
     output logic                piece_valid_o,
     input  logic                piece_ready_i,
     output nic_dma_pkg::piece_t piece_o,
+    output logic                held_o,
 
     input  logic                rel_busy_i,
     input  logic [6:0]          rel_slot_i,
@@ -178,6 +182,17 @@ module nic_dma_split (
     end
   end
 
+  // A translation has come and its piece has not been handed over.
+  logic held_q;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) held_q <= 1'b0;
+    else if (gr_valid_i) held_q <= 1'b1;
+    else if (piece_valid_o && piece_ready_i) held_q <= 1'b0;
+  end
+
+  assign held_o = held_q || gr_valid_i;
+
   // Slots whose last READ is on its way. Cleared some cycles after the submit, when an owner check sees it.
   logic [3:0]      sub_q;
   logic [3:0][5:0] sub_slot_q;
@@ -208,6 +223,8 @@ module nic_dma_split (
   assign gq_ctx_o    = c_q.ctx;
   assign gq_gpage_o  = c_q.addr[63:12];
   assign gq_write_o  = c_q.op == OpWrite;
+  assign gq_queue_o  = c_q.virtq;
+  assign gq_low_o    = c_q.addr[11:0];
 
   assign piece_valid_o = state_q == EMIT;
   always_comb begin

@@ -13,5 +13,6 @@ package nic_pkg;
     logic        last;     // READ to slot: submit the frame; WRITE from slot: release the reference
     logic        notify;   // report completion even when all went well
     logic [27:0] cookie;   // comes back with the completion
+    logic [3:0]  virtq;    // queue of the context, for the fault record
   } dma_cmd_t;
 endpackage
