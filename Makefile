@@ -153,7 +153,7 @@ FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-format format bench timing timing-quick toolroot clean
+.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-format format fuzz bench timing timing-quick toolroot clean
 
 help: ## list the targets
 	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -190,6 +190,8 @@ lint: $(LINT_TARGETS) ## check RTL with verilator, formatting, and that generate
 
 format: ## bring C and C++ sources into shape with clang-format
 	@$(CLANG_FORMAT) -i $(FORMAT_SRC)
+
+fuzz: run-fuzz ## hostile guests attack the simulated NIC; DURATION=seconds SEED=s
 
 bench: $(BENCHES) ## measure throughput and cycles per frame into build/bench/bench.json
 

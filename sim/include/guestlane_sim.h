@@ -103,7 +103,7 @@ void gls_tlp_send(struct gls *s, const uint32_t *dw, size_t count);
 
 /* What the root complex does to memory reads of the NIC, for tests. */
 enum gls_fault { GLS_FAULT_NONE, GLS_FAULT_UR, GLS_FAULT_CA, GLS_FAULT_POISON, GLS_FAULT_DROP };
-/* The next `count` reads that touch [address, address+bytes) get this fault. */
+/* The next `count` reads that touch [address, address+bytes) get this fault. GLS_FAULT_NONE: no fault waits for this range any more. */
 void gls_fault(struct gls *s, enum gls_fault fault, uint64_t address, size_t bytes, unsigned count);
 
 /* Called for every TLP that the NIC sends upstream (dw: header and payload). One monitor at a time. */

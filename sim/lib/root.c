@@ -324,6 +324,13 @@ void gls_fault(struct gls *s, enum gls_fault kind, uint64_t address, size_t byte
 {
 	struct root *r = s->root;
 	struct fault f = { kind, address, bytes, count };
+	if (kind == GLS_FAULT_NONE) {
+		for (size_t i = 0; i < sizeof(r->faults) / sizeof(r->faults[0]); i++)
+			if (r->faults[i].address < address + bytes &&
+			    address < r->faults[i].address + r->faults[i].bytes)
+				r->faults[i].count = 0;
+		return;
+	}
 	for (size_t i = 0; i < sizeof(r->faults) / sizeof(r->faults[0]); i++)
 		if (!r->faults[i].count) {
 			r->faults[i] = f;

@@ -32,6 +32,7 @@ static uint64_t random_state;
 static char first_problem[256];
 static void (*watch)(const uint32_t *dw);
 static void (*on_arrival)(unsigned from, unsigned to, size_t bytes, uint64_t cycles);
+static void (*on_stray)(unsigned from, unsigned to, const uint8_t *frame, size_t bytes);
 
 static uint64_t rand64(void)
 {
@@ -182,8 +183,11 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 			from = p;
 	if (from == NOBODY || !flows[from][to].first) {
 		/* Who writes rings by hand sends what happens to lie there. */
-		if (from != NOBODY && ports[from].hostile)
+		if (from != NOBODY && ports[from].hostile) {
+			if (on_stray)
+				on_stray(from, to, octet, bytes);
 			return;
+		}
 		net.strange++;
 		problem("port %u got a frame of %zu bytes that was not sent to it", to, bytes);
 		return;
@@ -223,6 +227,11 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 void net_on_arrival(void (*fn)(unsigned from, unsigned to, size_t bytes, uint64_t cycles))
 {
 	on_arrival = fn;
+}
+
+void net_on_stray(void (*fn)(unsigned from, unsigned to, const uint8_t *frame, size_t bytes))
+{
+	on_stray = fn;
 }
 
 uint64_t net_oldest(unsigned *from, unsigned *to)
@@ -597,6 +606,7 @@ int net_setup(void **state)
 	first_problem[0] = 0;
 	watch = NULL;
 	on_arrival = NULL;
+	on_stray = NULL;
 	return 0;
 }
 

@@ -90,6 +90,8 @@ void net_build(uint8_t *frame, size_t bytes, const uint8_t to[6], const uint8_t 
 unsigned net_pending(unsigned port);
 /* Called with each frame that arrives as it should, and the cycles since it was sent. NULL: no more. */
 void net_on_arrival(void (*fn)(unsigned from, unsigned to, size_t bytes, uint64_t cycles));
+/* Called with each frame that a hostile port sent from rings written by hand. */
+void net_on_stray(void (*fn)(unsigned from, unsigned to, const uint8_t *frame, size_t bytes));
 /* Age in cycles of the oldest frame that must arrive, and its ports; 0: there is none. */
 uint64_t net_oldest(unsigned *from, unsigned *to);
 /* What was wrong first: a sentence, or "". */

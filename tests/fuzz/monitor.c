@@ -157,11 +157,9 @@ static void forget(struct monitor *m, unsigned context, uint64_t event, uint64_t
 	for (unsigned b = 0; b < BUCKETS; b++)
 		for (struct node **at = &m->bucket[b]; *at;) {
 			struct node *n = *at;
-			/* Of a table, all that it serves must have been invalidated. */
-			bool covered =
-				n->table ? first <= n->guest && n->guest + n->span <= first + pages
-					 : n->guest >= first && n->guest < first + pages;
-			if (n->context != context || n->seen >= event || !covered) {
+			/* A table page is software's again when a range that it serves was invalidated. */
+			bool touched = n->guest < first + pages && first < n->guest + n->span;
+			if (n->context != context || n->seen >= event || !touched) {
 				at = &n->next;
 				continue;
 			}

@@ -340,6 +340,22 @@ static void an_unlinked_table_is_forbidden_too(void **state)
 	reported(nic_reads(P_RW, 64), "no table names");
 }
 
+/* It is enough that a page which it serves was invalidated. */
+static void an_unlinked_table_after_one_page(void **state)
+{
+	(void)state;
+	monitor_look(m, 2);
+	entry(L2, 0, 0);
+	reg(GL_BAR0_CTX_INDEX, 2);
+	reg(GL_BAR0_INV_PAGE, 511);
+	reg(GL_BAR0_INV_PAGES, 1);
+	reg(GL_BAR0_INV_CONTROL, 0);
+	show(GL_BAR0_INV_CONTROL, 0);
+	reported(nic_reads(table(L1), 64), "no table names");
+	allowed(nic_reads(P_RW, 64));
+	allowed(nic_reads(table(L2), 64));
+}
+
 static void revocation_ends_all(void **state)
 {
 	(void)state;
@@ -445,6 +461,7 @@ int main(void)
 		TEST(a_store_too_late_for_the_invalidation),
 		TEST(an_old_answer_is_no_end),
 		TEST(an_unlinked_table_is_forbidden_too),
+		TEST(an_unlinked_table_after_one_page),
 		TEST(revocation_ends_all),
 		TEST(a_context_without_root_or_enable),
 		TEST(messages),
