@@ -1214,7 +1214,8 @@ static void clear_bus_scrubs_one_context(void **state)
 		for (unsigned x = 0; x < CONTEXTS; x++)
 			if (x == c || tb_percent(20))
 				for (unsigned i = 0; i < 64; i++)
-					if (i * 4 != GL_CTX_DEVICE_FEATURES_LO && i * 4 != GL_CTX_DEVICE_FEATURES_HI)
+					if (i * 4 != GL_CTX_DEVICE_FEATURES_LO &&
+					    i * 4 != GL_CTX_DEVICE_FEATURES_HI)
 						fw_write(x, 4 * i, (uint32_t)tb_rand());
 		while (take_event() >= 0)
 			;

@@ -12,8 +12,8 @@ static struct {
 	bool we;
 	unsigned addr, ctx, count;
 	uint32_t data;
-} bus;				 // the last access on the configuration bus, and how many there were
-static uint32_t answer;		 // what the blocks answer to the next read
+} bus;			// the last access on the configuration bus, and how many there were
+static uint32_t answer; // what the blocks answer to the next read
 static unsigned since_read = 99; // cycles since cfg_re_o
 static unsigned enables;
 static bool enable_value;
@@ -92,8 +92,8 @@ static uint32_t read(uint32_t offset)
 	return dut->tgt_rdata_o;
 }
 
-static const uint32_t own[] = { GL_BAR0_WATCHDOG, GL_BAR0_WATCHDOG_STATE, GL_BAR0_RESTART, GL_BAR0_EVENT,
-				GL_BAR0_EVENT_ENABLE };
+static const uint32_t own[] = { GL_BAR0_WATCHDOG, GL_BAR0_WATCHDOG_STATE, GL_BAR0_RESTART,
+				GL_BAR0_EVENT, GL_BAR0_EVENT_ENABLE };
 
 static bool is_own(uint32_t offset)
 {
@@ -359,7 +359,8 @@ static void restart(void **state)
 			}
 			assert_int_equal(flow_cycles, 0);
 			// Idle in between for less than 32 cycles is not idle.
-			const uint8_t idle = dut->dma_idle_i, flight = dut->dma_flight_i, busy = dut->revoke_busy_i;
+			const uint8_t idle = dut->dma_idle_i, flight = dut->dma_flight_i,
+				      busy = dut->revoke_busy_i;
 			for (unsigned i = 0; i < 4; i++) {
 				dut->dma_idle_i = 1;
 				dut->dma_flight_i = 0;

@@ -7,8 +7,9 @@
 
 // What the blocks do: each answers after a delay.
 static unsigned inv_wait, inv_work, switch_work, clear_work;
-static unsigned step;	 // 0 nothing, 1 disabled, 2 invalidation taken, 3 invalidated, 4 switch cleared, 5 all cleared
-static unsigned ctx;	 // expected
+static unsigned
+	step; // 0 nothing, 1 disabled, 2 invalidation taken, 3 invalidated, 4 switch cleared, 5 all cleared
+static unsigned ctx; // expected
 static unsigned timer, events, cycles;
 static bool free_always;
 
@@ -63,7 +64,8 @@ static void each(void)
 		dut->clr_done_i = 0;
 	}
 	assert_false(dut->clr_switch_valid_o && dut->clr_valid_o);
-	assert_true(dut->busy_o || !(dut->dis_valid_o || dut->inv_valid_o || dut->clr_switch_valid_o || dut->clr_valid_o));
+	assert_true(dut->busy_o || !(dut->dis_valid_o || dut->inv_valid_o ||
+				     dut->clr_switch_valid_o || dut->clr_valid_o));
 	dut->eval();
 }
 

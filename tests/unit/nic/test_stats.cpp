@@ -20,7 +20,7 @@
 
 static uint64_t nic[EVENTS], ctx[CONTEXTS][16];
 static bool mute[CONTEXTS]; // cleared, and not enabled since
-static uint64_t accepted; // context events
+static uint64_t accepted;   // context events
 static unsigned waits[SOURCES], worst_wait, worst_read[3];
 
 static void put(unsigned s, unsigned c, unsigned i, unsigned add)

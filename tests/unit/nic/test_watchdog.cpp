@@ -138,8 +138,8 @@ static void skipped_time_counts(void **state)
 		while (!dut->ev_fired_o) {
 			uint32_t skip = 0;
 			if (tb_percent(30) && dut->wake_cycles_o > 40 && since > 4)
-				skip = overshoot ? dut->wake_cycles_o + tb_below(100000) :
-						   tb_below(dut->wake_cycles_o - 30);
+				skip = overshoot ? dut->wake_cycles_o + tb_below(100000)
+						 : tb_below(dut->wake_cycles_o - 30);
 			dut->time_skip_i = skip;
 			tb_tick();
 			dut->time_skip_i = 0;
