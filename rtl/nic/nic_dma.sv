@@ -316,7 +316,7 @@ module nic_dma #(
   );
 
   // --- Issue ---
-  logic                 d_valid, d_ready, d_write, d_rvalid, d_rready;
+  logic                 d_valid, d_free, d_ready, d_write, d_rvalid, d_rready;
   logic [63:0]          d_addr;
   logic [12:0]          d_len;
   logic [3:0]           d_id;
@@ -338,6 +338,7 @@ module nic_dma #(
     .piece_ready_o   (piece_ready),
     .piece_i         (piece),
     .run_i,
+    .req_free_i      (d_free),
     .req_valid_o     (d_valid),
     .req_ready_i     (d_ready),
     .req_write_o     (d_write),
@@ -377,6 +378,7 @@ module nic_dma #(
     .clk_i,
     .rst_i,
     .d_valid_i    (d_valid),
+    .d_free_o     (d_free),
     .d_ready_o    (d_ready),
     .d_write_i    (d_write),
     .d_addr_i     (d_addr),

@@ -12,8 +12,9 @@
 //
 //   piece_*              from nic_dma_split
 //   run_i                bit c: context c may do DMA
-//   req_*                request to the requester; fetch_* nic_dma_fetch (start: parameters valid; grant: data may leave; drop: throw it
-//                        away; done: the last word has left or was thrown away)
+//   req_*                request to the requester, offered only when req_free_i was high in the cycle before
+//   fetch_*              nic_dma_fetch (start: parameters valid; grant: data may leave; drop: throw it away; done: the last word has left
+//                        or was thrown away)
 //   id_free_i            fewer than 16 reads are out; read_issued_o counts one up
 //   target_*             where the data of request id goes, to nic_dma_land
 //   rel_busy_o           the piece in hand releases slot rel_slot_o
@@ -28,6 +29,7 @@ module nic_dma_issue #(
     input  nic_dma_pkg::piece_t  piece_i,
     input  logic [NCTX-1:0]      run_i,
 
+    input  logic                 req_free_i,
     output logic                 req_valid_o,
     input  logic                 req_ready_i,
     output logic                 req_write_o,
@@ -98,7 +100,7 @@ module nic_dma_issue #(
   assign p_read  = p_q.op == OpRead;
   assign p_write = p_q.op == OpWrite;
   assign p_fails = p_q.status != StOk || fail_q != StOk;
-  assign go_room = entry_ready_i && (id_free_i || !p_read);
+  assign go_room = entry_ready_i && (id_free_i || !p_read) && req_free_i;
   assign go_stop = !run_q;
   assign ended   = p_q.rel ? REL : FINISH;
 

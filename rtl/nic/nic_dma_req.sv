@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One requester for two users: the DMA engine's requests and the table walker's reads, and their answers back.
 
-// A request on offer stays on offer until it is taken. Else the walker goes first: it has at most 16 short reads out, and the DMA
-// engine waits for what they bring. Ids from 16 on are the walker's.
+// A request on offer stays on offer until it is taken. The walker goes first: nic_dma_issue begins to offer a request only while
+// the walker offers none (d_free_o, one cycle before), so that it is on offer at once and its look at the run bit is not out of date.
+// The walker's state machine works for some cycles between two reads, and nic_dma_issue between two requests: neither starves.
+// Ids from 16 on are the walker's.
 //
 // Answers to the walker are always taken. They come through the same stream as read data, so they wait behind data for
 // which nic_dma_land has no room. That cannot become a circle: nic_dma_land waits for the ports of data memory and
@@ -15,6 +17,7 @@ module nic_dma_req (
     input  logic        rst_i,
 
     input  logic        d_valid_i,
+    output logic        d_free_o,
     output logic        d_ready_o,
     input  logic        d_write_i,
     input  logic [63:0] d_addr_i,
@@ -42,18 +45,16 @@ module nic_dma_req (
     output logic        wd_valid_o
 );
 
-  logic held_q;    // the DMA engine's request was on offer and not taken
   logic walk;      // the walker's turn
 
-  always_ff @(posedge clk_i) held_q <= !rst_i && d_valid_i && !walk && !req_ready_i;
-
-  assign walk        = wk_valid_i && !held_q;
-  assign req_valid_o = d_valid_i || walk;
+  assign walk        = !d_valid_i;
+  assign d_free_o    = !wk_valid_i;
+  assign req_valid_o = d_valid_i || wk_valid_i;
   assign req_write_o = d_write_i && !walk;
   assign req_addr_o  = walk ? wk_addr_i : d_addr_i;
   assign req_len_o   = walk ? {6'd0, wk_len_i} : d_len_i;
   assign req_id_o    = {walk, walk ? wk_id_i : d_id_i};
-  assign d_ready_o   = req_ready_i && !walk;
+  assign d_ready_o   = req_ready_i;
   assign wk_ready_o  = req_ready_i && walk;
 
   assign d_rvalid_o   = rdat_valid_i && !rdat_walk_i;

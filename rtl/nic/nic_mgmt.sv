@@ -264,7 +264,10 @@ module nic_mgmt #(
       QUIESCE: begin
         reset_count_q <= dma_idle_i && dma_flight_i == '0 ? reset_count_q + 5'd1 : 5'd0;
         if (&reset_count_q || flr_q) state_q <= RESETTING;
-        if (flr_q) flr_q <= 1'b0;
+        if (flr_q) begin
+          flr_q         <= 1'b0;
+          reset_count_q <= 5'd0;
+        end
       end
       RESETTING: begin
         nic_rst_o     <= 1'b1;

@@ -389,6 +389,7 @@ static unsigned total[TOTALS];
 
 static void bench_start(void)
 {
+	dut->clr_valid_i = dut->flow_rst_i = 0;
 	memset(dev, 0, sizeof(dev));
 	memset(port, 0, sizeof(port));
 	memset(&cst, 0, sizeof(cst));
@@ -509,6 +510,9 @@ static void monitor(void)
 		dev[enable.ctx].enabled = enable.value;
 		dev[enable.ctx].toggled = true;
 	}
+	if (dut->flow_rst_i)
+		for (unsigned c = 0; c < CONTEXTS; c++)
+			dev[c].event = true;
 	tgt_answer = read_tgt;
 	tgt_value = value_tgt;
 	fw_answer = read_fw;
@@ -1183,6 +1187,127 @@ static void enabling_twice_changes_nothing(void **state)
 	assert_int_equal(page_read(1, GL_DEV_STATUS), 0);
 }
 
+// Accesses of all kinds to contexts other than c, one per port at a time.
+static void others_at_work(unsigned c)
+{
+	const unsigned other = (c + 1 + tb_below(CONTEXTS - 1)) % CONTEXTS;
+
+	if (!port[TGT].valid && tb_percent(60))
+		request(TGT, tb_percent(50), other, 4 * tb_below(0x150 / 4), (uint32_t)tb_rand());
+	if (!core_waits() && tb_percent(60))
+		request(FW, tb_percent(50), other, 4 * tb_below(64), (uint32_t)tb_rand());
+	if (!port[ISR].valid && tb_percent(30))
+		request(ISR, true, tb_percent(80) ? other : c, 0, tb_below(4));
+	cycle();
+}
+
+// Revocation: from the done on, the page and the words of the context are as after reset, whatever the others do meanwhile.
+static void clear_bus_scrubs_one_context(void **state)
+{
+	(void)state;
+	start();
+	unsigned worst = 0;
+	for (unsigned n = 0; n < 60; n++) {
+		const unsigned c = tb_below(CONTEXTS);
+
+		// Something in every word of every context.
+		for (unsigned x = 0; x < CONTEXTS; x++)
+			if (x == c || tb_percent(20))
+				for (unsigned i = 0; i < 64; i++)
+					if (i * 4 != GL_CTX_DEVICE_FEATURES_LO &&
+					    i * 4 != GL_CTX_DEVICE_FEATURES_HI)
+						fw_write(x, 4 * i, (uint32_t)tb_rand());
+		while (take_event() >= 0)
+			;
+		const bool live = tb_percent(70);
+		if (live) {
+			fw_write(c, GL_CTX_Q_NUM_MAX, 0);
+			fw_write(c, GL_CTX_Q_NUM_MAX + GL_CTX_QUEUE_STRIDE, 0);
+			bring_up(c);
+			request(ISR, true, c, 0, 3);
+			finish(ISR);
+			page_write(c, GL_DEV_QUEUE_NOTIFY, 1);
+			if (tb_percent(50)) {
+				request(NR, true, c, 0, GL_RESET_REASON_LOOP);
+				finish(NR);
+			}
+		}
+		pop_percent = 0;
+		if (dev[c].enabled)
+			set_enable(c, false);
+		for (unsigned i = tb_below(3) * 10; i; i--)
+			others_at_work(c);
+		const uint64_t from = tb_cycles;
+		dut->clr_valid_i = 1;
+		dut->clr_ctx_i = (uint8_t)c;
+		while (tb_eval(), !dut->clr_done_o) {
+			others_at_work(c);
+			CHECK(tb_cycles - from < 64 * 2 + 2 * CONTEXTS + 100, "takes too long");
+		}
+		if (tb_cycles - from > worst)
+			worst = (unsigned)(tb_cycles - from);
+		dut->clr_valid_i = 0;
+		const bool reset = dev[c].reset, fresh = dev[c].fresh, event = dev[c].event;
+		memset(&dev[c], 0, sizeof(dev[c]));
+		dev[c].reset = reset;
+		dev[c].fresh = fresh;
+		dev[c].event = event;
+		cycle();
+		CHECK(!dut->clr_done_o, "done stays");
+		for (unsigned p = 0; p < PORTS; p++)
+			finish(p);
+		// The firmware sees nothing of it, dom0 no reason, and the next guest a fresh device.
+		for (unsigned i = 1; i < 64; i++)
+			assert_int_equal(fw_read(c, 4 * i), 0);
+		assert_int_equal(ctx_status(c), 0);
+		while (take_event() >= 0)
+			;
+		ack(c);
+		set_enable(c, true);
+		assert_int_equal(page_read(c, GL_DEV_STATUS), 0);
+		assert_int_equal(page_read(c, GL_DEV_INTERRUPT_STATUS), 0);
+		assert_int_equal(page_read(c, GL_DEV_QUEUE_NUM_MAX), GL_QUEUE_SIZE_MAX);
+		for (unsigned i = 0; i < 16; i++)
+			assert_int_equal(page_read(c, GL_DEV_CONFIG + 4 * i), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			page_write(c, GL_DEV_DEVICE_FEATURES_SEL, i);
+			assert_int_equal(page_read(c, GL_DEV_DEVICE_FEATURES), 0);
+		}
+		set_enable(c, false);
+		while (take_event() >= 0)
+			;
+		ack(c);
+		// The others' words are theirs: the model compares what the firmware reads.
+		for (unsigned i = 0; i < 40; i++)
+			fw_read(tb_below(CONTEXTS), 4 * tb_below(64));
+	}
+	printf("# at most %u cycles\n", worst);
+}
+
+// RESTART: the firmware that comes next is told of every context; run bits and pages stay.
+static void restart_announces_every_context(void **state)
+{
+	(void)state;
+	start();
+	bring_up(1);
+	bring_up(2);
+	page_write(2, GL_DEV_STATUS, 0);
+	event_of(2); // taken by the firmware that hangs, never acknowledged
+	const uint32_t run = dut->run_o;
+	dut->flow_rst_i = 1;
+	cycles(32);
+	dut->flow_rst_i = 0;
+	assert_int_equal(dut->run_o, run);
+	unsigned seen = 0;
+	for (int c; (c = take_event()) >= 0; seen++)
+		;
+	assert_int_equal(seen, CONTEXTS);
+	assert_int_equal(page_read(1, GL_DEV_STATUS), 0xf);
+	assert_int_equal(fw_read(2, GL_CTX_STATUS), 0x300);
+	ack(2);
+	assert_int_equal(dut->run_o & 6, 6);
+}
+
 // The search for changed contexts may have stopped at one that an access has found first.
 static void enable_again_at_any_moment(void **state)
 {
@@ -1472,6 +1597,8 @@ int main(void)
 		TB_TEST(interrupt_ack_clears_only_what_was_shown),
 		TB_TEST(disable_at_any_moment),
 		TB_TEST(enabling_twice_changes_nothing),
+		TB_TEST(clear_bus_scrubs_one_context),
+		TB_TEST(restart_announces_every_context),
 		TB_TEST(enable_again_at_any_moment),
 		TB_TEST(idle_only_when_nothing_is_pending),
 		TB_TEST(an_accepted_read_is_answered_through_reset),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// nic_dma with its neighbours as models: guard table, packet buffers, data memory, requester, interrupts, counters.
+// nic_dma with its neighbours as models: translation tables, packet buffers, data memory, requester, interrupts, counters.
 //
 // Commands are recorded in order with what each must do (struct command): which pieces it may issue, how it must end. Each transfer at a
 // port of the engine is checked against these records when it happens: a request is the next piece in order, every byte written to a local
@@ -8,6 +8,10 @@
 #include "tb.h"
 #include "guestlane_regs.h"
 
+#include <deque>
+#include <map>
+#include <vector>
+
 #define NCTX	    32
 #define READ	    GL_DMA_OP_READ
 #define WRITE	    GL_DMA_OP_WRITE
@@ -15,15 +19,17 @@
 #define MAX_COMMAND 60000
 #define MAX_PIECES  4
 #define HOST_PAGES  512
-#define HOST_BASE   0x123456789abull // first host page of the memory model
+#define HOST_BASE   0x23456789abull // first host page of the memory model
+#define TABLE_BASE  0x7654321000ull // first page of the table region
+#define TABLE_PAGES 1024
 #define SLOT_BYTES  9472
-#define PAGE_MASK   ((1ull << 52) - 1)
+#define LAST_PAGE   ((1u << 27) - 1) // of what a table can map
 
 // --- Records of commands ---
 
 struct piece {
-	uint64_t haddr;
-	unsigned len, off;
+	uint64_t gaddr, haddr; // haddr: when issued
+	unsigned ctx, len, off;
 	bool issued,
 		complete; // complete: write data handed over, or the last beat of the read taken
 	unsigned status;  // of the read, as the requester will give it
@@ -37,10 +43,14 @@ struct command {
 	uint64_t addr;
 	bool in_slot, last, notify;
 	uint32_t cookie;
+	unsigned queue;
 
 	struct piece p[MAX_PIECES];
 	unsigned pieces, issued; // of which issued
 	unsigned front;		 // status found before anything is issued for the rest of it
+	bool guard;		 // ... by the guard, for its address
+	uint64_t fault_addr;
+	bool may_fault, faulted; // a fault may be, has been recorded for it
 	bool owner_ok;		 // may do all of it
 	bool run_fell;		 // its context stopped at some time since it was given
 	bool over;		 // nothing more of it will be issued
@@ -61,9 +71,20 @@ static unsigned reports;
 struct window {
 	uint64_t gpage, hpage;
 	uint32_t pages;
-	unsigned ctl;
+	unsigned ctl; // 2: R, 4: W
 };
-static struct window table[NCTX][4];
+static struct window table[NCTX][4]; // what was mapped last, for addresses at random
+
+// What the tables say. While an invalidation is under way the page that was there before may be used as well.
+struct leaf {
+	uint64_t hpage, old_hpage;
+	unsigned ctl;
+	bool old_ok;
+};
+static std::map<uint64_t, struct leaf> maps[NCTX];
+static std::vector<uint64_t>
+	tables; // the table region, 512 entries each page; page c is the root of context c
+static unsigned tables_used;
 static uint8_t host[HOST_PAGES * 4096];
 static uint8_t dmem[65536 + 8];
 
@@ -91,10 +112,26 @@ struct read {
 };
 static struct read reads[16];
 static unsigned outstanding, most_outstanding;
+struct walk {
+	bool used;
+	uint64_t addr, ready_at;
+	unsigned len, at;
+};
+static struct walk walks[16];
+static unsigned walks_out, most_walks, walks_done;
+static std::deque<struct piece *> unsent; // writes handed over whose TLPs the link has not taken
+struct cfg_write {
+	unsigned addr, ctx;
+	uint32_t data;
+};
+static std::deque<struct cfg_write> cfg_queue;
+static bool inv_on, inv_root;  // an invalidation is under way; one of nic_revoke
+static unsigned inv_ctx, invs; // its context; how many are done
+static uint64_t inv_start, inv_most;
 
 static struct {
-	unsigned dm, dr, dw, chk, rel, req, wdat, irq, cst, comp,
-		cmd;			   // percent of cycles with ready
+	unsigned dm, dr, dw, chk, rel, req, wdat, irq, cst, comp, cmd, flt,
+		sent;			   // percent of cycles with ready
 	unsigned latency_min, latency_max; // of reads, cycles
 	unsigned fail;			   // percent of reads that fail
 	unsigned gap;			   // percent of cycles without a beat
@@ -104,6 +141,8 @@ static struct {
 	bool chk_yes;	      // the owner check lets everything pass
 	unsigned stop;	      // per 10000 cycles: a context stops for a while
 	bool rogue;	      // beats of ids that are not out
+	unsigned walk_fail;   // percent of table reads that fail
+	unsigned remap;	      // per 10000 cycles: a page moves
 } env;
 
 static uint32_t run_now, run_old[4];
@@ -126,24 +165,49 @@ static unsigned rel_bad, rel_bad_expected, irqs_seen;
 
 static uint8_t *host_at(uint64_t haddr)
 {
-	uint64_t page = ((haddr >> 12) - HOST_BASE) & PAGE_MASK;
+	uint64_t page = ((haddr >> 12) - HOST_BASE);
 
 	if (page >= HOST_PAGES)
 		fail_msg("host address 0x%llx is nobody's", (unsigned long long)haddr);
 	return &host[page * 4096 + (haddr & 4095)];
 }
 
-static bool translate(unsigned ctx, uint64_t gpage, bool write, uint64_t *hpage)
+static bool translate(unsigned ctx, uint64_t gpage, bool write)
 {
-	for (unsigned w = 0; w < 4 && ctx < NCTX; w++) {
-		const struct window *e = &table[ctx][w];
-		if ((e->ctl & 1) && (e->ctl & (write ? 4 : 2)) && gpage >= e->gpage &&
-		    gpage - e->gpage < e->pages) {
-			*hpage = (e->hpage + (gpage - e->gpage)) & PAGE_MASK;
-			return true;
+	if (ctx >= NCTX)
+		return false;
+	std::map<uint64_t, struct leaf>::iterator l = maps[ctx].find(gpage);
+	return l != maps[ctx].end() && (l->second.ctl & (write ? 4 : 2));
+}
+
+// May this piece go to that host address?
+static bool translates_to(const struct piece *p, uint64_t haddr)
+{
+	const struct leaf *l = &maps[p->ctx][p->gaddr >> 12];
+
+	return ((haddr ^ p->gaddr) & 4095) == 0 &&
+	       (haddr >> 12 == l->hpage || (l->old_ok && haddr >> 12 == l->old_hpage));
+}
+
+// Enters a page into the tables.
+static void map_page(unsigned ctx, uint64_t gpage, uint64_t hpage, unsigned ctl)
+{
+	unsigned page = ctx;
+
+	assert_true(gpage <= LAST_PAGE);
+	for (unsigned level = 3; level > 1; level--) {
+		uint64_t *e = &tables[page * 512 + (gpage >> (9 * (level - 1)) & 511)];
+		if (!*e) {
+			assert_true(tables_used < TABLE_PAGES);
+			*e = (TABLE_BASE + tables_used++) << 12 | 3;
 		}
+		page = (unsigned)((*e >> 12) - TABLE_BASE);
 	}
-	return false;
+	tables[page * 512 + (gpage & 511)] = hpage << 12 | (ctl >> 1 & 3);
+	if (ctl & 6)
+		maps[ctx][gpage] = { hpage, 0, ctl, false };
+	else
+		maps[ctx].erase(gpage);
 }
 
 static void show(unsigned i)
@@ -189,6 +253,7 @@ static unsigned give(unsigned op, unsigned ctx, uint64_t addr, unsigned len, boo
 	c->last = last;
 	c->notify = notify;
 	c->cookie = (i * 2654435761u) & 0xfffffff;
+	c->queue = tb_below(16);
 	c->run_fell = ctx >= NCTX || !(run_now >> ctx & 1);
 	c->owner_ok = true;
 	if (op == IRQ)
@@ -224,21 +289,25 @@ static unsigned give(unsigned op, unsigned ctx, uint64_t addr, unsigned len, boo
 		c->front = GL_DMA_STATUS_REFUSED;
 		return i;
 	}
-	if (!c->owner_ok) {
+	if (!c->owner_ok) { // its first page has been asked for all the same
 		c->front = GL_DMA_STATUS_OWNER;
+		c->may_fault = !translate(ctx, addr >> 12, op == WRITE);
+		c->fault_addr = addr;
 		return i;
 	}
 	while (len) {
 		unsigned n = 4096 - (addr & 4095);
-		uint64_t hpage;
 
 		if (n > len)
 			n = len;
-		if (!translate(ctx, addr >> 12, op == WRITE, &hpage)) {
+		if (!translate(ctx, addr >> 12, op == WRITE)) {
 			c->front = GL_DMA_STATUS_REFUSED;
+			c->guard = true;
+			c->fault_addr = addr;
 			return i;
 		}
-		c->p[c->pieces].haddr = hpage << 12 | (addr & 4095);
+		c->p[c->pieces].gaddr = addr;
+		c->p[c->pieces].ctx = ctx;
 		c->p[c->pieces].len = n;
 		c->p[c->pieces].off = off;
 		c->pieces++;
@@ -285,12 +354,16 @@ static void finish_one(void)
 		if (c->op == IRQ ? !c->irq_done : c->issued < c->pieces) {
 			check_cmd(i, c->run_fell, "not all of it was issued");
 			st = GL_DMA_STATUS_STOPPED;
+		} else if (c->guard && !c->faulted) {
+			check_cmd(i, c->run_fell, "refused without a fault");
+			st = GL_DMA_STATUS_STOPPED;
 		} else {
 			st = c->front;
 		}
 	}
 	c->status = st;
 	c->end = tb_cycles;
+	c->over = true;
 	if (c->op == READ && c->in_slot && c->owner_ok)
 		slots[c->slot].error = st || (slots[c->slot].error && c->off != 16);
 	if (c->op == WRITE && c->in_slot && c->last) {
@@ -346,7 +419,7 @@ static bool fits_request(struct command *c)
 {
 	struct piece *p = &c->p[c->issued];
 
-	return c->op != IRQ && p->haddr == dut->req_addr_o && p->len == dut->req_len_o &&
+	return c->op != IRQ && translates_to(p, dut->req_addr_o) && p->len == dut->req_len_o &&
 	       (c->op == WRITE) == dut->req_write_o;
 }
 
@@ -395,6 +468,26 @@ static void plan_delivery(struct read *r)
 	r->ready_at = tb_cycles + tb_range(env.latency_min, env.latency_max);
 }
 
+// The table walker reads.
+static void on_walk(void)
+{
+	struct walk *w = &walks[dut->req_id_o & 15];
+
+	assert_false(dut->req_write_o);
+	assert_false(w->used);
+	assert_true(dut->req_addr_o >> 12 >= TABLE_BASE &&
+		    dut->req_addr_o >> 12 < TABLE_BASE + TABLE_PAGES);
+	assert_true(dut->req_len_o == 8 || dut->req_len_o == 64);
+	assert_int_equal(dut->req_addr_o % dut->req_len_o, 0);
+	w->used = true;
+	w->addr = dut->req_addr_o;
+	w->len = dut->req_len_o;
+	w->at = 0;
+	w->ready_at = tb_cycles + tb_range(env.latency_min, env.latency_max);
+	if (++walks_out > most_walks)
+		most_walks = walks_out;
+}
+
 static void on_request(void)
 {
 	struct command *c = next_to_issue(fits_request);
@@ -406,13 +499,14 @@ static void on_request(void)
 	assert_int_equal(write_left, -1);
 	p = &c->p[c->issued++];
 	p->issued = true;
+	p->haddr = dut->req_addr_o;
 	if (c->op == WRITE) {
 		write_left = (int)(((p->haddr & 7) + p->len + 7) / 8);
 		write_pos = 0;
 		write_piece = p;
 		write_cmd = c;
 	} else {
-		struct read *r = &reads[dut->req_id_o];
+		struct read *r = &reads[dut->req_id_o & 15];
 
 		check_cmd(current, !r->used, "id %u is still in use", dut->req_id_o);
 		p->bytes = (uint8_t *)malloc(p->len);
@@ -443,6 +537,7 @@ static void on_wdat(void)
 	if (--write_left == 0) {
 		assert_int_equal(write_pos, write_piece->len);
 		write_piece->complete = true;
+		unsent.push_back(write_piece);
 		write_left = -1;
 	}
 }
@@ -569,7 +664,7 @@ static void drive_command(void)
 {
 	struct command *c = &cmd[accepted];
 	bool v = accepted < given && (tb_percent(env.cmd) || dut->cmd_valid_i);
-	uint64_t hi, lo; // 144 bits, most significant field first (nic_pkg::dma_cmd_t)
+	uint64_t hi, lo; // 148 bits, most significant field first (nic_pkg::dma_cmd_t)
 
 	dut->cmd_valid_i = v;
 	if (!v)
@@ -578,11 +673,12 @@ static void drive_command(void)
 	     (uint64_t)(c->off & 0xffff) << 30 | (uint64_t)c->slot << 46 |
 	     (uint64_t)c->in_slot << 53 | (uint64_t)c->len << 54;
 	hi = (uint64_t)c->len >> 10 | c->addr << 6;
-	dut->cmd_i[0] = (uint32_t)lo;
-	dut->cmd_i[1] = (uint32_t)(lo >> 32);
-	dut->cmd_i[2] = (uint32_t)hi;
-	dut->cmd_i[3] = (uint32_t)(hi >> 32);
-	dut->cmd_i[4] = (uint32_t)(c->addr >> 58 | (uint64_t)c->ctx << 6 | (uint64_t)c->op << 14);
+	dut->cmd_i[0] = (uint32_t)(lo << 4 | c->queue);
+	dut->cmd_i[1] = (uint32_t)(lo >> 28);
+	dut->cmd_i[2] = (uint32_t)(hi << 4 | lo >> 60);
+	dut->cmd_i[3] = (uint32_t)(hi >> 28);
+	dut->cmd_i[4] = (uint32_t)(hi >> 60 | c->addr >> 58 << 4 | (uint64_t)c->ctx << 10 |
+				   (uint64_t)c->op << 18);
 }
 
 // Chooses the beat to offer.
@@ -605,6 +701,25 @@ static void drive_beats(void)
 		dut->rdat_last_i = tb_below(2);
 		dut->rdat_status_i = tb_below(5);
 		rogue_now = true;
+		return;
+	}
+	bool busy = false; // a completion comes in one go
+	for (i = 0; i < 16; i++)
+		busy = busy || (reads[i].used && reads[i].in_chunk && !env.ragged);
+	for (i = 0; i < 16 && !busy && tb_percent(50); i++) {
+		struct walk *w = &walks[(i + tb_cycles) & 15];
+		if (!w->used || w->ready_at > tb_cycles)
+			continue;
+		uint64_t at = w->addr + w->at;
+		dut->rdat_valid_i = 1;
+		dut->rdat_id_i = 16 | (unsigned)(w - walks);
+		dut->rdat_off_i = w->at;
+		dut->rdat_data_i = tables[(at - (TABLE_BASE << 12)) / 8];
+		dut->rdat_be_i = 0xff;
+		dut->rdat_last_i = w->at + 8 == w->len;
+		dut->rdat_status_i =
+			dut->rdat_last_i && tb_percent(env.walk_fail) ? 2 + tb_below(3) : 0;
+		beat = NULL;
 		return;
 	}
 	for (i = 0; i < 16; i++) {
@@ -671,6 +786,16 @@ static void on_beat(void)
 
 	if (rogue_now)
 		return;
+	if (dut->rdat_id_i & 16) {
+		struct walk *w = &walks[dut->rdat_id_i & 15];
+		w->at += 8;
+		if (w->at == w->len) {
+			w->used = false;
+			walks_out--;
+			walks_done++;
+		}
+		return;
+	}
 	if (r->at < r->chunks) {
 		r->pos += beat_n;
 		if (r->pos == (r->chunk[r->at] & 0xffff)) {
@@ -703,6 +828,123 @@ static void drive_run(void)
 	dut->run_i = run_now;
 }
 
+// --- Tables, invalidation ---
+
+static void cfg_write(unsigned reg, unsigned ctx, uint32_t data)
+{
+	cfg_queue.push_back({ reg & 255, ctx, data });
+}
+
+// All of a context, through INV_CONTROL.
+static void invalidate(unsigned ctx)
+{
+	assert_false(inv_on);
+	cfg_write(GL_BAR0_INV_CONTROL, ctx, 1);
+	inv_on = true;
+	inv_root = false;
+	inv_ctx = ctx;
+	inv_start = tb_cycles;
+}
+
+// Moves a page elsewhere, and invalidates it.
+static void remap(unsigned ctx, uint64_t gpage)
+{
+	struct leaf l = maps[ctx][gpage];
+
+	assert_false(inv_on);
+	map_page(ctx, gpage, HOST_BASE + tb_below(HOST_PAGES), l.ctl);
+	maps[ctx][gpage].old_hpage = l.hpage;
+	maps[ctx][gpage].old_ok = true;
+	cfg_write(GL_BAR0_INV_PAGE, ctx, (uint32_t)gpage);
+	cfg_write(GL_BAR0_INV_PAGES, ctx, 1);
+	cfg_write(GL_BAR0_INV_CONTROL, ctx, 0);
+	inv_on = true;
+	inv_root = false;
+	inv_ctx = ctx;
+	inv_start = tb_cycles;
+}
+
+// Done: what used the old translation has ended.
+static bool stale(const struct piece *p)
+{
+	if (p->ctx != inv_ctx)
+		return false;
+	const struct leaf *l = &maps[p->ctx][p->gaddr >> 12];
+	return inv_root || (l->old_ok && p->haddr >> 12 != l->hpage);
+}
+
+static void on_invalidated(void)
+{
+	assert_true(inv_on);
+	for (unsigned i = 0; i < 16; i++)
+		if (reads[i].used && stale(reads[i].p))
+			fail_msg("read %u of the old page is still out", i);
+	for (unsigned i = 0; i < unsent.size(); i++)
+		if (stale(unsent[i]))
+			fail_msg("a write to the old page has not left yet");
+	if (write_left >= 0 && stale(write_piece))
+		fail_msg("a write to the old page is under way");
+	for (std::map<uint64_t, struct leaf>::iterator l = maps[inv_ctx].begin();
+	     l != maps[inv_ctx].end(); ++l)
+		l->second.old_ok = false;
+	if (tb_cycles - inv_start > inv_most)
+		inv_most = tb_cycles - inv_start;
+	inv_on = false;
+	invs++;
+}
+
+static void drive_tables(void)
+{
+	dut->cfg_we_i = !cfg_queue.empty();
+	if (dut->cfg_we_i) {
+		dut->cfg_addr_i = cfg_queue.front().addr;
+		dut->cfg_ctx_i = cfg_queue.front().ctx;
+		dut->cfg_wdata_i = cfg_queue.front().data;
+		cfg_queue.pop_front();
+	}
+	if (env.remap && !inv_on && tb_below(10000) < env.remap) {
+		unsigned c = tb_below(NCTX);
+		if (given > final_ && tb_percent(80)) // likely one in use
+			c = cmd[final_ + tb_below(given - final_)].ctx % NCTX;
+		if (!maps[c].empty()) {
+			std::map<uint64_t, struct leaf>::iterator l = maps[c].begin();
+			for (unsigned n = tb_below(maps[c].size()); n; n--)
+				++l;
+			remap(c, l->first);
+		}
+	}
+}
+
+// A fault is recorded: of the first command that waits for one.
+static void on_fault(void)
+{
+	unsigned i, k;
+
+	for (i = final_; i < accepted; i++) {
+		struct command *c = &cmd[i];
+		if (c->faulted || c->ctx != dut->flt_ctx_o || c->queue != dut->flt_queue_o ||
+		    (c->op == WRITE) != dut->flt_write_o)
+			continue;
+		if (dut->flt_kind_o == GL_FAULT_KIND_WALK_ERROR) {
+			for (k = c->issued; k < c->pieces; k++)
+				if (c->p[k].gaddr == dut->flt_addr_o)
+					break;
+			if (k == c->pieces && !(c->guard && c->fault_addr == dut->flt_addr_o))
+				continue;
+			c->pieces = k;
+			c->front = GL_DMA_STATUS_REFUSED;
+			c->guard = c->faulted = true;
+			return;
+		}
+		if ((c->guard || c->may_fault) && c->fault_addr == dut->flt_addr_o) {
+			c->faulted = true;
+			return;
+		}
+	}
+	fail_msg("a fault of context %u at 0x%llx that no command made", dut->flt_ctx_o,
+		 (unsigned long long)dut->flt_addr_o);
+}
+
 static uint64_t word_at(const uint8_t *p)
 {
 	uint64_t w;
@@ -716,6 +958,9 @@ static void step(void)
 	drive_run();
 	drive_command();
 	drive_beats();
+	drive_tables();
+	dut->flt_ready_i = tb_percent(env.flt);
+	dut->wr_sent_i = !unsent.empty() && tb_percent(env.sent);
 	dut->comp_ready_i = tb_percent(env.comp);
 	dut->dm_ready_i = tb_percent(env.dm);
 	dut->dr_ready_i = tb_percent(env.dr);
@@ -759,7 +1004,7 @@ static void step(void)
 	}
 
 	// Transfers of this cycle
-	if (dut->req_valid_o &&
+	if (dut->req_valid_o && !(dut->req_id_o & 16) &&
 	    !req_was) { // begins to be offered: its context ran at most three cycles ago
 		uint32_t ran = run_now | run_old[0] | run_old[1] | run_old[2];
 		for (unsigned i = current; i < accepted; i++) {
@@ -770,7 +1015,7 @@ static void step(void)
 			}
 		}
 	}
-	req_was = dut->req_valid_o && !dut->req_ready_i;
+	req_was = dut->req_valid_o && !(dut->req_id_o & 16) && !dut->req_ready_i;
 	run_old[2] = run_old[1];
 	run_old[1] = run_old[0];
 	run_old[0] = run_now;
@@ -813,8 +1058,18 @@ static void step(void)
 	}
 	if (dut->wdat_valid_o && dut->wdat_ready_i)
 		on_wdat();
-	if (dut->req_valid_o && dut->req_ready_i)
-		on_request();
+	if (dut->wr_sent_i)
+		unsent.pop_front();
+	if (dut->req_valid_o && dut->req_ready_i) {
+		if (dut->req_id_o & 16)
+			on_walk();
+		else
+			on_request();
+	}
+	if (dut->flt_valid_o && dut->flt_ready_i)
+		on_fault();
+	if (inv_root ? dut->inv_done_o : dut->ev_inv_o)
+		on_invalidated();
 	if (dut->irq_valid_o && dut->irq_ready_i) {
 		struct command *c = next_to_issue(fits_irq);
 		if (!c)
@@ -861,7 +1116,8 @@ static void drain(void)
 {
 	uint64_t limit = tb_cycles + 400000;
 
-	while (accepted < given || reported < reports || !dut->idle_o || dut->comp_valid_o) {
+	while (accepted < given || reported < reports || !dut->idle_o || dut->comp_valid_o ||
+	       inv_on) {
 		if (tb_cycles > limit) {
 			show(final_);
 			fail_msg("the engine hangs");
@@ -880,6 +1136,8 @@ static void drain(void)
 	assert_int_equal(reported, reports);
 	assert_int_equal(outstanding, 0);
 	assert_int_equal(dut->flight_o, 0);
+	assert_int_equal(walks_out, 0);
+	assert_true(unsent.empty());
 	assert_int_equal(pin_head, pin_tail);
 	assert_int_equal(dut->cmd_free_o, 32);
 	assert_int_equal(rel_bad, rel_bad_expected);
@@ -887,17 +1145,11 @@ static void drain(void)
 	assert_memory_equal(counters, counters_expected, sizeof(counters));
 }
 
+// Maps some pages. If any of them was mapped before, the context must be invalidated.
 static void put(unsigned ctx, unsigned win, struct window w)
 {
-	dut->guard_tbl_we_i = 1;
-	dut->guard_tbl_ctx_i = ctx;
-	dut->guard_tbl_win_i = win;
-	dut->guard_tbl_gpage_i = w.gpage;
-	dut->guard_tbl_pages_i = w.pages;
-	dut->guard_tbl_hpage_i = w.hpage;
-	dut->guard_tbl_ctl_i = w.ctl;
-	tb_tick();
-	dut->guard_tbl_we_i = 0;
+	for (unsigned i = 0; i < w.pages; i++)
+		map_page(ctx, w.gpage + i, w.hpage + i, w.ctl);
 	table[ctx][win] = w;
 }
 
@@ -908,6 +1160,16 @@ static void begin(void)
 		cmd = (struct command *)calloc(MAX_COMMAND, sizeof(*cmd));
 	given = accepted = current = final_ = reported = reports = 0;
 	memset(table, 0, sizeof(table));
+	for (unsigned c = 0; c < NCTX; c++)
+		maps[c].clear();
+	tables.assign(TABLE_PAGES * 512, 0);
+	tables_used = NCTX;
+	memset(walks, 0, sizeof(walks));
+	walks_out = most_walks = walks_done = invs = 0;
+	unsent.clear();
+	cfg_queue.clear();
+	inv_on = inv_root = false;
+	inv_most = 0;
 	memset(reads, 0, sizeof(reads));
 	memset(counters, 0, sizeof(counters));
 	memset(counters_expected, 0, sizeof(counters));
@@ -930,14 +1192,23 @@ static void begin(void)
 	dm_head = dm_tail = dr_head = dr_tail = 0;
 	memset(&env, 0, sizeof(env));
 	env.dm = env.dr = env.dw = env.chk = env.rel = env.req = env.wdat = env.irq = env.cst =
-		env.comp = env.cmd = 100;
+		env.comp = env.cmd = env.flt = env.sent = 100;
 	env.latency_min = env.latency_max = 40;
 	run_now = ~0u;
 	memset(run_old, 0xff, sizeof(run_old));
 	dut->run_i = run_now;
-	tb_wait(dut->guard_ready_o, 4 * NCTX + 2);
-	for (unsigned c = 0; c < NCTX; c++)
+	tb_wait(dut->guard_ready_o, 16 * NCTX + 10);
+	cfg_write(GL_BAR0_REGION_LO, 0, (uint32_t)(TABLE_BASE << 12));
+	cfg_write(GL_BAR0_REGION_HI, 0, TABLE_BASE >> 20);
+	cfg_write(GL_BAR0_REGION_PAGES, 0, TABLE_PAGES);
+	for (unsigned c = 0; c < NCTX; c++) {
 		put(c, 0, { 16 * (c + 1), HOST_BASE + 16 * c, 16, 7 });
+		cfg_write(GL_BAR0_ROOT_HI, c, (TABLE_BASE + c) >> 20);
+		cfg_write(GL_BAR0_ROOT_LO, c, (uint32_t)((TABLE_BASE + c) << 12 | 1));
+	}
+	while (!cfg_queue.empty())
+		step();
+	steps(5);
 }
 
 static uint64_t guest(unsigned ctx, unsigned offset)
@@ -1049,7 +1320,7 @@ static void what_is_not_mapped_is_refused(void **state)
 	begin();
 	put(1, 1, { 1000, HOST_BASE, 1, 3 }); // read only
 	put(1, 2, { 1001, HOST_BASE, 1, 5 }); // write only
-	put(1, 3, { PAGE_MASK - 1, HOST_BASE, 2, 7 });
+	put(1, 3, { LAST_PAGE - 1, HOST_BASE, 2, 7 });
 	i = give_read(1, guest(0, 0), 64, 0); // another context's
 	give_write(1, guest(2, 0), 64, 0);
 	give_write(1, 1000 * 4096, 64, 0);
@@ -1063,14 +1334,21 @@ static void what_is_not_mapped_is_refused(void **state)
 	give_read(1, 0ull - 9000, 9001, 0);
 	give_read(1, guest(1, 0), 2, 65535); // leaves data memory
 	give(3, 1, guest(1, 0), 64, false, 0, 0, false, true);
-	give(READ, 32, guest(0, 0), 64, false, 0, 0, false, true); // no such context
-	give(READ, 255, guest(0, 0), 64, false, 0, 0, false, true);
+	give_read(1, 1ull << 39, 1, 0); // more than 39 bits
+	give_read(1, (1ull << 39) - 1, 2, 0);
+	give_write(1, ~0ull, 1, 0);
+	give_read(1, 1ull << 63 | guest(1, 0), 64, 0);
 	drain();
 	for (; i < given; i++)
 		expect_status(i, GL_DMA_STATUS_REFUSED);
 	assert_int_equal(cmd[4].issued, 1);
-	i = give_read(1, ~0ull - 99, 100, 0); // ends with the last byte there is
-	give_write(1, ~0ull, 1, 0);
+	give(READ, 32, guest(0, 0), 64, false, 0, 0, false, true); // no such context
+	give(READ, 255, guest(0, 0), 64, false, 0, 0, false, true);
+	drain();
+	for (; i < given; i++)
+		expect_status(i, GL_DMA_STATUS_STOPPED);
+	i = give_read(1, (1ull << 39) - 100, 100, 0); // ends with the last byte there is
+	give_write(1, (1ull << 39) - 1, 1, 0);
 	give_read(1, guest(1, 0), 2, 65534);
 	give_read(1, 1000 * 4096, 64, 64);
 	give_write(1, 1001 * 4096, 64, 128);
@@ -1286,6 +1564,9 @@ static void sixteen_reads_overlap(void **state)
 {
 	(void)state;
 	begin();
+	for (unsigned i = 0; i < 30; i++) // translations are there
+		give_read(i, guest(i, 0), 8, 512 * i);
+	drain();
 	env.latency_min = env.latency_max = 500;
 	for (unsigned i = 0; i < 30; i++)
 		give_read(i, guest(i, 0), 512, 512 * i);
@@ -1387,7 +1668,8 @@ static uint64_t some_address(unsigned ctx, unsigned len)
 	const struct window *w;
 
 	if (ctx >= NCTX || tb_percent(2))
-		return tb_percent(50) ? tb_rand() : 0 - tb_below(10000);
+		return tb_percent(50) ? tb_rand()
+				      : (tb_percent(50) ? 1ull << 39 : 0) - tb_below(10000);
 	w = &table[ctx][tb_below(4)];
 	if (tb_percent(95) && w->pages && len < w->pages * 4096)
 		return w->gpage * 4096 + tb_below(w->pages * 4096 - len + 1);
@@ -1483,17 +1765,24 @@ static unsigned moody(void)
 
 static void random_round(unsigned commands)
 {
-	for (unsigned c = 0; c < NCTX; c++)
+	env.remap = 0;
+	for (unsigned c = 0; c < NCTX; c++) {
+		if (tb_percent(50))
+			continue;
+		while (!maps[c].empty())
+			map_page(c, maps[c].begin()->first, 0, 0);
 		for (unsigned w = 0; w < 4; w++) {
 			unsigned pages = 1 + tb_below(8);
-			if (tb_percent(70))
-				put(c, w,
-				    { w == 3 && tb_percent(10)
-					      ? (PAGE_MASK + 1 - pages)
-					      : 64 * (c % 4) + 16 * w + tb_below(12),
-				      HOST_BASE + tb_below(HOST_PAGES - 8), pages,
-				      tb_percent(90) ? 7 : tb_below(8) });
+			put(c, w,
+			    { w == 3 && tb_percent(10) ? (LAST_PAGE + 1 - pages)
+						       : 64 * (c % 4) + 16 * w + tb_below(12),
+			      HOST_BASE + tb_below(HOST_PAGES - 8), pages,
+			      tb_percent(90) ? 7 : tb_below(8) });
 		}
+		invalidate(c);
+		while (inv_on)
+			step();
+	}
 	env.dm = moody();
 	env.dr = moody();
 	env.dw = moody();
@@ -1505,6 +1794,9 @@ static void random_round(unsigned commands)
 	env.cst = moody();
 	env.comp = moody();
 	env.cmd = moody();
+	env.flt = moody();
+	env.sent = tb_percent(50) ? 100 : 1 + tb_below(50);
+	env.remap = tb_percent(50) ? 0 : tb_below(100);
 	env.latency_min = tb_below(50);
 	env.latency_max = env.latency_min + tb_below(300);
 	env.fail = tb_percent(50) ? 0 : tb_below(20);
@@ -1520,6 +1812,7 @@ static void random_round(unsigned commands)
 		while (given - accepted > 8)
 			step();
 	}
+	env.remap = 0;
 	drain();
 	run_now = ~0u;
 	memset(run_back, 0, sizeof(run_back));
@@ -1537,7 +1830,11 @@ static void commands_at_random(void **state)
 	dmem_next = 0;
 	for (unsigned i = 0; i < rounds && given < MAX_COMMAND - 1000; i++)
 		random_round(150);
-	print_message("# %u commands, %llu cycles\n", given, (unsigned long long)tb_cycles);
+	print_message(
+		"# %u commands, %llu cycles, %u table reads (at most %u out), %u invalidations (at "
+		"most %llu cycles)\n",
+		given, (unsigned long long)tb_cycles, walks_done, most_walks, invs,
+		(unsigned long long)inv_most);
 }
 
 // --- Speed, with neighbours that never wait ---
@@ -1549,6 +1846,14 @@ static double pace(unsigned op, unsigned len, bool in_slot, unsigned guest_offse
 
 	begin();
 	env.latency_min = env.latency_max = 120;
+	for (unsigned i = 0; i < NCTX; i++) // translations are there
+		give_read(i, guest(i, guest_offset), 8, 8 * i);
+	drain();
+	given = accepted = current = final_ = reported = reports = 0;
+	memset(counters, 0, sizeof(counters));
+	memset(counters_expected, 0, sizeof(counters));
+	memset(events, 0, sizeof(events));
+	memset(events_expected, 0, sizeof(events));
 	for (unsigned i = 0; i < n; i++) {
 		unsigned c = i % NCTX, s = op == READ ? 64 + i % 64 : i % 64;
 		if (in_slot && op == READ)

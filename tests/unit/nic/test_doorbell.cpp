@@ -32,7 +32,7 @@ static void start(void)
 	memset(rung, 0, sizeof(rung));
 	memset(spared, 0, sizeof(spared));
 	dut->pop_ready_i = 0;
-	dut->set_i = dut->clear_i = 0;
+	dut->set_i = dut->clear_i = dut->clr_valid_i = 0;
 }
 
 // One cycle with the inputs as they are; set_i and clear_i are pulses.
@@ -235,6 +235,43 @@ static void forgotten_rings_do_not_come(void **state)
 	}
 }
 
+// Revocation: when the clear is done nothing of the context is offered, not even what was; the others' rings stay.
+static void clear_bus_takes_the_offer_back(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned n = 0; n < 500; n++) {
+		const unsigned c = tb_below(CONTEXTS);
+
+		for (unsigned i = tb_below(8); i; i--) {
+			ring(tb_percent(50) ? c : tb_below(CONTEXTS), tb_below(2));
+			for (unsigned t = tb_below(4); t; t--)
+				cycle();
+		}
+		dut->clr_valid_i = 1;
+		dut->clr_ctx_i = (uint8_t)c;
+		memset(spared, 0, sizeof(spared));
+		rung[c][0] = rung[c][1] = false;
+		spared[c][0] = spared[c][1] = true; // until the done
+		unsigned t = 0;
+		for (tb_eval(); !dut->clr_done_o; tb_eval(), t++) {
+			cycle();
+			CHECK(t < 10, "takes too long");
+		}
+		spared[c][0] = spared[c][1] = false;
+		dut->pop_ready_i = tb_percent(50);
+		for (unsigned i = tb_below(10); i; i--)
+			cycle();
+		dut->clr_valid_i = 0;
+		dut->pop_ready_i = 1;
+		for (unsigned i = 0; i < 100; i++)
+			cycle();
+		dut->pop_ready_i = 0;
+		CHECK(waiting() == 0, "a ring of another context was lost");
+		assert_false(dut->clr_done_o);
+	}
+}
+
 static void random_against_the_model(void **state)
 {
 	unsigned taken = 0;
@@ -277,6 +314,7 @@ int main(void)
 		TB_TEST(sparse_vector_drains_fast),
 		TB_TEST(flood_starves_nobody),
 		TB_TEST(forgotten_rings_do_not_come),
+		TB_TEST(clear_bus_takes_the_offer_back),
 		TB_TEST(random_against_the_model),
 	};
 	return TB_RUN(tests);

@@ -44,7 +44,7 @@ static void start(void)
 	now = 1000;
 	patience = 0;
 	gap_from = 0;
-	dut->irq_valid_i = dut->ci_valid_i = dut->mg_valid_i = 0;
+	dut->irq_valid_i = dut->ci_valid_i = dut->mg_valid_i = dut->clr_valid_i = 0;
 	dut->isr_set_ready_i = dut->msix_ready_i = dut->cst_ready_i = 1;
 	dut->moderation_i = 0;
 }
@@ -296,6 +296,64 @@ static void an_event_after_the_taking_gets_another_message(void **state)
 	}
 }
 
+// Revocation: what the context wanted is gone, so is its moderation; a message that has begun ends first; the others get theirs.
+static void clear_bus_forgets_one_vector(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	for (unsigned n = 0; n < 400; n++) {
+		const unsigned c = tb_below(CONTEXTS), other = (c + 1) % CONTEXTS;
+
+		dut->moderation_i = 0;
+		cycles(2 * ROUND);
+		dut->moderation_i = 3000;
+		gap_from = tb_cycles;
+		if (tb_percent(50)) { // its time runs
+			irq(c, 1);
+			cycles(ROUND + 8);
+		}
+		dut->isr_set_ready_i = tb_percent(80);
+		dut->msix_ready_i = tb_percent(80);
+		if (CONTEXTS > 1 && tb_percent(50))
+			irq(other, 2);
+		if (tb_percent(80))
+			irq(c, 1 + tb_below(3));
+		cycles(tb_below(ROUND + 20));
+		dut->clr_valid_i = 1;
+		dut->clr_ctx_i = (uint8_t)c;
+		unsigned t = 0;
+		for (tb_eval(); !dut->clr_done_o; tb_eval(), t++) {
+			if (t > 20)
+				dut->isr_set_ready_i = dut->msix_ready_i = 1;
+			cycle();
+			CHECK(t < 20 + 60, "takes too long");
+			if (t >= 2) // in work already, or forgotten
+				wanted[c + 1] &= told[c + 1];
+			for (unsigned i = 0; i < 4; i++)
+				due[i][c + 1] = 0;
+		}
+		CHECK(!told[c + 1], "done in the middle of a message");
+		const uint32_t before = messages[c + 1];
+		wanted[c + 1] = 0;
+		for (unsigned i = 0; i < 4; i++)
+			due[i][c + 1] = 0;
+		dut->clr_valid_i = 0;
+		dut->isr_set_ready_i = dut->msix_ready_i = 1;
+		cycle();
+		CHECK(!dut->clr_done_o, "done stays");
+		cycles(2 * ROUND);
+		assert_int_equal(messages[c + 1], before);
+		// The next guest's first message does not wait for the last guest's time.
+		sent_once[c + 1] = false;
+		irq(c, 1);
+		cycles(2 * ROUND + 8);
+		assert_int_equal(messages[c + 1], before + 1);
+		cycles(3000 + 2 * ROUND);
+		assert_false(pending());
+	}
+}
+
 static void random_events(void **state)
 {
 	unsigned total = 0;
@@ -355,6 +413,7 @@ int main(void)
 		TB_TEST(moderation_is_per_vector),
 		TB_TEST(time_may_wrap),
 		TB_TEST(an_event_after_the_taking_gets_another_message),
+		TB_TEST(clear_bus_forgets_one_vector),
 		TB_TEST(random_events),
 	};
 	return TB_RUN(tests);

@@ -19,7 +19,8 @@
 	} while (0)
 
 static uint64_t nic[EVENTS], ctx[CONTEXTS][16];
-static uint64_t accepted; // context events
+static bool mute[CONTEXTS]; // cleared, and not enabled since
+static uint64_t accepted;   // context events
 static unsigned waits[SOURCES], worst_wait, worst_read[3];
 
 static void put(unsigned s, unsigned c, unsigned i, unsigned add)
@@ -45,7 +46,7 @@ static void cycle(void)
 		if (taken >> s & 1) {
 			unsigned c = dut->cst_ctx_i >> 8 * s & 0xff;
 
-			if (c < CONTEXTS)
+			if (c < CONTEXTS && !mute[c])
 				ctx[c][dut->cst_idx_i >> 4 * s & 15] +=
 					dut->cst_add_i[16 * s / 32] >> 16 * s % 32 & 0xffff;
 			accepted++;
@@ -81,7 +82,8 @@ static void start(void)
 	background = NULL;
 	dut->ev_i = 0;
 	dut->cst_valid_i = 0;
-	dut->rd_valid_i = 0;
+	dut->rd_valid_i = dut->clr_valid_i = dut->on_valid_i = 0;
+	memset(mute, 0, sizeof(mute));
 	run(16 * CONTEXTS + 10); // the counters of contexts are being cleared
 	worst_wait = 0;
 }
@@ -284,6 +286,76 @@ static void halves_belong_together(void **state)
 	assert_int_equal(read_half(true, 5, true, 1), 0);
 }
 
+// Revocation: the context's counters are 0 and stay so until it is enabled; the others miss nothing; reads go on.
+static void clear_bus_clears_one_context(void **state)
+{
+	(void)state;
+	start();
+	rate = 99;
+	for (unsigned n = 0; n < 60; n++) {
+		const unsigned c = tb_percent(50) ? 5 : tb_below(CONTEXTS);
+
+		background = all_events;
+		run(tb_below(300));
+		if (tb_percent(50)) // a read is going on
+			dut->rd_valid_i = 1;
+		dut->rd_ctx_sel_i = tb_percent(80);
+		dut->rd_index_i = 16 * (dut->rd_ctx_sel_i ? c : 0) + tb_below(4);
+		dut->rd_high_i = 0;
+		run(1);
+		dut->rd_valid_i = 0;
+		run(tb_below(45));
+		dut->clr_valid_i = 1;
+		dut->clr_ctx_i = (uint8_t)c;
+		mute[c] = true; // what is in work ends before the counters are written
+		unsigned t = 0;
+		for (tb_eval(); !dut->clr_done_o; tb_eval(), t++) {
+			run(1);
+			CHECK(t < 40, "takes too long");
+		}
+		memset(ctx[c], 0, sizeof(ctx[c]));
+		if (tb_percent(50))
+			run(tb_below(50)); // other blocks take longer
+		dut->clr_valid_i = 0;
+		run(tb_below(200));
+		background = NULL;
+		run(60);
+		for (unsigned i = 0; i < 16; i++)
+			assert_int_equal(read_ctx(c, i), 0);
+		background = all_events;
+		dut->on_valid_i = 1;
+		dut->on_ctx_i = (uint8_t)c;
+		background = NULL;
+		run(1);
+		dut->on_valid_i = 0;
+		mute[c] = false;
+		put(0, c, 3, 17);
+		run(1 + tb_below(5));
+		assert_int_equal(read_ctx(c, 3), 17);
+	}
+	background = NULL;
+	run(200);
+	compare_all();
+}
+
+// The high half that a read of the low half held was the old guest's.
+static void clear_bus_clears_the_held_half(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned n = 0; n < 65540; n++) {
+		put(0, 7, 1, 65535);
+		while (dut->cst_valid_i)
+			cycle();
+	}
+	read_half(true, 16 * 7 + 1, false, 1);
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = 7;
+	run(50);
+	dut->clr_valid_i = 0;
+	assert_int_equal(read_half(true, 16 * 7 + 1, true, 1), 0);
+}
+
 static void idle_when_all_is_counted(void **state)
 {
 	(void)state;
@@ -313,6 +385,8 @@ int main(void)
 		TB_TEST(nothing_is_lost_at_any_rate),
 		TB_TEST(rate_of_context_events),
 		TB_TEST(halves_belong_together),
+		TB_TEST(clear_bus_clears_one_context),
+		TB_TEST(clear_bus_clears_the_held_half),
 		TB_TEST(idle_when_all_is_counted),
 	};
 	return TB_RUN(tests);
