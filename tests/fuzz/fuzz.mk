@@ -23,5 +23,5 @@ run-fuzz: $(FUZZ)
 # The monitor alone, with forged TLPs.
 $(eval $(call host_test,fuzz-monitor,tests/fuzz/test_monitor.c tests/fuzz/monitor.c tests/fuzz/monitor.h,-Itests/fuzz,))
 
-TESTS_FULL += $(TB_DIR)/fuzz/fuzz-minute
+TESTS_FULL += $(TB_DIR)/fuzz/fuzz-minute tests/fuzz/mutants
 FORMAT_SRC += $(wildcard tests/fuzz/*.[ch])
