@@ -545,6 +545,10 @@ module guestlane #(
       .sub_valid_o      (sub_valid),
       .sub_slot_o       (sub_slot),
       .sub_err_o        (sub_err),
+      /* verilator lint_off PINCONNECTEMPTY */  // nic_pktbuf does not pin slots yet
+      .unpin_valid_o    (),
+      .unpin_slot_o     (),
+      /* verilator lint_on PINCONNECTEMPTY */
       .rel_valid_o      (dma_rel_valid),
       .rel_ready_i      (dma_rel_ready),
       .rel_slot_o       (dma_rel_slot),

@@ -198,8 +198,9 @@ module nic_dma_issue #(
     entry_o.op      = p_q.op;
     entry_o.ctx     = p_q.ctx;
     entry_o.mine    = p_q.mine;
+    entry_o.pinned  = p_q.pinned;
     entry_o.first   = p_q.first;
-    entry_o.slot    = p_q.slot[5:0];
+    entry_o.slot    = p_q.slot;
     entry_o.sub     = p_q.sub;
     entry_o.rel     = p_q.rel;
     entry_o.notify  = p_q.notify;

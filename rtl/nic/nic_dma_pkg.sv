@@ -2,7 +2,7 @@
 // Types that only the parts of the DMA engine (nic_dma*) share.
 package nic_dma_pkg;
   localparam int unsigned CMD_BITS   = 144;   // bits of nic_pkg::dma_cmd_t
-  localparam int unsigned ENTRY_BITS = 70;    // bits of entry_t
+  localparam int unsigned ENTRY_BITS = 72;    // bits of entry_t
   localparam int unsigned LEN_MAX    = 9216;  // longest command in bytes
 
   // A piece of a command: bytes inside one guest page, translated, in command order from nic_dma_split to nic_dma_issue.
@@ -18,6 +18,7 @@ package nic_dma_pkg;
     logic        end_cmd;  // the command has no further piece
     logic [2:0]  status;   // glregs_pkg::DMA_STATUS_*
     logic        mine;     // READ into an open slot of the context: a failure spoils the frame
+    logic        pinned;   // the owner check of a slot was granted: the slot is pinned until the command retires
     logic        first;    // its first READ: begins at the frame's first byte, so nothing of this frame has failed yet
     logic        sub;      // READ: submit the slot when the command retires (its owner was checked)
     logic        rel;      // WRITE: release the slot when its data has been read
@@ -33,8 +34,9 @@ package nic_dma_pkg;
     logic [1:0]  op;
     logic [7:0]  ctx;
     logic        mine;     // READ into an open slot of the context: a failure spoils the frame
+    logic        pinned;   // nic_pktbuf pins the slot until it hears of the command's end
     logic        first;    // ... its first READ
-    logic [5:0]  slot;
+    logic [6:0]  slot;
     logic        sub;
     logic        rel;      // WRITE from a slot with LAST: counts as a frame delivered
     logic        notify;

@@ -14,6 +14,8 @@
 //   comp_*                 completions, layout of FWIO.DMA_COMP
 //   sub_*                  pulse: submit this slot, with its error bit; at most one in SUB_GAP cycles, as nic_pktbuf has no other way to
 //                          hold them up
+//   unpin_*                pulse: a command whose owner check of this slot was granted has ended, nothing of it will touch the slot any
+//                          more. One per granted check; with sub_valid_o in the same cycle for the READ with LAST
 //   cst_*, ev_*            counters
 module nic_dma_retire #(
     parameter int unsigned NCTX = 32
@@ -41,6 +43,8 @@ module nic_dma_retire #(
     output logic                sub_valid_o,
     output logic [6:0]          sub_slot_o,
     output logic                sub_err_o,
+    output logic                unpin_valid_o,
+    output logic [6:0]          unpin_slot_o,
 
     output logic                cst_valid_o,
     input  logic                cst_ready_i,
@@ -124,8 +128,8 @@ module nic_dma_retire #(
 
   logic [1:0]  op_q;             // what is left of the entry after HEAD
   logic [7:0]  ctx_q;
-  logic [5:0]  slot_q;
-  logic        mine_q, sub_q, rel_q, notify_q;
+  logic [6:0]  slot_q;
+  logic        mine_q, pinned_q, sub_q, rel_q, notify_q;
   logic [27:0] cookie_q;
   logic [15:0] bytes_q;
   logic [2:0] first_q;           // first failure of the command so far
@@ -168,6 +172,7 @@ module nic_dma_retire #(
       ctx_ok_q  <= {1'b0, head.ctx} < 9'(NCTX);
       slot_q    <= head.slot;
       mine_q    <= head.mine;
+      pinned_q  <= head.pinned;
       sub_q     <= head.sub;
       rel_q     <= head.rel;
       notify_q  <= head.notify;
@@ -203,9 +208,9 @@ module nic_dma_retire #(
   assign failed = !ok_q && mine_q;
 
   always_ff @(posedge clk_i) begin
-    slot_error_q <= error_q[head.slot] && !head.first;
+    slot_error_q <= error_q[head.slot[5:0]] && !head.first;
     if (rst_i) error_q <= '0;
-    else if (out_first_q && mine_q) error_q[slot_q] <= failed || slot_error_q;
+    else if (out_first_q && mine_q) error_q[slot_q[5:0]] <= failed || slot_error_q;
   end
 
   always_ff @(posedge clk_i) begin
@@ -215,8 +220,11 @@ module nic_dma_retire #(
   end
 
   assign sub_valid_o = out_first_q && sub_q;
-  assign sub_slot_o  = {1'b1, slot_q};
+  assign sub_slot_o  = slot_q;
   assign sub_err_o   = !ok_q || slot_error_q;
+
+  assign unpin_valid_o = out_first_q && pinned_q;
+  assign unpin_slot_o  = slot_q;
 
   // Counters
   assign cst_valid_o = state_q == COUNT || state_q == COUNT2;

@@ -221,6 +221,7 @@ module nic_dma_split (
     piece_o.end_cmd = end_q;
     piece_o.status  = status_q;
     piece_o.mine    = c_q.op == OpRead && c_q.in_slot && owner_q;
+    piece_o.pinned  = c_mem && c_q.in_slot && owner_q;
     piece_o.first   = first_q;
     piece_o.sub     = c_q.op == OpRead && c_q.in_slot && owner_q && c_q.last && end_q;
     piece_o.rel     = c_q.op == OpWrite && c_q.in_slot && c_q.last && end_q;

@@ -489,6 +489,29 @@ static void on_landing(bool in_slot, unsigned slot, unsigned addr, uint64_t data
 		assert_true(slots[slot].open && !slots[slot].submitted);
 }
 
+// Slots whose owner check was granted, in order, until the engine says that the command has ended.
+static struct {
+	unsigned slot;
+	bool write;
+} pins[64];
+static unsigned pin_head, pin_tail;
+
+static bool pinned(unsigned slot, bool write)
+{
+	for (unsigned i = pin_head; i != pin_tail; i++)
+		if (pins[i & 63].slot == slot && pins[i & 63].write == write)
+			return true;
+	return false;
+}
+
+static void on_unpin(void)
+{
+	if (pin_head == pin_tail || pins[pin_head & 63].slot != dut->unpin_slot_o)
+		fail_msg("the end of a command on slot %u, which was not granted",
+			 dut->unpin_slot_o);
+	pin_head++;
+}
+
 static void on_submit(void)
 {
 	unsigned s = dut->sub_slot_o, i;
@@ -726,6 +749,10 @@ static void step(void)
 			dut->chk_ok_i = 1;
 		else if (dut->chk_ok_i && !dut->chk_write_o)
 			s->granted += len;
+		if (dut->chk_ok_i) {
+			pins[pin_tail & 63].slot = dut->chk_slot_o;
+			pins[pin_tail++ & 63].write = dut->chk_write_o;
+		}
 		tb_eval();
 	} else {
 		dut->chk_ok_i = tb_below(2);
@@ -748,7 +775,10 @@ static void step(void)
 	run_old[1] = run_old[0];
 	run_old[0] = run_now;
 
+	if (dut->unpin_valid_o)
+		on_unpin();
 	if (dut->sub_valid_o) {
+		assert_true(dut->unpin_valid_o && dut->unpin_slot_o == dut->sub_slot_o);
 		assert_true(tb_cycles - sub_last >= 16); // what nic_pktbuf needs for one
 		sub_last = tb_cycles;
 		on_submit();
@@ -769,10 +799,13 @@ static void step(void)
 				tb_cycles + 2 + (env.dm_latency ? tb_below(env.dm_latency) : 0);
 		}
 	}
-	if (dut->dw_valid_o && dut->dw_ready_i)
+	if (dut->dw_valid_o && dut->dw_ready_i) {
+		assert_true(pinned(64 + dut->dw_slot_o, false));
 		on_landing(true, 64 + dut->dw_slot_o, dut->dw_off_o, dut->dw_data_o, dut->dw_be_o);
+	}
 	if (dut->dr_valid_o && dut->dr_ready_i) {
 		assert_true(slots[dut->dr_slot_o].map != 0);
+		assert_true(pinned(dut->dr_slot_o, true));
 		assert_true(dut->dr_off_o < 16 + slots[dut->dr_slot_o].len);
 		dr_pipe[dr_tail & 63] = word_at(&slots[dut->dr_slot_o].bytes[dut->dr_off_o]);
 		dr_due[dr_tail++ & 63] =
@@ -847,6 +880,7 @@ static void drain(void)
 	assert_int_equal(reported, reports);
 	assert_int_equal(outstanding, 0);
 	assert_int_equal(dut->flight_o, 0);
+	assert_int_equal(pin_head, pin_tail);
 	assert_int_equal(dut->cmd_free_o, 32);
 	assert_int_equal(rel_bad, rel_bad_expected);
 	assert_memory_equal(events, events_expected, sizeof(events));
@@ -892,6 +926,7 @@ static void begin(void)
 	sub_last = tb_cycles - 100;
 	write_left = -1;
 	chk_busy = req_was = rogue_now = false;
+	pin_head = pin_tail = 0;
 	dm_head = dm_tail = dr_head = dr_tail = 0;
 	memset(&env, 0, sizeof(env));
 	env.dm = env.dr = env.dw = env.chk = env.rel = env.req = env.wdat = env.irq = env.cst =
