@@ -492,7 +492,8 @@ module guestlane #(
   logic [63:0] dw_data, dr_rdata;
   logic [7:0] dw_be;
   logic [6:0] dr_slot, sub_slot;
-  logic sub_valid, sub_err;
+  logic sub_valid, sub_err, unpin_valid;
+  logic [6:0] unpin_slot;
   logic dma_rel_valid, dma_rel_ready;
   logic [6:0] dma_rel_slot;
   logic [7:0] dma_rel_ctx;
@@ -545,10 +546,8 @@ module guestlane #(
       .sub_valid_o      (sub_valid),
       .sub_slot_o       (sub_slot),
       .sub_err_o        (sub_err),
-      /* verilator lint_off PINCONNECTEMPTY */  // nic_pktbuf does not pin slots yet
-      .unpin_valid_o    (),
-      .unpin_slot_o     (),
-      /* verilator lint_on PINCONNECTEMPTY */
+      .unpin_valid_o    (unpin_valid),
+      .unpin_slot_o     (unpin_slot),
       .rel_valid_o      (dma_rel_valid),
       .rel_ready_i      (dma_rel_ready),
       .rel_slot_o       (dma_rel_slot),
@@ -636,6 +635,7 @@ module guestlane #(
   ) u_pktbuf (
       .clk_i,
       .rst_i            (nic_rst),
+      .flow_rst_i       (1'b0),
       .time_i           (now[31:0]),
       .rx_valid_i       (mrx_valid),
       .rx_sof_i         (mrx_sof),
@@ -660,6 +660,19 @@ module guestlane #(
       .rel_ready_o      (rel_ready),
       .rel_slot_i       (rel_slot),
       .rel_ctx_i        (rel_ctx),
+      /* verilator lint_off PINCONNECTEMPTY */
+      .gone_valid_o     (),
+      .gone_ring_o      (),
+      .gone_ctx_o       (),
+      .clr_valid_i      (1'b0),
+      .clr_ctx_i        (8'h0),
+      .clr_done_o       (),
+      .tx_take_o        (),
+      .ev_tx_limited_o  (),
+      /* verilator lint_on PINCONNECTEMPTY */
+      .tx_ok_i          (1'b1),
+      .wire_tag_valid_i (1'b0),
+      .wire_vid_i       (12'h0),
       .wire_valid_i     (wire_valid),
       .wire_ready_o     (wire_ready),
       .wire_slot_i      (wire_slot),
@@ -678,6 +691,8 @@ module guestlane #(
       .sub_valid_i      (sub_valid),
       .sub_slot_i       (sub_slot),
       .sub_err_i        (sub_err),
+      .unpin_valid_i    (unpin_valid),
+      .unpin_slot_i     (unpin_slot),
       .dw_valid_i       (dw_valid),
       .dw_ready_o       (dw_ready),
       .dw_slot_i        (dw_slot),
