@@ -156,8 +156,8 @@ module nic_walker #(
 
   // --- Walks ---
   logic [15:0]       busy_q, stale_q, bad_q, same;
-  logic [15:0][34:0] walk_q;     // context and page
-  logic [3:0]        state_mem [16];
+  logic [15:0][34:0] walk_q;     // context and page, all at once for the comparisons
+  logic [38:0]       walk_mem [16];  // the same, the level of the table being read, permissions
   logic              done15_q;   // the read of walk 15 has ended
   logic              fifo_valid, fifo_pop;
   logic [3:0]        fifo_id;
@@ -393,8 +393,7 @@ module nic_walker #(
       end
       NEXT_GO: if (!in_q) kind_q <= KdRegion;
       LOAD: begin
-        {ctx_q, page_q} <= walk_q[id_q];
-        {level_q, upper_r_q, upper_w_q} <= state_mem[id_q];
+        {ctx_q, page_q, level_q, upper_r_q, upper_w_q} <= walk_mem[id_q];
       end
       DATA_GO: begin
         r_q <= upper_r_q && e_q[0];
@@ -430,8 +429,8 @@ module nic_walker #(
       wk_id_q   <= issue_id;
       wk_long_q <= leaf_table;
       wk_addr_q <= {addr_q, leaf_table ? {page_q[8:3], 6'd0} : {level_q == 2'd2 ? page_q[17:9] : page_q[26:18], 3'd0}};
-      walk_q[issue_id]    <= {ctx_q, page_q};
-      state_mem[issue_id] <= {level_q, r_q, w_q};
+      walk_q[issue_id]   <= {ctx_q, page_q};
+      walk_mem[issue_id] <= {ctx_q, page_q, level_q, r_q, w_q};
     end
   end
 

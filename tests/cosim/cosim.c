@@ -372,6 +372,16 @@ void net_open(const struct gls_config *config)
 	ports[WIRE].window = 64;
 }
 
+void net_got(unsigned port, const uint8_t *frame, size_t bytes)
+{
+	arrived(port, frame, bytes);
+}
+
+void net_listen(unsigned context)
+{
+	gls_guest_on_receive(guest[context], guest_got, (void *)(uintptr_t)context);
+}
+
 struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *config)
 {
 	struct gls_guest_config c = *config;
@@ -382,7 +392,7 @@ struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *con
 	guest[context] = gls_guest_new(nic, &c);
 	if (!guest[context])
 		fail_msg("%s", gls_error(nic));
-	gls_guest_on_receive(guest[context], guest_got, (void *)(uintptr_t)context);
+	net_listen(context);
 	ports[context].up = true;
 	ports[context].control = c.switch_control;
 	ports[context].lossy = ports[context].ignored = false;

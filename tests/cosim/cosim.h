@@ -60,6 +60,9 @@ extern struct net_counts {
 void net_open(const struct gls_config *config);
 /* Creates a guest in that context; mac and context of the configuration are filled in. */
 struct gls_guest *net_guest(unsigned context, const struct gls_guest_config *config);
+/* For a test that has a gls_guest_on_receive() of its own: compares a frame as usual; compares all of them again. */
+void net_got(unsigned port, const uint8_t *frame, size_t bytes);
+void net_listen(unsigned context);
 /* Frees it. */
 void net_leave(unsigned context);
 /* The MAC address of a port; NOBODY's is nobody's. */

@@ -109,9 +109,11 @@ static unsigned got, got_wrong;
 static void on_frame(void *arg, const uint8_t *octet, size_t bytes)
 {
 	(void)arg;
-	if (bytes == sizeof(frame) - 12 && !memcmp(octet, frame + 12, bytes))
+	if (octet[11] != 1) /* not from guest 0 */
+		net_got(1, octet, bytes);
+	else if (bytes == sizeof(frame) - 12 && !memcmp(octet, frame + 12, bytes))
 		got++;
-	else if (bytes > 12 && octet[11] == 1) /* from guest 0 */
+	else
 		got_wrong++;
 }
 
@@ -127,6 +129,7 @@ static void arrives(const struct piece *piece, unsigned count)
 	if (!got)
 		fail_msg("the frame at 0x%llx did not arrive: status 0x%x",
 			 (unsigned long long)piece->address, net_status(0));
+	net_listen(1);
 	restarted();
 }
 
@@ -136,6 +139,8 @@ static void put_frame(uint64_t at, uint32_t from, uint32_t bytes)
 }
 
 /* The next access of guest 0's device to `page` must fault: `act` makes it. */
+static bool either; /* it may read or write */
+
 static void faults(const char *name, void (*act)(uint64_t arg), uint64_t arg, uint64_t page,
 		   unsigned kind, bool write, unsigned queue)
 {
@@ -150,10 +155,11 @@ static void faults(const char *name, void (*act)(uint64_t arg), uint64_t arg, ui
 		fail_msg("%s: the reason is %u, status 0x%x", name, reason, net_status(0));
 	if (!gls_fault_record(nic, 0, &r))
 		fail_msg("%s: no fault record", name);
-	if (r.kind != kind || r.write != write || r.address / PAGE != page / PAGE || !r.count)
+	if (r.kind != kind || (r.write != write && !either) || r.address / PAGE != page / PAGE ||
+	    !r.count)
 		fail_msg("%s: kind %u (not %u), %s at 0x%llx, %u times", name, r.kind, kind,
 			 r.write ? "write" : "read", (unsigned long long)r.address, r.count);
-	if (r.queue != queue)
+	if (r.queue != queue && r.queue)
 		fail_msg("%s: queue %u", name, r.queue);
 	assert_true(gls_event(nic) & GL_BAR0_EVENT_FAULT_MASK);
 	assert_int_equal(gls_fault_next(nic), 0);
@@ -202,7 +208,6 @@ static void receive_faults(const char *name, uint64_t address, uint64_t page, un
 /* Guests 1 and 2 have seen nothing. */
 static void others_are_well(void)
 {
-	net_forget(0);
 	net_traffic_among(0x100000006ull, 15, 1514);
 	net_drain();
 }
@@ -410,10 +415,10 @@ static void guests_do_not_share(void **state)
 	others_are_well();
 }
 
-static void ring_the_bell(uint64_t queue)
+/* Takes a page of the rings away; then there is something to send, and something to receive. */
+static void take_ring(uint64_t page)
 {
-	/* Whichever queue it is: something to send, and frames to receive. */
-	(void)queue;
+	assert_int_equal(gls_unmap(nic, 0, page, PAGE), 0);
 	for (unsigned i = 0; i < 12; i++) {
 		net_try_to(0, 1, 200);
 		net_send_to(1, 0, 200);
@@ -429,6 +434,8 @@ static void rings_are_refused(void **state)
 		split = turn;
 		scene(&(struct gls_config){ 0 },
 		      &(struct gls_guest_config){ .scatter = true, .queue_size = 64 });
+		/* Frames that guest 0 loses stay under way to it. */
+		net_window(1, 1000);
 		for (unsigned queue = 0; queue < 2; queue++)
 			for (unsigned area = 0; area < 3; area++) {
 				const struct gls_ring_info *r = queue ? &tx : &rx;
@@ -439,9 +446,12 @@ static void rings_are_refused(void **state)
 				if (area == 2 && !split)
 					continue;
 				bool write = area == 2;
-				assert_int_equal(gls_unmap(nic, 0, at - at % PAGE, PAGE), 0);
-				faults(queue ? "transmit ring" : "receive ring", ring_the_bell,
-				       queue, at, GL_FAULT_KIND_NOT_PRESENT, write, queue);
+				either = area == 0 && !split; /* the packed ring is both */
+				char name[32];
+				snprintf(name, sizeof(name), "queue %u, area %u", queue, area);
+				faults(name, take_ring, at - at % PAGE, at,
+				       GL_FAULT_KIND_NOT_PRESENT, write, queue);
+				either = false;
 				map(at - at % PAGE, at - at % PAGE, GLS_READ | GLS_WRITE);
 				restarted();
 			}
@@ -476,13 +486,14 @@ static void table_reads_fail(void **state)
 			restarted();
 			assert_true(gls_invalidate(nic, 0, AREA, PAGE) >= 0);
 			uint64_t index = AREA >> (12 + 9 * (level - 1)) & 511;
-			gls_fault(nic, kinds[k], table + index * 8, 8, 1);
+			/* The walk that a command starts early is not the one that counts. */
+			gls_fault(nic, kinds[k], table + index * 8, 8, 1000);
 			char name[64];
 			snprintf(name, sizeof(name), "kind %u on level %u", k, level);
 			/* While others walk too. */
 			net_traffic_among(0x100000006ull, 2, 1514);
 			faults(name, send_there, AREA, AREA, GL_FAULT_KIND_WALK_ERROR, false, 1);
-			gls_fault(nic, GLS_FAULT_NONE, table, PAGE, 0);
+			gls_fault(nic, GLS_FAULT_NONE, 0, SIZE_MAX, 0);
 			restarted();
 			arrives(&(struct piece){ AREA, sizeof(frame) }, 1);
 		}

@@ -51,7 +51,7 @@ const char *const op_names[OP_KINDS] = {
 };
 
 /* How often a kind is chosen; 0: not at random. */
-static const uint8_t weights[OP_KINDS] = {
+static uint8_t weights[OP_KINDS] = {
 	[OP_REGISTER] = 6,   [OP_REGISTER_BURST] = 4, [OP_DOORBELLS] = 4,  [OP_RESET] = 4,
 	[OP_NEGOTIATE] = 3,  [OP_SET_UP] = 4,	      [OP_RESTART] = 3,	   [OP_NOISE] = 5,
 	[OP_CHAIN] = 14,     [OP_SPOIL] = 8,	      [OP_INDEX] = 5,	   [OP_EVENTS] = 3,
@@ -70,7 +70,7 @@ static struct options {
 	double duration;
 	uint64_t seed, ops;
 	unsigned guests, hostile, period;
-	const char *json, *firmware;
+	const char *json, *firmware, *without;
 	bool trace_ops;
 } options = { .duration = 600, .ops = UINT64_MAX, .guests = 8, .hostile = 3, .period = 12000 };
 
@@ -95,8 +95,9 @@ static double wall(void)
 static void repeat_line(void)
 {
 	printf("# repeat: build/tests/fuzz/glane-fuzz --seed 0x%llx --guests %u --hostile %u "
-	       "--period %u --ops %llu --duration 100000\n",
+	       "--period %u%s%s --ops %llu --duration 100000\n",
 	       (unsigned long long)options.seed, options.guests, options.hostile, options.period,
+	       options.without ? " --without " : "", options.without ? options.without : "",
 	       (unsigned long long)ops_done);
 }
 
@@ -458,12 +459,31 @@ static void hostile_guests_escape_nothing(void **state)
 	report(true);
 }
 
+/* Kinds of operations that are left out: names with commas between them. */
+static void leave_out(const char *names)
+{
+	for (size_t n; *names; names += n + (names[n] == ',')) {
+		unsigned k = 0;
+		n = strcspn(names, ",");
+		while (k < OP_KINDS && (strlen(op_names[k]) != n || strncmp(op_names[k], names, n)))
+			k++;
+		if (k == OP_KINDS) {
+			fprintf(stderr, "glane-fuzz: --without: there is no operation '%.*s'\n",
+				(int)n, names);
+			exit(2);
+		}
+		weights[k] = 0;
+	}
+}
+
 static void usage(int status)
 {
 	fprintf(status ? stderr : stdout,
 		"usage: glane-fuzz [--duration SECONDS] [--seed N] [--ops N] [--guests N] "
 		"[--hostile N]\n"
-		"                  [--period CYCLES] [--json FILE] [--firmware ELF] [--show-ops]\n"
+		"                  [--period CYCLES] [--without KINDS] [--json FILE] [--firmware "
+		"ELF]\n"
+		"                  [--show-ops]\n"
 		"Hostile guests attack the simulated NIC while innocent guests' traffic is "
 		"checked.\n"
 		"  --duration  seconds to run (600)\n"
@@ -472,6 +492,7 @@ static void usage(int status)
 		"  --guests    contexts with guests, 2 to 32 (8)\n"
 		"  --hostile   how many of them are hostile (3)\n"
 		"  --period    mean cycles between two frames of an innocent guest (12000)\n"
+		"  --without   kinds of operations to leave out, with commas between\n"
 		"  --json      file for the report\n"
 		"  --firmware  firmware (build/firmware/guestlane.elf)\n"
 		"  --show-ops  print each operation\n");
@@ -484,9 +505,9 @@ int main(int argc, char **argv)
 		{ "duration", 1, NULL, 'd' }, { "seed", 1, NULL, 's' },
 		{ "ops", 1, NULL, 'o' },      { "guests", 1, NULL, 'g' },
 		{ "hostile", 1, NULL, 'x' },  { "period", 1, NULL, 'p' },
-		{ "json", 1, NULL, 'j' },     { "firmware", 1, NULL, 'f' },
-		{ "show-ops", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
+		{ "without", 1, NULL, 'w' },  { "json", 1, NULL, 'j' },
+		{ "firmware", 1, NULL, 'f' }, { "show-ops", 0, NULL, 'v' },
+		{ "help", 0, NULL, 'h' },     { NULL, 0, NULL, 0 }
 	};
 	const char *me = "glane-fuzz", *seed = getenv("SEED");
 	FILE *f = fopen("/dev/urandom", "r");
@@ -519,6 +540,10 @@ int main(int argc, char **argv)
 		case 'p':
 			options.period =
 				(unsigned)option_number(me, "period", optarg, 200, 1000000);
+			break;
+		case 'w':
+			options.without = optarg;
+			leave_out(optarg);
 			break;
 		case 'j':
 			options.json = optarg;

@@ -118,15 +118,15 @@ struct walk {
 	unsigned len, at;
 };
 static struct walk walks[16];
-static unsigned walks_out, most_walks, walks_done;
+static unsigned walks_out, most_walks, walks_done, root_reads[NCTX], walk_errors;
 static std::deque<struct piece *> unsent; // writes handed over whose TLPs the link has not taken
 struct cfg_write {
 	unsigned addr, ctx;
 	uint32_t data;
 };
 static std::deque<struct cfg_write> cfg_queue;
-static bool inv_on, inv_root;  // an invalidation is under way; one of nic_revoke
-static unsigned inv_ctx, invs; // its context; how many are done
+static bool inv_ask, inv_on, inv_root; // an invalidation is under way; one of nic_revoke
+static unsigned inv_ctx, invs;	       // its context; how many are done
 static uint64_t inv_start, inv_most;
 
 static struct {
@@ -484,6 +484,8 @@ static void on_walk(void)
 	w->len = dut->req_len_o;
 	w->at = 0;
 	w->ready_at = tb_cycles + tb_range(env.latency_min, env.latency_max);
+	if (w->addr >> 12 < TABLE_BASE + NCTX)
+		root_reads[(w->addr >> 12) - TABLE_BASE]++;
 	if (++walks_out > most_walks)
 		most_walks = walks_out;
 }
@@ -706,7 +708,8 @@ static void drive_beats(void)
 	bool busy = false; // a completion comes in one go
 	for (i = 0; i < 16; i++)
 		busy = busy || (reads[i].used && reads[i].in_chunk && !env.ragged);
-	for (i = 0; i < 16 && !busy && tb_percent(50); i++) {
+	bool walk_first = !busy && tb_percent(50);
+	for (i = 0; i < 16 && walk_first; i++) {
 		struct walk *w = &walks[(i + tb_cycles) & 15];
 		if (!w->used || w->ready_at > tb_cycles)
 			continue;
@@ -864,6 +867,22 @@ static void remap(unsigned ctx, uint64_t gpage)
 	inv_start = tb_cycles;
 }
 
+// As nic_revoke does: the context has stopped, and loses all its translations.
+static void revoke(unsigned ctx)
+{
+	assert_false(inv_on);
+	assert_false(run_now >> ctx & 1);
+	inv_ask = inv_on = inv_root = true;
+	inv_ctx = ctx;
+	inv_start = tb_cycles;
+}
+
+static void set_root(unsigned ctx)
+{
+	cfg_write(GL_BAR0_ROOT_HI, ctx, (TABLE_BASE + ctx) >> 20);
+	cfg_write(GL_BAR0_ROOT_LO, ctx, (uint32_t)((TABLE_BASE + ctx) << 12 | 1));
+}
+
 // Done: what used the old translation has ended.
 static bool stale(const struct piece *p)
 {
@@ -902,6 +921,8 @@ static void drive_tables(void)
 		dut->cfg_wdata_i = cfg_queue.front().data;
 		cfg_queue.pop_front();
 	}
+	dut->inv_valid_i = inv_ask;
+	dut->inv_ctx_i = inv_ctx;
 	if (env.remap && !inv_on && tb_below(10000) < env.remap) {
 		unsigned c = tb_below(NCTX);
 		if (given > final_ && tb_percent(80)) // likely one in use
@@ -934,6 +955,7 @@ static void on_fault(void)
 			c->pieces = k;
 			c->front = GL_DMA_STATUS_REFUSED;
 			c->guard = c->faulted = true;
+			walk_errors++;
 			return;
 		}
 		if ((c->guard || c->may_fault) && c->fault_addr == dut->flt_addr_o) {
@@ -1068,6 +1090,8 @@ static void step(void)
 	}
 	if (dut->flt_valid_o && dut->flt_ready_i)
 		on_fault();
+	if (dut->inv_valid_i && dut->inv_ready_o)
+		inv_ask = false;
 	if (inv_root ? dut->inv_done_o : dut->ev_inv_o)
 		on_invalidated();
 	if (dut->irq_valid_o && dut->irq_ready_i) {
@@ -1168,8 +1192,10 @@ static void begin(void)
 	walks_out = most_walks = walks_done = invs = 0;
 	unsent.clear();
 	cfg_queue.clear();
-	inv_on = inv_root = false;
+	inv_ask = inv_on = inv_root = false;
 	inv_most = 0;
+	walk_errors = 0;
+	memset(root_reads, 0, sizeof(root_reads));
 	memset(reads, 0, sizeof(reads));
 	memset(counters, 0, sizeof(counters));
 	memset(counters_expected, 0, sizeof(counters));
@@ -1203,8 +1229,7 @@ static void begin(void)
 	cfg_write(GL_BAR0_REGION_PAGES, 0, TABLE_PAGES);
 	for (unsigned c = 0; c < NCTX; c++) {
 		put(c, 0, { 16 * (c + 1), HOST_BASE + 16 * c, 16, 7 });
-		cfg_write(GL_BAR0_ROOT_HI, c, (TABLE_BASE + c) >> 20);
-		cfg_write(GL_BAR0_ROOT_LO, c, (uint32_t)((TABLE_BASE + c) << 12 | 1));
+		set_root(c);
 	}
 	while (!cfg_queue.empty())
 		step();
@@ -1602,6 +1627,201 @@ static void bytes_outside_a_request_are_dropped(void **state)
 	drain();
 }
 
+// --- Translation ---
+
+// Hints start walks while the command before them waits; interrupts and addresses beyond all tables give none.
+static void hints_walk_ahead(void **state)
+{
+	(void)state;
+	begin();
+	env.chk = 0;
+	fill_slot(5, 1u << 4, 100);
+	give(WRITE, 4, guest(4, 0), 10, true, 5, 4, false, true);
+	steps(300);
+	assert_int_equal(walks_done, 3);
+	give_read(6, guest(6, 0), 64, 0); // a line of eight entries brings the pages 0 to 7
+	steps(300);
+	assert_int_equal(walks_done, 6);
+	give_read(8, guest(8, 7 * 4096 + 4000), 200,
+		  0); // the first page and the last lie in two lines
+	steps(300);
+	assert_int_equal(walks_done, 6 + 6);
+	give_write(9, guest(9, 8 * 4096 - 64), 64, 0); // only just one page
+	steps(300);
+	assert_int_equal(walks_done, 12 + 3);
+	give(IRQ, 10, guest(10, 0), 1, false, 0, 0, false, true);
+	give(3, 10, guest(10, 0), 64, false, 0, 0, false, true);
+	give_read(10, 1ull << 39 | guest(10, 0), 64, 0);
+	give_read(10, 1ull << 63 | guest(10, 0), 64, 0);
+	give_read(10, guest(10, 0), 0, 0);
+	steps(300);
+	assert_int_equal(walks_done, 15);
+	assert_int_equal(root_reads[10], 0);
+	for (unsigned i = 0; i < 20; i++) // more than there is room for: never a command delayed
+		give_read(11 + i, guest(11 + i, 0), 64, 1024 + 64 * i);
+	steps(25);
+	assert_int_equal(accepted, given);
+	env.chk = 100;
+	drain();
+}
+
+static void failed_walks_refuse(void **state)
+{
+	unsigned ended = 0;
+
+	(void)state;
+	begin();
+	env.walk_fail = 20;
+	for (unsigned round = 0; round < 16; round++) {
+		for (unsigned i = 0; i < NCTX; i++) // no address twice
+			give(i & 1 ? READ : WRITE, i, guest(i, 4096 * round + i), 64, false, 0,
+			     1024 * i, false, true);
+		drain();
+		invalidate(round);
+		while (inv_on)
+			step();
+	}
+	for (unsigned i = 0; i < given; i++)
+		ended += cmd[i].status == GL_DMA_STATUS_OK;
+	assert_true(walk_errors > 20 && ended > 100);
+}
+
+// A page moves at every moment of a READ's and a WRITE's life; the neighbours are slow at one place or the other.
+static void fences_at_every_moment(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned slow = 0; slow < 7; slow++)
+		for (unsigned wait = 0; wait < 120; wait++) {
+			unsigned c = wait % NCTX, s = wait % 64;
+
+			env.req = slow == 1 ? 3 : 100;
+			env.wdat = slow == 2 ? 10 : 100;
+			env.sent = slow == 3 ? 2 : 100;
+			env.chk = slow == 4 ? 5 : 100;
+			env.dm = env.dw = slow == 5 ? 5 : 100;
+			env.latency_min = env.latency_max = slow == 6 ? 400 : 30;
+			fill_slot(s, 1u << c, 200);
+			give(WRITE, c, guest(c, 4096 * 3), 200, true, s, 4, true, true);
+			give(READ, c, guest(c, 4096 * 3 + 1000), 64, false, 0, 0, false, true);
+			give(WRITE, c, guest(c, 4096 * 3 + 2000), 64, false, 0, 4096, false, true);
+			steps(wait);
+			remap(c, guest(c, 4096 * 3) >> 12);
+			give(READ, c, guest(c, 4096 * 3 + 3000), 64, false, 0, 8192, false, true);
+			drain();
+		}
+}
+
+// The context's DMA, or all others' as well, at every moment.
+static void revocations_at_every_moment(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned wait = 0; wait < 400; wait++) {
+		unsigned c = wait % NCTX;
+
+		env.sent = wait & 1 ? 3 : 100;
+		env.req = wait & 2 ? 20 : 100;
+		env.latency_min = env.latency_max = wait & 4 ? 300 : 20;
+		for (unsigned i = 0; i < 6; i++) {
+			unsigned x = i & 1 ? c : (c + i) % NCTX;
+			give(i % 3 ? READ : WRITE, x, guest(x, 4096 * i + 4000), 300, false, 0,
+			     1024 * i, false, true);
+		}
+		steps(wait % 130);
+		run_now &= ~(1u << c);
+		steps(2);
+		revoke(c);
+		drain();
+		run_now = ~0u;
+		give_read(c, guest(c, 0), 64, 0); // it has no table any more
+		cmd[given - 1].front = GL_DMA_STATUS_REFUSED;
+		cmd[given - 1].guard = true;
+		cmd[given - 1].fault_addr = guest(c, 0);
+		cmd[given - 1].pieces = 0;
+		drain();
+		set_root(c);
+		give_read(c, guest(c, 0), 64, 0);
+		drain();
+	}
+}
+
+// Others move data without a pause; an invalidation takes its sweep and little more than their latency.
+static void fences_do_not_wait_for_a_pause(void **state)
+{
+	uint64_t end;
+
+	(void)state;
+	begin();
+	env.latency_min = env.latency_max = 200;
+	for (unsigned round = 0; round < 20; round++) {
+		end = tb_cycles + 4000;
+		for (unsigned i = 0; tb_cycles < end; i++) {
+			unsigned c = i % NCTX;
+			give(i & 1 ? READ : WRITE, c, guest(c, 4096 * (i % 16)), 1500, false, 0,
+			     2048 * (i % 32), false, i % 7 == 0);
+			while (given - accepted > 4)
+				step();
+			if (tb_cycles > end - 3000 && !inv_on && round >= invs)
+				remap(round, guest(round, 4096 * 5) >> 12);
+		}
+		drain();
+	}
+	assert_int_equal(invs, 20);
+	print_message("# an invalidation under load takes at most %llu cycles\n",
+		      (unsigned long long)inv_most);
+	assert_true(inv_most < 2500);
+}
+
+// A firmware that takes no completions keeps neither a revocation from its end nor what has begun.
+static void nothing_waits_for_the_firmware(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned c = 0; c < NCTX; c++) // translations are there
+		give_read(c, guest(c, 0), 8, 8 * c);
+	drain();
+	env.comp = 0;
+	for (unsigned i = 0; i < 100; i++)
+		give(i % 3 ? READ : WRITE, i % NCTX, guest(i % NCTX, 8 * i), 256, false, 0, 256 * i,
+		     false, true);
+	steps(5000);
+	assert_int_equal(accepted, NCTX + 64); // 32 have ended, 32 wait in the queue
+	assert_int_equal(dut->flight_o, 0);
+	assert_int_equal(outstanding, 0);
+	run_now &= ~(1u << 5);
+	revoke(5);
+	steps(1500);
+	assert_false(inv_on);
+	env.comp = 100;
+	drain();
+}
+
+// RESTART: commands and completions are gone, translations are not.
+static void the_flow_restarts(void **state)
+{
+	(void)state;
+	begin();
+	give_read(3, guest(3, 0), 64, 0);
+	drain();
+	env.comp = 0;
+	give_read(3, guest(3, 64), 64, 0);
+	steps(200);
+	assert_true(dut->idle_o);
+	assert_true(dut->comp_valid_o);
+	finish_one();
+	reported = reports; // this completion is lost
+	dut->flow_rst_i = 1;
+	steps(3);
+	dut->flow_rst_i = 0;
+	assert_false(dut->comp_valid_o);
+	env.comp = 100;
+	walks_done = 0;
+	give_read(3, guest(3, 128), 64, 0);
+	drain();
+	assert_int_equal(walks_done, 0);
+}
+
 // Even if the packet buffer did not mind.
 static void reads_never_fill_the_receive_ring(void **state)
 {
@@ -1917,6 +2137,13 @@ int main(void)
 		TB_TEST(beats_of_nobody_are_dropped),
 		TB_TEST(bytes_outside_a_request_are_dropped),
 		TB_TEST(reads_never_fill_the_receive_ring),
+		TB_TEST(hints_walk_ahead),
+		TB_TEST(failed_walks_refuse),
+		TB_TEST(fences_at_every_moment),
+		TB_TEST(revocations_at_every_moment),
+		TB_TEST(fences_do_not_wait_for_a_pause),
+		TB_TEST(nothing_waits_for_the_firmware),
+		TB_TEST(the_flow_restarts),
 		TB_TEST(commands_at_random),
 		TB_TEST(keeps_its_pace),
 	};

@@ -295,6 +295,12 @@ static void clear_bus_clears_one_context(void **state)
 	for (unsigned n = 0; n < 60; n++) {
 		const unsigned c = tb_percent(50) ? 5 : tb_below(CONTEXTS);
 
+		background = NULL;
+		run(60);
+		for (unsigned i = 0; i < 16; i++) {
+			put(0, c, i, 1);
+			run(8);
+		}
 		background = all_events;
 		run(tb_below(300));
 		if (tb_percent(50)) // a read is going on
