@@ -1025,6 +1025,9 @@ static void step(void)
 		dut->chk_ok_i = tb_below(2);
 	}
 
+	if (dut->idle_o)
+		assert_true(unsent.empty() && !walks_out && !outstanding);
+
 	// Transfers of this cycle
 	if (dut->req_valid_o && !(dut->req_id_o & 16) &&
 	    !req_was) { // begins to be offered: its context ran at most three cycles ago
@@ -1552,6 +1555,30 @@ static void a_stop_cuts_a_command(void **state)
 		run_now = ~0u;
 	}
 	assert_true(cut > 5);
+}
+
+// A piece that waits for a free id when its context stops does not go when the context runs again.
+static void a_stop_is_not_forgotten(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	begin();
+	give_read(6, guest(6, 0), 8, 0); // translations are there
+	give_read(1, guest(1, 0), 8, 64);
+	drain();
+	env.latency_min = env.latency_max = 1000;
+	for (i = 0; i < 16; i++)
+		give_read(1, guest(1, 64 * i), 64, 64 * i);
+	i = give_read(6, guest(6, 0), 64, 4096);
+	steps(500);
+	assert_int_equal(outstanding, 16);
+	run_now = ~(1u << 6);
+	steps(3);
+	run_now = ~0u;
+	drain();
+	expect_status(i, GL_DMA_STATUS_STOPPED);
+	assert_int_equal(cmd[i].issued, 0);
 }
 
 static void interrupts_follow_the_data(void **state)
@@ -2131,6 +2158,7 @@ int main(void)
 		TB_TEST(requester_errors_come_back),
 		TB_TEST(a_stopped_context_issues_nothing),
 		TB_TEST(a_stop_cuts_a_command),
+		TB_TEST(a_stop_is_not_forgotten),
 		TB_TEST(interrupts_follow_the_data),
 		TB_TEST(reads_behind_writes_see_them),
 		TB_TEST(sixteen_reads_overlap),
