@@ -614,6 +614,8 @@ module guestlane #(
       .rst_i            (nic_rst),
       .flow_rst_i       (flow_rst),
       .run_i            (run_dma),
+      .en_valid_i       (en_we && en_value && !dis_valid),
+      .en_ctx_i         (en_ctx),
       .cmd_valid_i      (cmd_valid),
       .cmd_ready_o      (cmd_ready),
       .cmd_i            (cmd),
