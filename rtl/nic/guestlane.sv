@@ -193,6 +193,7 @@ module guestlane #(
       .nic_idle_i    (idle_o),
       .dma_flight_i  (dma_flight),
       .dma_idle_i    (dma_idle),
+      .mac_sending_i (gmii_tx_en_o),
       .time_skip_i,
       .time_i        (now),
       .residence_tx_i(residence_tx),
