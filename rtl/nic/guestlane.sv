@@ -193,6 +193,7 @@ module guestlane #(
       .nic_idle_i    (idle_o),
       .dma_flight_i  (dma_flight),
       .dma_idle_i    (dma_idle),
+      .mac_sending_i (gmii_tx_en_o),
       .time_skip_i,
       .time_i        (now),
       .residence_tx_i(residence_tx),
@@ -252,7 +253,7 @@ module guestlane #(
   logic revoke_busy, dis_valid, inv_valid, inv_ready, inv_done, ev_inv, ev_revoke, ev_fault;
   logic [7:0] revoke_ctx;
   logic clr_switch_valid, clr_switch_done, clr_valid, clr_late;
-  logic clr_page, clr_stats, clr_fault, clr_irq, clr_bell;
+  logic clr_page, clr_stats, clr_fault, clr_irq, clr_bell, clr_slots;
 
   nic_revoke #(
       .NCTX(NCTX)
@@ -271,7 +272,7 @@ module guestlane #(
       .clr_switch_valid_o(clr_switch_valid),
       .clr_switch_done_i (clr_switch_done),
       .clr_valid_o       (clr_valid),
-      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_bell),
+      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_bell && clr_slots),
       .ctx_o             (revoke_ctx),
       .busy_o            (revoke_busy),
       .ev_done_o         (ev_revoke),
@@ -598,7 +599,8 @@ module guestlane #(
   logic [63:0] dw_data, dr_rdata;
   logic [7:0] dw_be;
   logic [6:0] dr_slot, sub_slot;
-  logic sub_valid, sub_err;
+  logic sub_valid, sub_err, unpin_valid;
+  logic [6:0] unpin_slot;
   logic dma_rel_valid, dma_rel_ready;
   logic [6:0] dma_rel_slot;
   logic [7:0] dma_rel_ctx;
@@ -614,6 +616,8 @@ module guestlane #(
       .rst_i            (nic_rst),
       .flow_rst_i       (flow_rst),
       .run_i            (run_dma),
+      .en_valid_i       (en_we && en_value && !dis_valid),
+      .en_ctx_i         (en_ctx),
       .cmd_valid_i      (cmd_valid),
       .cmd_ready_o      (cmd_ready),
       .cmd_i            (cmd),
@@ -653,10 +657,8 @@ module guestlane #(
       .sub_valid_o      (sub_valid),
       .sub_slot_o       (sub_slot),
       .sub_err_o        (sub_err),
-      /* verilator lint_off PINCONNECTEMPTY */  // nic_pktbuf does not pin slots yet
-      .unpin_valid_o    (),
-      .unpin_slot_o     (),
-      /* verilator lint_on PINCONNECTEMPTY */
+      .unpin_valid_o    (unpin_valid),
+      .unpin_slot_o     (unpin_slot),
       .rel_valid_o      (dma_rel_valid),
       .rel_ready_i      (dma_rel_ready),
       .rel_slot_o       (dma_rel_slot),
@@ -754,7 +756,8 @@ module guestlane #(
       .NCTX(NCTX)
   ) u_pktbuf (
       .clk_i,
-      .rst_i            (nic_rst || flow_rst),
+      .rst_i            (nic_rst),
+      .flow_rst_i       (flow_rst),
       .time_i           (now[31:0]),
       .rx_valid_i       (mrx_valid),
       .rx_sof_i         (mrx_sof),
@@ -779,6 +782,19 @@ module guestlane #(
       .rel_ready_o      (rel_ready),
       .rel_slot_i       (rel_slot),
       .rel_ctx_i        (rel_ctx),
+      /* verilator lint_off PINCONNECTEMPTY */
+      .gone_valid_o     (),
+      .gone_ring_o      (),
+      .gone_ctx_o       (),
+      .tx_take_o        (),
+      .ev_tx_limited_o  (),
+      /* verilator lint_on PINCONNECTEMPTY */
+      .clr_valid_i      (clr_valid),
+      .clr_ctx_i        (revoke_ctx),
+      .clr_done_o       (clr_slots),
+      .tx_ok_i          (1'b1),
+      .wire_tag_valid_i (1'b0),
+      .wire_vid_i       (12'h0),
       .wire_valid_i     (wire_valid),
       .wire_ready_o     (wire_ready),
       .wire_slot_i      (wire_slot),
@@ -797,6 +813,8 @@ module guestlane #(
       .sub_valid_i      (sub_valid),
       .sub_slot_i       (sub_slot),
       .sub_err_i        (sub_err),
+      .unpin_valid_i    (unpin_valid),
+      .unpin_slot_i     (unpin_slot),
       .dw_valid_i       (dw_valid),
       .dw_ready_o       (dw_ready),
       .dw_slot_i        (dw_slot),

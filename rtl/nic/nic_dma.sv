@@ -15,6 +15,9 @@
 // A command leaves the queue only when its completion has a place (32: commands under way and completions not
 // taken), so what has begun ends whether the firmware takes completions or not.
 //
+// en_*: dom0 enables a context. If it does not run, its commands that are still here were given in an earlier life, perhaps for
+// another guest: they end with STOPPED. So nothing that the firmware had asked for before a revocation is done after it.
+//
 // flow_rst_i forgets commands and completions, but not the guard's tables; only while idle_o is high.
 // guard_ready_o is low after reset while the guard clears its tables: no cfg_* or inv_* before.
 // flight_o counts reads outstanding or not yet retired. idle_o: no command is anywhere in the engine, no write or walk on its way
@@ -35,8 +38,10 @@ module nic_dma #(
     input  logic              comp_ready_i,
     output logic [31:0]       comp_data_o,
 
-    // contexts that may do DMA
+    // contexts that may do DMA; a context is enabled (en_ctx_i is there a cycle before)
     input  logic [NCTX-1:0]   run_i,
+    input  logic              en_valid_i,
+    input  logic [7:0]        en_ctx_i,
 
     // guard: registers, invalidation by nic_revoke, faults
     input  logic              cfg_we_i,
@@ -152,20 +157,43 @@ module nic_dma #(
   logic rst;       // of all but the guard and what counts its requests
   assign rst = rst_i || flow_rst_i;
 
+  // --- Lives of contexts ---
+  // Only whether two numbers are equal counts, so the memory needs no start value.
+  localparam int unsigned CAW = NCTX > 1 ? $clog2(NCTX) : 1;
+  nic_dma_pkg::life_t lives [2**CAW];
+  nic_dma_pkg::life_t cmd_life, head_life, split_life, issue_life;
+  nic_dma_pkg::life_t next_q;
+  /* verilator lint_off UNUSEDSIGNAL */  // the upper bits of a context number; those from NCTX on never run
+  logic [7:0]         split_ctx, issue_ctx;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [255:0]       run_all;
+  logic               stopped_q;
+
+  assign run_all = 256'(run_i);
+  always_ff @(posedge clk_i) begin
+    stopped_q <= !run_all[en_ctx_i];
+    next_q    <= lives[CAW'(en_ctx_i)] + nic_dma_pkg::life_t'(1);
+    if (en_valid_i && stopped_q) lives[CAW'(en_ctx_i)] <= next_q;  // seen in the cycle in which the run bit may rise
+  end
+
+  assign cmd_life   = lives[CAW'(cmd_i.ctx)];
+  assign split_life = lives[CAW'(split_ctx)];
+  assign issue_life = lives[CAW'(issue_ctx)];
+
   // --- Command queue ---
   logic              head_valid, head_ready, split_ready;
   nic_pkg::dma_cmd_t head;
   logic [5:0]        level;
 
-  lib_fifo #(.WIDTH(nic_dma_pkg::CMD_BITS), .DEPTH_LOG2(5)) u_queue (
+  lib_fifo #(.WIDTH(nic_dma_pkg::CMD_BITS + nic_dma_pkg::LIFE_BITS), .DEPTH_LOG2(5)) u_queue (
     .clk_i,
     .rst_i      (rst),
     .wr_valid_i (cmd_valid_i),
     .wr_ready_o (cmd_ready_o),
-    .wr_data_i  (cmd_i),
+    .wr_data_i  ({cmd_life, cmd_i}),
     .rd_valid_o (head_valid),
     .rd_ready_i (head_ready),
-    .rd_data_o  (head),
+    .rd_data_o  ({head_life, head}),
     .level_o    (level)
   );
 
@@ -285,6 +313,9 @@ module nic_dma #(
     .cmd_valid_i   (head_valid && !begun_q[5]),
     .cmd_ready_o   (split_ready),
     .cmd_i         (head),
+    .cmd_life_i    (head_life),
+    .ctx_o         (split_ctx),
+    .life_i        (split_life),
     .chk_valid_o,
     .chk_ready_i,
     .chk_slot_o,
@@ -338,6 +369,8 @@ module nic_dma #(
     .piece_ready_o   (piece_ready),
     .piece_i         (piece),
     .run_i,
+    .ctx_o           (issue_ctx),
+    .life_i          (issue_life),
     .req_free_i      (d_free),
     .req_valid_o     (d_valid),
     .req_ready_i     (d_ready),

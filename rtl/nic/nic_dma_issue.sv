@@ -8,10 +8,10 @@
 //
 // run_i is looked at in the last two cycles before a request is offered: after it has fallen, at most the one request that
 // was on offer still leaves. A piece that finds 0, even while it waits for room, fails its command with STOPPED; what was
-// issued of it stays issued.
+// issued of it stays issued. The same for a command that was given before its context was last enabled.
 //
 //   piece_*              from nic_dma_split
-//   run_i                bit c: context c may do DMA
+//   run_i                bit c: context c may do DMA;  ctx_o, life_i: the life of the piece's context, looked at as the run bit is
 //   req_*                request to the requester, offered only when req_free_i was high in the cycle before
 //   fetch_*              nic_dma_fetch (start: parameters valid; grant: data may leave; drop: throw it away; done: the last word has left
 //                        or was thrown away)
@@ -28,6 +28,8 @@ module nic_dma_issue #(
     output logic                 piece_ready_o,
     input  nic_dma_pkg::piece_t  piece_i,
     input  logic [NCTX-1:0]      run_i,
+    output logic [7:0]           ctx_o,
+    input  nic_dma_pkg::life_t   life_i,
 
     input  logic                 req_free_i,
     output logic                 req_valid_o,
@@ -91,7 +93,7 @@ module nic_dma_issue #(
   nic_dma_pkg::piece_t p_q;
   logic [2:0]   fail_q;          // the command failed at an earlier piece: nothing more of it is issued
   logic [2:0]   status_q;
-  logic         run_q;
+  logic         run_q;           // the context runs, in the life that gave the command
   logic [3:0]   id_q;
   logic [255:0] run_all;
   logic         p_read, p_write, p_fails, go_room, go_stop;
@@ -141,10 +143,11 @@ module nic_dma_issue #(
 
   always_ff @(posedge clk_i) begin
     if (state_q == IDLE) p_q <= piece_i;
-    run_q <= run_all[p_q.ctx];
+    run_q <= run_all[p_q.ctx] && life_i == p_q.life;
   end
 
   assign piece_ready_o = state_q == IDLE;
+  assign ctx_o         = p_q.ctx;
   assign idle_o        = state_q == IDLE;
   assign status_q      = fail_q != StOk ? fail_q : p_q.status;
 

@@ -4,12 +4,17 @@ package nic_dma_pkg;
   localparam int unsigned CMD_BITS   = 148;   // bits of nic_pkg::dma_cmd_t
   localparam int unsigned ENTRY_BITS = 72;    // bits of entry_t
   localparam int unsigned LEN_MAX    = 9216;  // longest command in bytes
+  localparam int unsigned LIFE_BITS  = 4;     // bits of life_t
+
+  // Counts how often a context was enabled; tells commands given before from those given after.
+  typedef logic [LIFE_BITS-1:0] life_t;
 
   // A piece of a command: bytes inside one guest page, translated, in command order from nic_dma_split to nic_dma_issue.
   // Every command ends with exactly one piece with end_cmd. A piece with a status other than OK has nothing to issue.
   typedef struct packed {
     logic [1:0]  op;       // glregs_pkg::DMA_OP_*
     logic [7:0]  ctx;
+    life_t       life;     // of the context when the command was given
     logic [63:0] addr;     // host address; IRQ: InterruptStatus bits in 1:0
     logic [12:0] len;      // 1 to 4096
     logic        in_slot;  // local side: 0 data memory, 1 packet buffer slot

@@ -13,7 +13,8 @@
 //   - a READ into a slot for which a READ with LAST is already on its way (until that one has been submitted): OWNER;
 //   - a WRITE from a slot whose reference nic_dma_issue is about to release waits, so that the owner check sees the release.
 //
-//   cmd_*        commands, from the queue
+//   cmd_*        commands, from the queue, with the life of their context when they were given
+//   ctx_o, life_i   the life of that context now: a command of an earlier one asks for no translation and ends with STOPPED
 //   chk_*, gq_*, gr_*   owner check of nic_pktbuf, guard
 //   piece_*      to nic_dma_issue
 //   held_o       a translated piece is here, or its translation comes now
@@ -26,6 +27,10 @@ module nic_dma_split (
     input  logic                cmd_valid_i,
     output logic                cmd_ready_o,
     input  nic_pkg::dma_cmd_t   cmd_i,
+    input  nic_dma_pkg::life_t  cmd_life_i,
+
+    output logic [7:0]          ctx_o,
+    input  nic_dma_pkg::life_t  life_i,
 
     output logic                chk_valid_o,
     input  logic                chk_ready_i,
@@ -67,6 +72,7 @@ module nic_dma_split (
   localparam logic [2:0] StOk      = glregs_pkg::DMA_STATUS_OK[2:0];
   localparam logic [2:0] StRefused = glregs_pkg::DMA_STATUS_REFUSED[2:0];
   localparam logic [2:0] StOwner   = glregs_pkg::DMA_STATUS_OWNER[2:0];
+  localparam logic [2:0] StStopped = glregs_pkg::DMA_STATUS_STOPPED[2:0];
 
   typedef enum logic [2:0] {
     IDLE,   // waiting for a command
@@ -79,6 +85,8 @@ module nic_dma_split (
   state_e state_q;
 
   nic_pkg::dma_cmd_t c_q;        // the command; addr, len and off move on with the pieces
+  nic_dma_pkg::life_t life_q;    // of its context when it was given
+  logic              stale_q;    // ... and that is over
   logic              c_mem;      // READ or WRITE
 
   assign c_mem = c_q.op == OpRead || c_q.op == OpWrite;
@@ -109,6 +117,7 @@ module nic_dma_split (
 
   logic        gq_q, gwait_q;    // query offered; answer awaited
   logic        chk_q, cwait_q;
+  logic        late_q;           // stale at ASK
   logic        bad_q, owner_q;   // refused before any question; the owner check has passed (or is not needed)
   logic        first_q;          // READ: from the frame's first byte
   logic [2:0]  gstatus_q;
@@ -121,7 +130,7 @@ module nic_dma_split (
   logic rest;                    // bytes of the command remain after this piece
   logic [2:0] status;
   assign rest   = c_q.len[15:13] != '0 || c_q.len[12:0] != plen_q;
-  assign status = bad_q ? StRefused : !owner_q ? StOwner : gstatus_q;
+  assign status = bad_q ? StRefused : !owner_q ? StOwner : late_q ? StStopped : gstatus_q;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -140,8 +149,8 @@ module nic_dma_split (
         PREP: state_q <= ASK;
         ASK: if (!hold) begin
           state_q <= WAIT;
-          gq_q    <= c_mem && !bad;
-          gwait_q <= c_mem && !bad;
+          gq_q    <= c_mem && !bad && !stale_q;
+          gwait_q <= c_mem && !bad && !stale_q;
           chk_q   <= c_mem && c_q.in_slot && !no_slot_q;
           cwait_q <= c_mem && c_q.in_slot && !no_slot_q;
         end
@@ -158,8 +167,13 @@ module nic_dma_split (
   end
 
   always_ff @(posedge clk_i) begin
-    if (state_q == IDLE) c_q <= cmd_i;
+    if (state_q == IDLE) begin
+      c_q    <= cmd_i;
+      life_q <= cmd_life_i;
+    end
+    stale_q <= life_i != life_q;
     if (state_q == ASK) begin
+      late_q    <= stale_q;
       bad_q     <= c_mem ? bad : c_q.op != OpIrq;
       owner_q   <= !(c_mem && c_q.in_slot && no_slot_q);
       first_q   <= c_q.off == 16'(glregs_pkg::SLOT_DATA);
@@ -210,6 +224,7 @@ module nic_dma_split (
   end
 
   assign cmd_ready_o = state_q == IDLE;
+  assign ctx_o       = c_q.ctx;
   assign idle_o      = state_q == IDLE;
 
   assign chk_valid_o = chk_q;
@@ -230,6 +245,7 @@ module nic_dma_split (
   always_comb begin
     piece_o.op      = c_q.op;
     piece_o.ctx     = c_q.ctx;
+    piece_o.life    = life_q;
     piece_o.addr    = {hpage_q, c_q.addr[11:0]};
     piece_o.len     = plen_q;
     piece_o.in_slot = c_q.in_slot;

@@ -6,7 +6,7 @@
 // all contexts, waits until no DMA is in flight (the completion time-out bounds that), then pulses nic_rst_o. Meanwhile no
 // access is taken, so the first read after it sees the NIC reset.
 //
-// RESTART holds the core, waits until DMA has ended by itself, then pulses flow_rst_o: what holds frames and commands of the
+// RESTART holds the core, waits until DMA and the frame on the wire have ended by themselves, then pulses flow_rst_o: what holds frames and commands of the
 // firmware is reset, tables, device pages and counters are not. The watchdog (nic_watchdog) holds the core as well.
 //
 // BAR0 0x0100..0x01ff goes to the blocks that hold those registers, but for EVENT, RESTART and the watchdog, which are here.
@@ -50,6 +50,7 @@ module nic_mgmt #(
     input  logic        nic_idle_i,
     input  logic [ 4:0] dma_flight_i,
     input  logic        dma_idle_i,
+    input  logic        mac_sending_i,  // a frame is on its way to the wire
     input  logic [31:0] time_skip_i,
     input  logic [63:0] time_i,
     input  logic [63:0] residence_tx_i,
@@ -165,7 +166,7 @@ module nic_mgmt #(
   logic run_wanted, fired;
   assign run_wanted   = control_q[glregs_pkg::BAR0_CONTROL_CORE_RUN_LSB] && !halt_o && state_q != DRAIN && state_q != FLOW;
   assign core_run_o   = run_wanted && !fired;
-  assign mac_tx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_TX_LSB];
+  assign mac_tx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_TX_LSB] && state_q != DRAIN && state_q != FLOW;
   assign mac_rx_en_o  = control_q[glregs_pkg::BAR0_CONTROL_MAC_RX_LSB];
   assign pause_en_o   = control_q[glregs_pkg::BAR0_CONTROL_PAUSE_LSB];
   assign halt_o       = state_q == QUIESCE || state_q == RESETTING;
@@ -275,7 +276,7 @@ module nic_mgmt #(
         if (&reset_count_q) state_q <= IDLE;
       end
       DRAIN: begin
-        reset_count_q <= dma_idle_i && dma_flight_i == '0 && !revoke_busy_i ? reset_count_q + 5'd1 : 5'd0;
+        reset_count_q <= dma_idle_i && dma_flight_i == '0 && !revoke_busy_i && !mac_sending_i ? reset_count_q + 5'd1 : 5'd0;
         if (flr_q) begin
           state_q       <= IDLE;
           reset_count_q <= 5'd0;

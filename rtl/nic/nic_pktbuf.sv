@@ -14,12 +14,14 @@
 //
 //   NCTX         contexts, 1 to 256
 //   RING_BYTES   size of each ring, a power of two, 16 KiB to 256 KiB
+//   flow_rst_i   (BAR0.RESTART) like rst_i, but the residence sums stay
 module nic_pktbuf #(
     parameter int unsigned NCTX       = 32,
     parameter int unsigned RING_BYTES = 32768
 ) (
     input  logic            clk_i,
     input  logic            rst_i,
+    input  logic            flow_rst_i,
     input  logic [31:0]     time_i,
 
     input  logic            rx_valid_i,
@@ -48,10 +50,19 @@ module nic_pktbuf #(
     output logic            rel_ready_o,
     input  logic [6:0]      rel_slot_i,
     input  logic [7:0]      rel_ctx_i,
+    output logic            gone_valid_o,
+    output logic            gone_ring_o,
+    output logic [7:0]      gone_ctx_o,
+
+    input  logic            clr_valid_i,
+    input  logic [7:0]      clr_ctx_i,
+    output logic            clr_done_o,
 
     input  logic            wire_valid_i,
     output logic            wire_ready_o,
     input  logic [6:0]      wire_slot_i,
+    input  logic            wire_tag_valid_i,
+    input  logic [11:0]     wire_vid_i,
 
     output logic            tx_valid_o,
     input  logic            tx_ready_i,
@@ -62,6 +73,8 @@ module nic_pktbuf #(
     input  logic            alloc_valid_i,
     input  logic [7:0]      alloc_ctx_i,
     input  logic [13:0]     alloc_len_i,
+    input  logic            tx_ok_i,
+    output logic            tx_take_o,
     output logic            alloc_ok_o,
     output logic            alloc_limited_o,
     output logic [6:0]      alloc_slot_o,
@@ -70,6 +83,8 @@ module nic_pktbuf #(
     input  logic            sub_valid_i,
     input  logic [6:0]      sub_slot_i,
     input  logic            sub_err_i,
+    input  logic            unpin_valid_i,
+    input  logic [6:0]      unpin_slot_i,
 
     input  logic            dw_valid_i,
     output logic            dw_ready_o,
@@ -100,12 +115,16 @@ module nic_pktbuf #(
     output logic            ev_rx_drop_full_o,
     output logic            ev_rel_bad_o,
     output logic            ev_alloc_full_o,
+    output logic            ev_tx_limited_o,
     output logic            idle_o
 );
 
   localparam int unsigned AW = $clog2(RING_BYTES / 8);
 
   logic table_ready, slots_idle, item_idle, reader_idle, rx_busy;
+  logic rst;
+
+  assign rst = rst_i || flow_rst_i;
 
   // --- Room ---
   logic          rx_take, tx_take, rx_slot_free, tx_slot_free, rx_empty, tx_empty;
@@ -116,7 +135,8 @@ module nic_pktbuf #(
   logic [AW:0]   rx_free, tx_free;
 
   nic_pktbuf_space #(.AW(AW)) u_rx_space (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .take_i      (rx_take),
     .take_words_i(rx_take_words),
     .give_i      (give_valid[0]),
@@ -129,7 +149,8 @@ module nic_pktbuf #(
   );
 
   nic_pktbuf_space #(.AW(AW)) u_tx_space (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .take_i      (tx_take),
     .take_words_i(tx_take_words),
     .give_i      (give_valid[1]),
@@ -159,7 +180,8 @@ module nic_pktbuf #(
   assign tx_new = tx_new_valid && tx_new_ready;
 
   nic_pktbuf_rx #(.AW(AW)) u_rx (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .enable_i      (table_ready),
     .time_i,
     .rx_valid_i, .rx_sof_i, .rx_data_i, .rx_last_i, .rx_last_bytes_i, .rx_err_i,
@@ -183,9 +205,10 @@ module nic_pktbuf #(
   );
 
   nic_pktbuf_alloc #(.NCTX(NCTX), .AW(AW)) u_alloc (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .enable_i    (table_ready),
-    .alloc_valid_i, .alloc_ctx_i, .alloc_len_i, .alloc_ok_o, .alloc_slot_o,
+    .alloc_valid_i, .alloc_ctx_i, .alloc_len_i, .tx_ok_i, .alloc_ok_o, .alloc_limited_o, .alloc_slot_o,
     .word_i      (tx_head_word),
     .slot_i      (tx_head_slot),
     .free_i      (tx_free),
@@ -198,11 +221,13 @@ module nic_pktbuf #(
     .new_word_o  (tx_new_word),
     .new_len_o   (tx_new_len),
     .new_ctx_o   (tx_new_ctx),
-    .ev_full_o   (ev_alloc_full_o)
+    .ev_full_o   (ev_alloc_full_o),
+    .ev_limited_o(ev_tx_limited_o)
   );
 
   nic_pktbuf_fill #(.AW(AW)) u_fill (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .new_valid_i  (tx_new),
     .new_slot_i   (tx_new_slot),
     .new_word_i   (tx_new_word),
@@ -241,7 +266,8 @@ module nic_pktbuf #(
   );
 
   // --- Slot table ---
-  logic          queue_valid, queue_err, item_get_valid, item_get_done, get_valid, get_done;
+  logic          queue_valid, queue_err, item_get_valid, item_get_done, item_discard, found_dead;
+  logic          get_valid, get_done;
   logic          done_valid, done_ready;
   logic [5:0]    queue_slot, get_slot, done_slot;
   logic [6:0]    item_get_slot;
@@ -250,7 +276,8 @@ module nic_pktbuf #(
   logic [7:0]    found_ctx;
 
   nic_pktbuf_slots #(.NCTX(NCTX), .AW(AW)) u_slots (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .ready_o       (table_ready),
     .idle_o        (slots_idle),
     .rx_new_valid_i(rx_new_valid),
@@ -266,9 +293,11 @@ module nic_pktbuf #(
     .tx_new_ctx_i  (tx_new_ctx),
     .dec_valid_i, .dec_slot_i, .dec_wire_i, .dec_map_i, .dec_refs_i,
     .rel_valid_i, .rel_ready_o, .rel_slot_i, .rel_ctx_i, .ev_rel_bad_o,
+    .gone_valid_o, .gone_ring_o, .gone_ctx_o,
+    .clr_valid_i, .clr_ctx_i, .clr_done_o,
     .chk_valid_i, .chk_ready_o, .chk_slot_i, .chk_ctx_i, .chk_write_i, .chk_off_i, .chk_len_i,
     .chk_done_o, .chk_ok_o,
-    .sub_valid_i, .sub_slot_i, .sub_err_i,
+    .sub_valid_i, .sub_slot_i, .sub_err_i, .unpin_valid_i, .unpin_slot_i,
     .count_valid_o (count_valid),
     .count_slot_o  (count_slot),
     .count_i       (count),
@@ -277,6 +306,7 @@ module nic_pktbuf #(
     .queue_err_o   (queue_err),
     .item_valid_i  (item_get_valid),
     .item_slot_i   (item_get_slot),
+    .item_discard_i(item_discard),
     .item_done_o   (item_get_done),
     .get_valid_i   (get_valid),
     .get_slot_i    (get_slot),
@@ -284,6 +314,7 @@ module nic_pktbuf #(
     .found_word_o  (found_word),
     .found_len_o   (found_len),
     .found_ctx_o   (found_ctx),
+    .found_dead_o  (found_dead),
     .done_valid_i  (done_valid),
     .done_ready_o  (done_ready),
     .done_slot_i   (done_slot),
@@ -298,17 +329,21 @@ module nic_pktbuf #(
   logic [63:0]   mac_rdata, hdr_rdata;
 
   nic_pktbuf_item #(.AW(AW)) u_item (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .rx_new_i    (rx_new),
     .sub_valid_i (queue_valid),
     .sub_slot_i  (queue_slot),
     .sub_err_i   (queue_err),
+    .clr_valid_i, .clr_ctx_i,
     .get_valid_o (item_get_valid),
+    .get_discard_o(item_discard),
     .get_slot_o  (item_get_slot),
     .get_done_i  (item_get_done),
     .get_word_i  (found_word),
     .get_len_i   (found_len),
     .get_ctx_i   (found_ctx),
+    .get_dead_i  (found_dead),
     .hdr_valid_o (hdr_valid),
     .hdr_ready_i (hdr_ready),
     .hdr_ring_o  (hdr_ring),
@@ -320,8 +355,9 @@ module nic_pktbuf #(
   );
 
   nic_pktbuf_tx #(.AW(AW)) u_tx (
-    .clk_i, .rst_i,
-    .wire_valid_i, .wire_ready_o, .wire_slot_i,
+    .clk_i, .rst_i, .flow_rst_i,
+    .enable_i    (table_ready),
+    .wire_valid_i, .wire_ready_o, .wire_slot_i, .wire_tag_valid_i, .wire_vid_i,
     .get_valid_o (get_valid),
     .get_slot_o  (get_slot),
     .get_done_i  (get_done),
@@ -339,7 +375,8 @@ module nic_pktbuf #(
   );
 
   nic_pktbuf_read #(.AW(AW)) u_read (
-    .clk_i, .rst_i,
+    .clk_i,
+    .rst_i       (rst),
     .new_valid_i (rx_new || tx_new),
     .new_slot_i  (rx_new ? {1'b0, rx_new_slot} : {1'b1, tx_new_slot}),
     .new_word_i  (rx_new ? rx_new_word : tx_new_word),
@@ -369,24 +406,27 @@ module nic_pktbuf #(
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      rx_live_q <= '0;
-      tx_live_q <= '0;
       rx_add_q  <= '0;
       rx_sum_q  <= '0;
       tx_sum_q  <= '0;
     end else begin
-      rx_live_q <= rx_live_q + 7'(rx_take) - 7'(freed[0]);
-      tx_live_q <= tx_live_q + 7'(tx_take) - 7'(freed[1]);
       rx_add_q  <= 32'(rx_live_q) + (rx_take ? rx_age : '0);
       rx_sum_q  <= rx_sum_q + 64'(rx_add_q);
       tx_sum_q  <= tx_sum_q + 64'(tx_live_q);
+    end
+    if (rst) begin
+      rx_live_q <= '0;
+      tx_live_q <= '0;
+    end else begin
+      rx_live_q <= rx_live_q + 7'(rx_take) - 7'(freed[0]);
+      tx_live_q <= tx_live_q + 7'(tx_take) - 7'(freed[1]);
     end
   end
 
   // Room for the longest frame with a tag.
   localparam logic [AW:0] Longest = (AW + 1)'((glregs_pkg::FRAME_MAX + 4 + 7) / 8);
-  always_ff @(posedge clk_i) tx_room_o <= !rst_i && table_ready && tx_slot_free && tx_free >= Longest;
-  assign alloc_limited_o = 1'b0;
+  always_ff @(posedge clk_i) tx_room_o <= !rst && table_ready && tx_slot_free && tx_free >= Longest;
+  assign tx_take_o = tx_take;
 
   assign residence_rx_o = rx_sum_q;
   assign residence_tx_o = tx_sum_q;

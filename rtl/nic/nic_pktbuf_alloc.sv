@@ -6,6 +6,7 @@
 // request is refused as if the ring were full.
 //
 //   enable_i       0: the slot table is not ready, nothing is allocated
+//   tx_ok_i        one cycle after alloc_valid_i: the context may send (nic_shaper); else alloc_limited_o
 //   alloc_*        request and answer; the answer is held until the next request
 //   word_i .. slot_free_i   room (nic_pktbuf_space); take_*: the slot is taken
 //   new_*          slot table entry
@@ -20,7 +21,9 @@ module nic_pktbuf_alloc #(
     input  logic          alloc_valid_i,
     input  logic [7:0]    alloc_ctx_i,
     input  logic [13:0]   alloc_len_i,
+    input  logic          tx_ok_i,
     output logic          alloc_ok_o,
+    output logic          alloc_limited_o,
     output logic [6:0]    alloc_slot_o,
 
     input  logic [AW-1:0] word_i,
@@ -37,14 +40,15 @@ module nic_pktbuf_alloc #(
     output logic [13:0]   new_len_o,
     output logic [7:0]    new_ctx_o,
 
-    output logic          ev_full_o
+    output logic          ev_full_o,
+    output logic          ev_limited_o
 );
 
   logic        req_q, ctx_ok_q;
   logic [7:0]  ctx_q;
   logic [13:0] len_q;
   logic [11:0] words_q;
-  logic        ok, ok_q, full_q, queue_ready;
+  logic        ok, ok_q, full_q, limited_q, limit_q, queue_ready;
   logic [5:0]  slot_q;
 
   always_ff @(posedge clk_i) begin
@@ -58,16 +62,20 @@ module nic_pktbuf_alloc #(
     end
   end
 
-  assign ok = req_q && ctx_ok_q && enable_i && queue_ready && slot_free_i &&
+  assign ok = req_q && tx_ok_i && ctx_ok_q && enable_i && queue_ready && slot_free_i &&
               (AW + 1)'(words_q) <= free_i;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       ok_q   <= 1'b0;
-      full_q <= 1'b0;
+      full_q    <= 1'b0;
+      limited_q <= 1'b0;
+      limit_q   <= 1'b0;
     end else begin
       if (req_q) ok_q <= ok;
-      full_q <= req_q && !ok;
+      if (req_q) limited_q <= !tx_ok_i;
+      full_q  <= req_q && tx_ok_i && !ok;
+      limit_q <= req_q && !tx_ok_i;
     end
     if (req_q) slot_q <= slot_i;
   end
@@ -90,5 +98,8 @@ module nic_pktbuf_alloc #(
   assign alloc_ok_o   = ok_q;
   assign alloc_slot_o = {1'b1, slot_q};
   assign ev_full_o    = full_q;
+
+  assign alloc_limited_o = limited_q;
+  assign ev_limited_o    = limit_q;
 
 endmodule

@@ -7,8 +7,11 @@
 //
 //   rx_new_i     one more frame stands in the receive ring
 //   sub_*        a frame of the transmit ring was submitted; never held back
-//   get_*        asks the slot table; get_done_i: word, length and owner are valid
+//   get_*        asks the slot table; get_done_i: word, length and owner are valid; get_dead_i: the frame
+//                was given up, its slot is free
 //   hdr_*        read port of the rings (nic_pktbuf_read)
+//   clr_*        clear bus: a frame of that context is withdrawn from the switch if it has not been taken,
+//                and its slot given back (get_discard_o)
 //   sw_*         the item (docs/interfaces.md)
 module nic_pktbuf_item #(
     parameter int unsigned AW = 12
@@ -21,12 +24,17 @@ module nic_pktbuf_item #(
     input  logic [5:0]    sub_slot_i,
     input  logic          sub_err_i,
 
+    input  logic          clr_valid_i,
+    input  logic [7:0]    clr_ctx_i,
+
     output logic          get_valid_o,
+    output logic          get_discard_o,
     output logic [6:0]    get_slot_o,
     input  logic          get_done_i,
     input  logic [AW-1:0] get_word_i,
     input  logic [13:0]   get_len_i,
     input  logic [7:0]    get_ctx_i,
+    input  logic          get_dead_i,
 
     output logic          hdr_valid_o,
     input  logic          hdr_ready_i,
@@ -47,11 +55,12 @@ module nic_pktbuf_item #(
     output logic          idle_o
 );
 
-  typedef enum logic [1:0] {
-    IDLE,   // waits for a frame
-    GET,    // asks where it is
-    READ,   // reads its first words
-    OFFER   // the switch may take it
+  typedef enum logic [2:0] {
+    IDLE,    // waits for a frame
+    GET,     // asks where it is
+    READ,    // reads its first words
+    OFFER,   // the switch may take it
+    DISCARD  // it was withdrawn
   } state_e;
 
   state_e        state_q;
@@ -67,6 +76,7 @@ module nic_pktbuf_item #(
   logic [7:0]    ctx_q;
   logic [AW-1:0] word_q;
   logic [1:0]    asked_q, got_q;
+  logic          withdraw_q;    // the frame's sender is being cleared
   logic [159:0]  hdr_q;
 
   lib_fifo #(.WIDTH(7), .DEPTH_LOG2(6)) u_sub (
@@ -107,13 +117,17 @@ module nic_pktbuf_item #(
             turn_q  <= !ring;
           end
         end
-        GET: if (get_done_i) state_q <= READ;
+        GET: if (get_done_i) state_q <= get_dead_i ? IDLE : READ;
         READ: begin
           if (hdr_valid_o && hdr_ready_i) asked_q <= asked_q + 2'd1;
           if (hdr_rvalid_i) got_q <= got_q + 2'd1;
           if (hdr_rvalid_i && got_q == 2'd2) state_q <= OFFER;
         end
-        default: if (sw_ready_i) state_q <= IDLE;
+        OFFER: begin
+          if (sw_ready_i) state_q <= IDLE;
+          else if (withdraw_q) state_q <= DISCARD;
+        end
+        default: if (get_done_i) state_q <= IDLE;
       endcase
     end
   end
@@ -123,6 +137,7 @@ module nic_pktbuf_item #(
       slot_q <= ring ? {1'b1, tx_slot} : {1'b0, rx_slot_q};
       err_q  <= ring && tx_err;
     end
+    withdraw_q <= clr_valid_i && slot_q[6] && ctx_q == clr_ctx_i && (state_q == READ || state_q == OFFER);
     if (state_q == GET) begin
       len_q  <= get_len_i;
       ctx_q  <= get_ctx_i;
@@ -135,7 +150,8 @@ module nic_pktbuf_item #(
     if (hdr_rvalid_i && got_q == 2'd2) hdr_q[159:128] <= hdr_rdata_i[31:0];
   end
 
-  assign get_valid_o = state_q == GET;
+  assign get_valid_o   = state_q == GET || state_q == DISCARD;
+  assign get_discard_o = state_q == DISCARD;
   assign get_slot_o  = slot_q;
   assign hdr_valid_o = state_q == READ && asked_q != 2'd3;
   assign hdr_ring_o  = slot_q[6];

@@ -7,26 +7,35 @@
 //
 //   decision    the switch has named the contexts and the wire: bitmap and reference count
 //   done        the wire's reference is given up
-//   submit      a transmit slot is complete: closed for writing, on to the switch
+//   end         a DMA command that was granted the slot has ended: unpinned; a transmit slot that is
+//               complete is submitted: closed for writing, on to the switch
 //   look-up     where and how long a slot is (header fetch, MAC transmitter)
+//   clear       one slot of the sweep for the clear bus: the context's reference goes, and its
+//               transmit slot that the switch has not seen is dead
 //   reclaim     the oldest slot of a ring: if it is free, its room is given back
-//   release     a context gives up its reference, or frees its slot that was never submitted (and
-//               every byte that a READ was granted has been written)
+//   release     a context gives up its reference, or its slot that was never submitted (dead)
 //   check       the owner check of the DMA engine
 //
 // New slots are written when no result is; nothing asks for a slot before it is entered. A READ may
 // only be granted for the bytes that follow the last ones granted, so each byte of a slot is granted
-// once.
+// once. A granted check is a reference as well: it pins the slot until the engine says that the
+// command has ended (unpin_*), so a slot is never free, nor filled again, while DMA touches it. A dead
+// slot gets no grant, is not submitted, and is free when its last pin goes.
 //
-// Tables, in block RAM, by slot number: entry {word, length, owner}, state {live, submitted,
-// references, bytes granted}, bitmap (words of 32 contexts). The bitmap of a slot that is not live is
-// all zero; after reset a sweep makes it so, ready_o rises at its end.
+// Tables, in block RAM, by slot number: entry {word, length, owner}, state {live, submitted, offered,
+// decided, dead, references, bytes granted}, bitmap (words of 32 contexts). The bitmap of a slot that is
+// not live is all zero; after reset a sweep makes it so, ready_o rises at its end.
 //
 //   rx_new_*, tx_new_*   a new slot at the head of a ring
 //   dec_*                decision of the switch; a pulse, at least 16 cycles after the one before
-//   rel_*, chk_*, sub_*  release, owner check, submit (docs/interfaces.md)
+//   rel_*, chk_*, sub_*, unpin_*   release, owner check, submit, end of DMA (docs/interfaces.md)
+//   gone_*               a context's reference of a slot of that ring has gone
+//   clr_*                clear bus: done when nothing in the table names the context, but slots that wait
+//                        for the end of a DMA command
 //   count_*              asks nic_pktbuf_fill how many bytes of a slot were written
-//   item_*, get_*, done_*   requests of nic_pktbuf_item and nic_pktbuf_tx; found_* is the answer
+//   item_*, get_*, done_*   requests of nic_pktbuf_item and nic_pktbuf_tx; found_* is the answer.
+//                        item_discard_i: the frame is withdrawn from the switch, free its slot;
+//                        found_dead_o: it was dead and is free now
 //   queue_*              a submitted slot that goes to the switch
 //   give_*               room that is free again (per ring: 0 receive, 1 transmit)
 //   freed_o              a slot of that ring is no longer live (residence sums)
@@ -62,6 +71,13 @@ module nic_pktbuf_slots #(
     input  logic [6:0]      rel_slot_i,
     input  logic [7:0]      rel_ctx_i,
     output logic            ev_rel_bad_o,
+    output logic            gone_valid_o,
+    output logic            gone_ring_o,
+    output logic [7:0]      gone_ctx_o,
+
+    input  logic            clr_valid_i,
+    input  logic [7:0]      clr_ctx_i,
+    output logic            clr_done_o,
 
     input  logic            chk_valid_i,
     output logic            chk_ready_o,
@@ -76,6 +92,8 @@ module nic_pktbuf_slots #(
     input  logic            sub_valid_i,
     input  logic [6:0]      sub_slot_i,
     input  logic            sub_err_i,
+    input  logic            unpin_valid_i,
+    input  logic [6:0]      unpin_slot_i,
     output logic            count_valid_o,
     output logic [5:0]      count_slot_o,
     input  logic [13:0]     count_i,
@@ -85,6 +103,7 @@ module nic_pktbuf_slots #(
 
     input  logic            item_valid_i,
     input  logic [6:0]      item_slot_i,
+    input  logic            item_discard_i,
     output logic            item_done_o,
     input  logic            get_valid_i,
     input  logic [5:0]      get_slot_i,
@@ -92,6 +111,7 @@ module nic_pktbuf_slots #(
     output logic [AW-1:0]   found_word_o,
     output logic [13:0]     found_len_o,
     output logic [7:0]      found_ctx_o,
+    output logic            found_dead_o,
     input  logic            done_valid_i,
     output logic            done_ready_o,
     input  logic [5:0]      done_slot_i,
@@ -109,9 +129,10 @@ module nic_pktbuf_slots #(
   typedef enum logic [3:0] {
     OP_DECIDE,
     OP_DONE,
-    OP_SUBMIT,
+    OP_END,
     OP_ITEM,
     OP_GET,
+    OP_CLEAR,
     OP_RECLAIM,
     OP_RELEASE,
     OP_CHECK
@@ -134,7 +155,10 @@ module nic_pktbuf_slots #(
   typedef struct packed {
     logic        live;       // allocated or stored, not free yet
     logic        submitted;  // complete (always, in the receive ring)
-    logic [8:0]  refs;       // contexts and wire that still need it, after the decision
+    logic        offered;    // looked up for the switch
+    logic        decided;    // the switch has named who gets it
+    logic        dead;       // given up before the switch saw it: free when refs is 0
+    logic [8:0]  refs;       // contexts and wire that still need it, and DMA commands under way
     logic [13:0] granted;    // bytes of the frame that READs may fill or have filled
   } state_t;
 
@@ -146,8 +170,8 @@ module nic_pktbuf_slots #(
   logic [6:0]         dec_slot_q;
   logic [8:0]         dec_refs_q;
   logic [MapBits-1:0] dec_map_q;
-  logic               sub_valid, sub_ready, sub_err, sub_queue_ready;
-  logic [5:0]         sub_slot;
+  logic               end_valid, end_ready, end_sub, end_unpin, end_err, end_queue_ready;
+  logic [6:0]         end_slot;
   logic               rel_valid, rel_ready;
   logic [6:0]         rel_slot;
   logic [7:0]         rel_ctx;
@@ -155,14 +179,15 @@ module nic_pktbuf_slots #(
   logic [1:0]         empty;
   logic [5:0]         rx_tail_q, tx_tail_q;        // oldest slots
 
-  lib_fifo #(.WIDTH(7), .DEPTH_LOG2(2)) u_sub (
+  // The engine's pulses cannot be held; it has at most 36 commands between a grant and its end.
+  lib_fifo #(.WIDTH(10), .DEPTH_LOG2(6)) u_end (
     .clk_i, .rst_i,
-    .wr_valid_i(sub_valid_i && sub_slot_i[6]),
-    .wr_ready_o(sub_queue_ready),
-    .wr_data_i ({sub_slot_i[5:0], sub_err_i}),
-    .rd_valid_o(sub_valid),
-    .rd_ready_i(sub_ready),
-    .rd_data_o ({sub_slot, sub_err}),
+    .wr_valid_i(sub_valid_i || unpin_valid_i),
+    .wr_ready_o(end_queue_ready),
+    .wr_data_i ({unpin_valid_i ? unpin_slot_i : sub_slot_i, unpin_valid_i, sub_valid_i, sub_err_i}),
+    .rd_valid_o(end_valid),
+    .rd_ready_i(end_ready),
+    .rd_data_o ({end_slot, end_unpin, end_sub, end_err}),
     /* verilator lint_off PINCONNECTEMPTY */  // the level does not matter
     .level_o   ()
     /* verilator lint_on PINCONNECTEMPTY */
@@ -185,7 +210,8 @@ module nic_pktbuf_slots #(
   logic       any;
   logic [6:0] slot_q, slot;
   logic [7:0] ctx_q;
-  logic       rx_reclaim, tx_reclaim, reclaim, rel_pick, chk_pick;
+  logic       rx_reclaim, tx_reclaim, reclaim, rel_pick, chk_pick, clr_pick;
+  logic [6:0] clr_slot;
 
   logic [6:0] rx_count_q, tx_count_q;  // slots in the table and not given back
   assign empty      = {tx_count_q == '0, rx_count_q == '0};
@@ -205,15 +231,18 @@ module nic_pktbuf_slots #(
     end else if (done_valid_i) begin
       op   = OP_DONE;
       slot = {1'b1, done_slot_i};
-    end else if (sub_valid) begin
-      op   = OP_SUBMIT;
-      slot = {1'b1, sub_slot};
+    end else if (end_valid) begin
+      op   = OP_END;
+      slot = end_slot;
     end else if (get_valid_i) begin
       op   = OP_GET;
       slot = {1'b1, get_slot_i};
     end else if (item_valid_i) begin
       op   = OP_ITEM;
       slot = item_slot_i;
+    end else if (clr_pick) begin
+      op   = OP_CLEAR;
+      slot = clr_slot;
     end else if (reclaim) begin
       op   = OP_RECLAIM;
       slot = rx_reclaim ? {1'b0, rx_tail_q} : {1'b1, tx_tail_q};
@@ -231,7 +260,7 @@ module nic_pktbuf_slots #(
     if (phase_q == PICK) begin
       op_q   <= op;
       slot_q <= slot;
-      ctx_q  <= op == OP_RELEASE ? rel_ctx : chk_ctx_i;
+      ctx_q  <= op == OP_RELEASE ? rel_ctx : op == OP_CLEAR ? clr_ctx_i : chk_ctx_i;
     end
   end
 
@@ -266,7 +295,7 @@ module nic_pktbuf_slots #(
 
   // --- EXEC ---
   logic        exec, last_word, hit, fits, own, open, drop_ref;
-  logic        rel_free, rel_bad, chk_ok, sub_ok, free, oldest, settled;
+  logic        kill, kill_end, rel_bad, chk_ok, sub_ok, free, oldest, one_ref, no_ref, clr_wait;
   logic [2:0]  word_q;          // decision: word of the bitmap
   state_t      next;
   logic [31:0] next_map;
@@ -277,35 +306,51 @@ module nic_pktbuf_slots #(
 
   assign hit      = ctx_ok_q && (map_q & bit_q) != '0;           // the switch named this context
   assign own      = entry_q.ctx == ctx_q && slot_q[6];
-  assign open     = state_q.live && !state_q.submitted && slot_q[6];  // still being filled
+  assign open     = state_q.live && !state_q.submitted && !state_q.dead && slot_q[6];  // being filled
   assign fits     = end_rel_q[17] || (end_rel_q[16:14] == '0 && end_rel_q[13:0] <= entry_q.len);
   assign chk_ok   = chk_write_q ? hit && fits
                                 : open && own && fits && off_rel_q == {3'b000, state_q.granted} &&
                                   !end_rel_q[17];
-  // With a READ on its way its bytes would land in whatever the room holds next.
-  assign settled  = count_i == state_q.granted;
-  assign rel_free = !hit && open && own && settled;
-  assign rel_bad  = !hit && !rel_free;
-  assign sub_ok   = open;
+  assign rel_bad  = !hit && !(open && own);
+  assign sub_ok   = open && end_sub;
   assign oldest   = slot_q[5:0] == (slot_q[6] ? tx_tail_q : rx_tail_q);
-  assign drop_ref = op_q == OP_DONE || (op_q == OP_RELEASE && hit);
+  assign drop_ref = op_q == OP_DONE || ((op_q == OP_RELEASE || op_q == OP_CLEAR) && hit) ||
+                    (op_q == OP_END && end_unpin && state_q.live);
+  assign one_ref  = state_q.refs == 9'd1;
+  assign no_ref   = state_q.refs == '0;
 
-  // The slot ends: nobody took it, the last reference went, or its owner gave it up.
-  assign free = (op_q == OP_DECIDE && dec_refs_q == '0) ||
-                (drop_ref && state_q.refs == 9'd1) ||
-                (op_q == OP_RELEASE && rel_free);
+  // The owner's slot dies. One that was submitted but not looked up yet is freed when that happens;
+  // for one that was, the sweep waits until the switch has decided or it was withdrawn.
+  assign kill     = (op_q == OP_RELEASE && open && own) ||
+                    (op_q == OP_CLEAR && own && state_q.live && !state_q.offered);
+  assign kill_end = kill && !state_q.submitted && no_ref;
+  assign clr_wait = own && state_q.live && state_q.offered && !state_q.decided;
+
+  // The slot ends: nobody took it, the last reference went, it was given up, or withdrawn.
+  assign free = (op_q == OP_DECIDE && dec_refs_q == '0 && no_ref) ||
+                (drop_ref && one_ref && (state_q.decided || (state_q.dead && !state_q.submitted))) ||
+                (op_q == OP_ITEM && (state_q.dead || item_discard_i)) ||
+                kill_end;
 
   always_comb begin
     next = state_q;
-    if (op_q == OP_DECIDE) next.refs = dec_refs_q;
+    if (op_q == OP_DECIDE) begin
+      next.refs    = state_q.refs + dec_refs_q;
+      next.decided = 1'b1;
+    end
     if (drop_ref) next.refs = state_q.refs - 9'd1;
-    if (op_q == OP_SUBMIT && sub_ok) next.submitted = 1'b1;
+    if (op_q == OP_END && sub_ok) next.submitted = 1'b1;
+    if (op_q == OP_ITEM) next.offered = 1'b1;
+    if (kill) next.dead = 1'b1;
+    if (op_q == OP_CHECK && chk_ok) next.refs = state_q.refs + 9'd1;
     if (op_q == OP_CHECK && chk_ok && !chk_write_q) next.granted = end_rel_q[13:0];
     if (free) next.live = 1'b0;
-    write_state = op_q == OP_DECIDE || op_q == OP_DONE || op_q == OP_SUBMIT ||
-                  op_q == OP_RELEASE || op_q == OP_CHECK;
+    // (a decision over several words of the bitmap counts its references once, with the last)
+    // What changes nothing writes nothing: the slot may be one that is being entered anew.
+    write_state = (op_q == OP_DECIDE && last_word) || op_q == OP_ITEM || drop_ref || kill ||
+                  (op_q == OP_END && sub_ok) || (op_q == OP_CHECK && chk_ok);
     next_map  = op_q == OP_DECIDE ? dec_map_q[31:0] : map_q & ~bit_q;
-    write_map = op_q == OP_DECIDE || (op_q == OP_RELEASE && hit);
+    write_map = op_q == OP_DECIDE || ((op_q == OP_RELEASE || op_q == OP_CLEAR) && hit);
   end
 
   // --- Writes: sweep, result of the operation in the cycle after EXEC, or a new slot ---
@@ -337,7 +382,7 @@ module nic_pktbuf_slots #(
     state_wdata = sweep ? '0 : wstate_q ? wnext_q : new_state;
   end
 
-  lib_ram_sdp #(.WIDTH(25), .DEPTH(128)) u_state (
+  lib_ram_sdp #(.WIDTH(28), .DEPTH(128)) u_state (
     .clk_i,
     .we_i   (state_we),
     .waddr_i(state_waddr),
@@ -421,6 +466,7 @@ module nic_pktbuf_slots #(
       freed_o      <= '0;
       chk_done_o   <= 1'b0;
       ev_rel_bad_o <= 1'b0;
+      gone_valid_o <= 1'b0;
     end else begin
       wstate_q <= exec && write_state;
       wmap_q   <= exec && write_map;
@@ -447,6 +493,7 @@ module nic_pktbuf_slots #(
 
       chk_done_o   <= exec && op_q == OP_CHECK;
       ev_rel_bad_o <= exec && op_q == OP_RELEASE && rel_bad;
+      gone_valid_o <= exec && (op_q == OP_RELEASE || op_q == OP_CLEAR) && hit;
     end
   end
 
@@ -463,25 +510,71 @@ module nic_pktbuf_slots #(
       wnext_q     <= next;
       wnext_map_q <= next_map;
       chk_ok_o    <= chk_ok;
+      gone_ring_o <= slot_q[6];
+      gone_ctx_o  <= ctx_q;
     end
     give_words_o <= {1'b0, entry_q.len[13:3]} + 12'(|entry_q.len[2:0]);
   end
 
+  // --- Sweep for the clear bus: the slots that were in use when it began, oldest first ---
+  typedef enum logic [1:0] {
+    CLR_IDLE,  // nothing to clear
+    CLR_RX,    // slots of the receive ring
+    CLR_TX,    // slots of the transmit ring
+    CLR_DONE   // until clr_valid_i falls
+  } clr_e;
+  clr_e       clr_q;
+  logic [5:0] clr_index_q;
+  logic [6:0] clr_left_q;
+  logic       clr_run, clr_next;
+
+  // It takes turns with the operations that it goes before.
+  assign clr_run  = clr_q == CLR_RX || clr_q == CLR_TX;
+  assign clr_pick = clr_run && clr_left_q != '0 && op_q != OP_CLEAR;
+  assign clr_slot = {clr_q == CLR_TX, clr_index_q};
+  assign clr_next = exec && op_q == OP_CLEAR && !clr_wait;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      clr_q <= CLR_IDLE;
+    end else begin
+      unique case (clr_q)
+        CLR_IDLE: if (clr_valid_i && !sweep && !dec_pend_q && !tx_new_valid_i) clr_q <= CLR_RX;
+        CLR_RX:   if (clr_left_q == '0) clr_q <= CLR_TX;
+        CLR_TX:   if (clr_left_q == '0) clr_q <= CLR_DONE;
+        default:  if (!clr_valid_i) clr_q <= CLR_IDLE;
+      endcase
+    end
+    if (clr_q == CLR_IDLE) begin
+      clr_index_q <= rx_tail_q;
+      clr_left_q  <= rx_count_q;
+    end else if (clr_q == CLR_RX && clr_left_q == '0) begin
+      clr_index_q <= tx_tail_q;
+      clr_left_q  <= tx_count_q;
+    end else if (clr_next) begin
+      clr_index_q <= clr_index_q + 6'd1;
+      clr_left_q  <= clr_left_q - 7'd1;
+    end
+  end
+
+  assign clr_done_o = clr_q == CLR_DONE;
+
   // --- Answers. What was picked is consumed in READ or EXEC; requests are stable until then. ---
   assign chk_ready_o   = reading && op_q == OP_CHECK;
   assign rel_ready     = reading && op_q == OP_RELEASE;
-  assign sub_ready     = exec && op_q == OP_SUBMIT;
+  assign end_ready     = exec && op_q == OP_END;
   assign done_ready_o  = exec && op_q == OP_DONE;
-  assign count_valid_o = reading && slot_q[6] && (op_q == OP_SUBMIT || op_q == OP_RELEASE);
+  assign count_valid_o = reading && op_q == OP_END && end_sub;
   assign count_slot_o  = slot_q[5:0];
-  assign queue_valid_o = exec && op_q == OP_SUBMIT && sub_ok;
+  assign queue_valid_o = exec && op_q == OP_END && sub_ok;
   assign queue_slot_o  = slot_q[5:0];
-  assign queue_err_o   = sub_err || count_i != entry_q.len;
+  assign queue_err_o   = end_err || count_i != entry_q.len;
   assign item_done_o   = exec && op_q == OP_ITEM;
   assign get_done_o    = exec && op_q == OP_GET;
   assign found_word_o  = entry_q.word;
   assign found_len_o   = entry_q.len;
   assign found_ctx_o   = entry_q.ctx;
+  assign found_dead_o  = state_q.dead;
   assign ready_o       = !sweep;
   assign idle_o        = phase_q == PICK && !any && !wstate_q && give_valid_o == '0;
 
@@ -496,22 +589,23 @@ module nic_pktbuf_slots #(
   always_ff @(posedge clk_i) begin
     if (rst_i) seen_reset_q <= 1'b1;
     if (seen_reset_q && !rst_i) begin
-      assert (!(sub_valid_i && !sub_queue_ready));
+      assert (!((sub_valid_i || unpin_valid_i) && !end_queue_ready));
       assert (!(sub_valid_i && !sub_slot_i[6]));
+      assert (!(sub_valid_i && unpin_valid_i && sub_slot_i != unpin_slot_i));
       // A decision counts every reference, comes once for a complete slot, and not too fast.
       assert (!(dec_valid_i && (dec_ones != dec_refs_i || dec_pend_q)));
       assert (!(exec && op_q == OP_DECIDE && word_q == '0 &&
-                !(state_q.live && state_q.submitted && state_q.refs == '0)));
+                !(state_q.live && state_q.submitted && !state_q.decided && !state_q.dead)));
       // References do not underflow; a bit of the bitmap is a reference of a live slot.
       assert (!(exec && drop_ref && (state_q.refs == '0 || !state_q.live)));
       assert (!(exec && op_q == OP_RELEASE && map_q != '0 && state_q.refs == '0));
       // Invariant 3: data of a slot go only to contexts the switch named, and stay in the frame;
       // data enter a slot only from its owner, only before it is submitted.
       assert (!(exec && op_q == OP_CHECK && chk_ok && chk_write_q &&
-                !(hit && state_q.live && state_q.submitted &&
+                !(hit && state_q.live && state_q.decided && !state_q.dead &&
                   {1'b0, end_q} <= 18'(entry_q.len) + 18'(glregs_pkg::SLOT_DATA))));
       assert (!(exec && op_q == OP_CHECK && chk_ok && !chk_write_q &&
-                !(slot_q[6] && state_q.live && !state_q.submitted && entry_q.ctx == ctx_q &&
+                !(slot_q[6] && state_q.live && !state_q.submitted && !state_q.dead && entry_q.ctx == ctx_q &&
                   !off_rel_q[16] && {1'b0, end_q} <= 18'(entry_q.len) +
                                                      18'(glregs_pkg::SLOT_DATA))));
       assert (!(rx_new_valid_i && rx_count_q == 7'd64));

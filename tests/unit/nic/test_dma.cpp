@@ -53,6 +53,7 @@ struct command {
 	bool may_fault, faulted; // a fault may be, has been recorded for it
 	bool owner_ok;		 // may do all of it
 	bool run_fell;		 // its context stopped at some time since it was given
+	bool stale;		 // given before its context was enabled
 	bool over;		 // nothing more of it will be issued
 	bool irq_done, released, submitted;
 	unsigned status;     // when final
@@ -499,6 +500,7 @@ static void on_request(void)
 		fail_msg("request to 0x%llx len %u write %u belongs to no command",
 			 (unsigned long long)dut->req_addr_o, dut->req_len_o, dut->req_write_o);
 	assert_int_equal(write_left, -1);
+	check_cmd((unsigned)(c - cmd), !c->stale, "issued in another life");
 	p = &c->p[c->issued++];
 	p->issued = true;
 	p->haddr = dut->req_addr_o;
@@ -831,6 +833,8 @@ static void drive_run(void)
 	dut->run_i = run_now;
 }
 
+static void step(void);
+
 // --- Tables, invalidation ---
 
 static void cfg_write(unsigned reg, unsigned ctx, uint32_t data)
@@ -875,6 +879,20 @@ static void revoke(unsigned ctx)
 	inv_ask = inv_on = inv_root = true;
 	inv_ctx = ctx;
 	inv_start = tb_cycles;
+}
+
+// dom0 enables a context that was stopped: what was given before belongs to its earlier life.
+static void enable(unsigned ctx)
+{
+	dut->en_ctx_i = ctx;
+	step();
+	dut->en_valid_i = 1;
+	step();
+	dut->en_valid_i = 0;
+	for (unsigned i = 0; i < accepted; i++)
+		if (cmd[i].ctx == ctx)
+			cmd[i].stale = true;
+	run_now |= 1u << ctx;
 }
 
 static void set_root(unsigned ctx)
@@ -1024,6 +1042,9 @@ static void step(void)
 	} else {
 		dut->chk_ok_i = tb_below(2);
 	}
+
+	if (dut->idle_o)
+		assert_true(unsent.empty() && !walks_out && !outstanding);
 
 	// Transfers of this cycle
 	if (dut->req_valid_o && !(dut->req_id_o & 16) &&
@@ -1554,6 +1575,30 @@ static void a_stop_cuts_a_command(void **state)
 	assert_true(cut > 5);
 }
 
+// A piece that waits for a free id when its context stops does not go when the context runs again.
+static void a_stop_is_not_forgotten(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	begin();
+	give_read(6, guest(6, 0), 8, 0); // translations are there
+	give_read(1, guest(1, 0), 8, 64);
+	drain();
+	env.latency_min = env.latency_max = 1000;
+	for (i = 0; i < 16; i++)
+		give_read(1, guest(1, 64 * i), 64, 64 * i);
+	i = give_read(6, guest(6, 0), 64, 4096);
+	steps(500);
+	assert_int_equal(outstanding, 16);
+	run_now = ~(1u << 6);
+	steps(3);
+	run_now = ~0u;
+	drain();
+	expect_status(i, GL_DMA_STATUS_STOPPED);
+	assert_int_equal(cmd[i].issued, 0);
+}
+
 static void interrupts_follow_the_data(void **state)
 {
 	(void)state;
@@ -1743,6 +1788,47 @@ static void revocations_at_every_moment(void **state)
 		set_root(c);
 		give_read(c, guest(c, 0), 64, 0);
 		drain();
+	}
+}
+
+// Commands that waited in the queue while their context was taken away and given to another guest.
+static void no_command_outlives_its_context(void **state)
+{
+	unsigned i, first;
+
+	(void)state;
+	begin();
+	for (unsigned wait = 0; wait < 60; wait++) {
+		unsigned c = 2 + wait % 30;
+
+		env.latency_min = env.latency_max = 30;
+		give_read(1, guest(1, 0), 8, 0); // its translation is there
+		drain();
+		env.latency_min = env.latency_max = 1500;
+		for (i = 0; i < 16 + wait % 3; i++) // they hold up what comes behind them
+			give_read(1, guest(1, 64 * i), 64, 64 * i);
+		first = given;
+		give_read(c, guest(c, 0), 64, 4096);
+		give_write(c, guest(c, 64), 64, 8192);
+		give(IRQ, c, 0, 1, false, 0, 0, false, true);
+		give_read(1, guest(1, 8192), 64, 12288);
+		give_write(c, guest(c, 64), 64, 8192);
+		steps(300 + wait);
+		run_now &= ~(1u << c);
+		steps(3 + wait % 5);
+		enable(c); // sooner than any revocation ends
+		give_read(c, guest(c, 128), 64, 16384);
+		drain();
+		for (i = first; i < given; i++)
+			expect_status(i, cmd[i].stale ? GL_DMA_STATUS_STOPPED : GL_DMA_STATUS_OK);
+		assert_true(cmd[first].stale && cmd[first + 4].stale && !cmd[given - 1].stale);
+		i = give_read(c, guest(c, 0), 64, 4096);
+		steps(2);
+		dut->en_valid_i = 1; // again, while it runs: nothing happens
+		step();
+		dut->en_valid_i = 0;
+		drain();
+		expect_status(i, GL_DMA_STATUS_OK);
 	}
 }
 
@@ -2131,6 +2217,7 @@ int main(void)
 		TB_TEST(requester_errors_come_back),
 		TB_TEST(a_stopped_context_issues_nothing),
 		TB_TEST(a_stop_cuts_a_command),
+		TB_TEST(a_stop_is_not_forgotten),
 		TB_TEST(interrupts_follow_the_data),
 		TB_TEST(reads_behind_writes_see_them),
 		TB_TEST(sixteen_reads_overlap),
@@ -2141,6 +2228,7 @@ int main(void)
 		TB_TEST(failed_walks_refuse),
 		TB_TEST(fences_at_every_moment),
 		TB_TEST(revocations_at_every_moment),
+		TB_TEST(no_command_outlives_its_context),
 		TB_TEST(fences_do_not_wait_for_a_pause),
 		TB_TEST(nothing_waits_for_the_firmware),
 		TB_TEST(the_flow_restarts),

@@ -52,7 +52,7 @@ static void start(void)
 	answer = 0;
 	dut->tables_ready_i = 1;
 	dut->dma_idle_i = 1;
-	dut->dma_flight_i = 0;
+	dut->dma_flight_i = dut->mac_sending_i = 0;
 	dut->tgt_valid_i = dut->flr_i = dut->heartbeat_i = dut->mbox_done_i = 0;
 	dut->ev_fault_i = dut->ev_inv_i = dut->ev_revoke_i = 0;
 	dut->revoke_busy_i = 0;
@@ -342,11 +342,14 @@ static void restart(void **state)
 		dut->dma_idle_i = tb_percent(50);
 		dut->dma_flight_i = tb_percent(50) ? tb_below(32) : 0;
 		dut->revoke_busy_i = tb_percent(50);
-		const bool waits = !dut->dma_idle_i || dut->dma_flight_i || dut->revoke_busy_i;
+		dut->mac_sending_i = tb_percent(50);
+		const bool waits = !dut->dma_idle_i || dut->dma_flight_i || dut->revoke_busy_i ||
+				   dut->mac_sending_i;
 		flow_cycles = 0;
 		write(GL_BAR0_RESTART, tb_percent(90) ? 1 : 0xffffffff);
 		tb_ticks(2);
 		run_cycles = 0;
+		assert_false(dut->mac_tx_en_o); // no further frame begins
 		dut->tgt_valid_i = 1;
 		dut->tgt_we_i = 0;
 		dut->tgt_addr_i = GL_BAR0_SCRATCH;
@@ -359,22 +362,23 @@ static void restart(void **state)
 			}
 			assert_int_equal(flow_cycles, 0);
 			// Idle in between for less than 32 cycles is not idle.
-			const uint8_t idle = dut->dma_idle_i, flight = dut->dma_flight_i,
-				      busy = dut->revoke_busy_i;
+			const uint8_t mac = dut->mac_sending_i, idle = dut->dma_idle_i,
+				      flight = dut->dma_flight_i, busy = dut->revoke_busy_i;
 			for (unsigned i = 0; i < 4; i++) {
 				dut->dma_idle_i = 1;
 				dut->dma_flight_i = 0;
-				dut->revoke_busy_i = 0;
+				dut->revoke_busy_i = dut->mac_sending_i = 0;
 				tb_ticks(tb_below(31));
 				dut->dma_idle_i = idle;
 				dut->dma_flight_i = flight;
 				dut->revoke_busy_i = busy;
+				dut->mac_sending_i = mac;
 				tb_ticks(1 + tb_below(10));
 			}
 			assert_int_equal(flow_cycles, 0);
 			dut->dma_idle_i = 1;
 			dut->dma_flight_i = 0;
-			dut->revoke_busy_i = 0;
+			dut->revoke_busy_i = dut->mac_sending_i = 0;
 		}
 		tb_wait(dut->tgt_ready_o, 100);
 		tb_tick();
@@ -386,6 +390,7 @@ static void restart(void **state)
 		assert_int_equal(reset_cycles, 0);
 		assert_false(dut->mbox_busy_o);
 		assert_int_equal(read(GL_BAR0_CONTROL), 0xe);
+		assert_true(dut->mac_tx_en_o);
 		assert_int_equal(read(GL_BAR0_IRQ_MODERATION), 77);
 		assert_int_equal(flow_cycles, 32);
 	}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unit test of rtl/nic/nic_pktbuf*: the bench plays MAC, switch, DMA engine and firmware, all at once and at random, and
 // keeps a model of every slot. Frames are compared byte by byte wherever they come out. Directed tests of the rules of
-// ownership and of room stand behind.
+// ownership and of room stand behind. The DMA engine's model ends its commands in order and pulses unpin for each that
+// was granted; contexts are cleared (clear bus) while everything goes on.
 #include "tb.h"
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -19,14 +21,15 @@
 #define LAG	   3000 // cycles within which room that the model sees free must be free in the module
 #define READ_AHEAD 4	// words between the ring and the MAC
 
-enum slot_state { FREE, ALLOCATED, SUBMITTED, DECIDED };
+enum slot_state { FREE, ALLOCATED, DEAD, SUBMITTED, DECIDED };
 
 struct slot {
 	enum slot_state state;
 	unsigned len, owner, refs, serial;
+	unsigned pins; // granted DMA commands that have not ended
 	bool map[256];
-	bool err;	// the switch must be told
-	unsigned tasks; // bench tasks that still use it
+	bool err;     // the switch must be told
+	bool cleared; // submitted, and its owner has been cleared since
 	uint8_t data[MAX_LEN + 8];
 };
 
@@ -41,19 +44,31 @@ struct wire_frame {
 	std::vector<uint8_t> data;
 };
 
+// A DMA command that the owner check has granted; they end in order.
+struct grant {
+	unsigned slot, words; // words still to be moved
+	struct tx_task *sub;  // its end submits the slot
+	bool copy;	      // its end completes a frame for a context
+};
+
+struct wire_item {
+	unsigned slot;
+	bool tag;
+	unsigned vid;
+};
+
 struct tx_task {
 	unsigned slot, ctx, len;
-	unsigned next;	// next byte to ask for
-	bool asking;	// a check is on its way
-	unsigned words; // words still in the write queue
-	bool lose;	// one byte is never written
-	bool err;	// submitted with an error
-	bool drop;	// given up before it is submitted
-	unsigned stop;	// given up, or submitted, when so many bytes were asked for
+	unsigned next; // next byte to ask for
+	bool asking;   // a check is on its way
+	bool lose;     // one byte is never written
+	bool err;      // submitted with an error
+	bool drop;     // given up before it is submitted
+	unsigned stop; // given up, or submitted, when so many bytes were asked for
 };
 
 struct rx_task {
-	unsigned slot, ctx, next, words;
+	unsigned slot, ctx, next;
 	bool asking;
 	uint64_t since; // a record comes at least two cycles after the decision
 };
@@ -68,13 +83,13 @@ struct check {
 struct put_word {
 	unsigned slot, off, be;
 	uint64_t data;
-	struct tx_task *task;
+	struct grant *grant;
 };
 
 struct get_word {
 	unsigned slot, off;
 	uint64_t want, mask;
-	struct rx_task *task;
+	struct grant *grant;
 };
 
 struct release {
@@ -89,13 +104,16 @@ static struct {
 	unsigned drop_all, wire, many; // decisions
 	unsigned broken;	       // transmit frames that are lost, given up, ...
 	unsigned tasks;		       // at once
+	unsigned clear;		       // contexts, in 1000 cycles
 	bool hold;		       // deliver nothing: everything fills up
 } knob;
 
 static struct slot slots[128];
 static unsigned head[2], tail[2], used[2], serial;
 static unsigned taken_words[2], given_words[2], old_tail[2][LAG], old_given[2][LAG]; // by cycle
-static std::deque<unsigned> item_rx, item_tx, undecided, wire_out;
+static std::deque<unsigned> item_rx, item_tx, undecided;
+static std::deque<wire_item> wire_out;
+static std::deque<grant *> grants;
 static std::deque<wire_frame> on_wire;
 static std::vector<tx_task *> tx_tasks;
 static std::vector<rx_task *> rx_tasks, rx_idle;
@@ -113,8 +131,12 @@ static bool rx_active, rx_tight; // rx_tight: room was short when the frame bega
 static uint64_t mac_phase, dw_last;
 static struct {
 	uint64_t rx, rx_dropped, rx_bad, tx, tx_full, wire, copies, lost, given_up, rel_bad,
-		refused, bytes;
+		refused, bytes, clears;
+	uint64_t gone[2][256];
 } seen;
+static uint64_t gone_want[2][256];
+static int clearing = -1; // context on the clear bus
+static unsigned clear_age;
 static uint64_t rel_bad_want;
 static struct {
 	bool chk, dw, dr, rel;
@@ -127,8 +149,9 @@ static unsigned words_of(unsigned len)
 
 static void reset_model(void)
 {
+	dut->tx_ok_i = 1;
 	for (unsigned i = 0; i < 128; i++)
-		slots[i].state = FREE, slots[i].tasks = 0;
+		slots[i].state = FREE, slots[i].pins = 0;
 	memset(head, 0, sizeof(head));
 	memset(tail, 0, sizeof(tail));
 	memset(used, 0, sizeof(used));
@@ -140,6 +163,9 @@ static void reset_model(void)
 	tx_tasks.clear(), rx_tasks.clear(), rx_idle.clear();
 	checks.clear(), writes.clear(), reads.clear(), read_flight.clear(), releases.clear(),
 		submits.clear();
+	grants.clear();
+	clearing = -1;
+	memset(gone_want, 0, sizeof(gone_want));
 	check_open = false, rx_active = false, mac_phase = 0;
 	check_age = read_age = dec_gap = alloc_wait = rx_pos = rx_wait = rx_settle = sub_run = 0;
 	memset(&seen, 0, sizeof(seen));
@@ -166,8 +192,23 @@ static void reclaim(unsigned ring)
 static void drop_ref(unsigned slot)
 {
 	assert_true(slots[slot].state == DECIDED && slots[slot].refs > 0);
-	if (--slots[slot].refs == 0)
+	if (--slots[slot].refs == 0 && slots[slot].pins == 0)
 		slots[slot].state = FREE;
+	reclaim(slot / 64);
+}
+
+static void unpin(unsigned slot)
+{
+	struct slot *s = &slots[slot];
+	assert_true(s->pins > 0);
+	if (--s->pins == 0 && (s->state == DEAD || (s->state == DECIDED && s->refs == 0)))
+		s->state = FREE;
+	reclaim(slot / 64);
+}
+
+static void give_up(unsigned slot)
+{
+	slots[slot].state = slots[slot].pins ? DEAD : FREE;
 	reclaim(slot / 64);
 }
 
@@ -183,7 +224,8 @@ static struct slot *new_slot(unsigned ring, unsigned len, enum slot_state state)
 	s->state = state;
 	s->len = len;
 	s->refs = 0;
-	s->err = false;
+	s->pins = 0;
+	s->err = s->cleared = false;
 	s->serial = serial++;
 	memset(s->map, 0, sizeof(s->map));
 	return s;
@@ -289,13 +331,15 @@ static void sw_drive(void)
 		return;
 	unsigned slot = undecided.front();
 	struct slot *s = &slots[slot];
-	bool wire = slot >= 64 && !s->err && tb_percent(knob.wire);
+	bool wire = slot >= 64 && !s->err && !s->cleared && tb_percent(knob.wire);
 	uint32_t map[8] = {};
 	unsigned refs = wire;
-	if (!s->err && !tb_percent(knob.drop_all)) {
+	if (!s->err && !s->cleared && !tb_percent(knob.drop_all)) {
 		unsigned n = tb_percent(knob.many) ? tb_range(0, NCTX) : wire ? 0 : 1;
 		for (unsigned i = 0; i < n; i++) {
 			unsigned c = tb_below(NCTX);
+			if ((int)c == clearing)
+				continue;
 			refs += !s->map[c];
 			s->map[c] = true;
 			map[c / 32] |= 1u << c % 32;
@@ -321,10 +365,10 @@ static void sw_drive(void)
 		seen.lost++;
 	}
 	if (wire)
-		wire_out.push_back(slot);
+		wire_out.push_back(wire_item{ slot, tb_percent(50), tb_below(4096) });
 	for (unsigned c = 0; c < NCTX; c++)
 		if (s->map[c])
-			rx_idle.push_back(new rx_task{ slot, c, tb_percent(80) ? 4u : 0u, 0, false,
+			rx_idle.push_back(new rx_task{ slot, c, tb_percent(80) ? 4u : 0u, false,
 						       tb_cycles + 2 });
 }
 
@@ -334,6 +378,8 @@ static void sw_check(void)
 		return;
 	unsigned slot = dut->sw_slot_o;
 	std::deque<unsigned> &from = slot >= 64 ? item_tx : item_rx;
+	while (!from.empty() && from.front() != slot && slots[from.front()].cleared)
+		give_up(from.front()), from.pop_front(); // never offered
 	assert_false(from.empty());
 	assert_int_equal(slot, from.front());
 	from.pop_front();
@@ -356,7 +402,9 @@ static void sw_check(void)
 static void mac_drive(void)
 {
 	dut->wire_valid_i = !wire_out.empty();
-	dut->wire_slot_i = wire_out.empty() ? 0 : wire_out.front();
+	dut->wire_slot_i = wire_out.empty() ? 0 : wire_out.front().slot;
+	dut->wire_tag_valid_i = wire_out.empty() ? 0 : wire_out.front().tag;
+	dut->wire_vid_i = wire_out.empty() ? 0 : wire_out.front().vid;
 	mac_phase++;
 	dut->tx_ready_i =
 		knob.mac_ready_every ? mac_phase % knob.mac_ready_every == 0 : tb_percent(knob.mac);
@@ -381,10 +429,14 @@ static void mac_check(void)
 		}
 	}
 	if (dut->wire_valid_i && dut->wire_ready_o) {
-		unsigned slot = wire_out.front();
-		struct slot *s = &slots[slot];
-		on_wire.push_back(wire_frame{ slot, 0, false,
-					      std::vector<uint8_t>(s->data, s->data + s->len) });
+		struct wire_item w = wire_out.front();
+		struct slot *s = &slots[w.slot];
+		wire_frame f = { w.slot, 0, false,
+				 std::vector<uint8_t>(s->data, s->data + s->len) };
+		const uint8_t tag[] = { 0x81, 0, (uint8_t)(w.vid >> 8), (uint8_t)w.vid };
+		if (w.tag)
+			f.data.insert(f.data.begin() + 12, tag, tag + 4);
+		on_wire.push_back(f);
 		wire_out.pop_front();
 	}
 	// The module has read the last word once no more than READ_AHEAD words remain.
@@ -408,6 +460,8 @@ static void alloc_drive(void)
 		return;
 	dut->alloc_valid_i = 1;
 	alloc_ctx = tb_below(NCTX);
+	if ((int)alloc_ctx == clearing)
+		alloc_ctx = (alloc_ctx + 1) % NCTX;
 	alloc_len = random_len(knob.tx_len);
 	dut->alloc_ctx_i = alloc_ctx;
 	dut->alloc_len_i = alloc_len;
@@ -434,7 +488,6 @@ static void alloc_check(void)
 					 alloc_len,
 					 0,
 					 false,
-					 0,
 					 false,
 					 false,
 					 false,
@@ -505,6 +558,8 @@ static void tx_granted(struct tx_task *t, unsigned off, unsigned len)
 {
 	struct slot *s = &slots[t->slot];
 	unsigned lost = t->lose && t->next + len == t->len ? off + tb_below(len) : 0;
+	struct grant *g = new grant{ t->slot, 0, NULL, false };
+	grants.push_back(g);
 	for (unsigned w = off & ~7u; w < off + len; w += 8) {
 		uint64_t data = tb_rand();
 		unsigned be = 0, part;
@@ -523,12 +578,14 @@ static void tx_granted(struct tx_task *t, unsigned off, unsigned len)
 					if (be & part & 1u << i)
 						noise = (noise & ~(0xffull << 8 * i)) |
 							(data & 0xffull << 8 * i);
-				writes.push_back(put_word{ t->slot & 63, w, be & part, noise, t });
-				t->words++;
+				writes.push_back(put_word{ t->slot & 63, w, be & part, noise, g });
+				g->words++;
 			}
 	}
 	t->next += len;
 	t->asking = false;
+	if (t->next == t->stop && !t->drop)
+		g->sub = t;
 }
 
 static void rx_ask(struct rx_task *t)
@@ -542,6 +599,8 @@ static void rx_ask(struct rx_task *t)
 static void rx_granted(struct rx_task *t, unsigned off, unsigned len)
 {
 	struct slot *s = &slots[t->slot];
+	struct grant *g = new grant{ t->slot, 0, NULL, false };
+	grants.push_back(g);
 	for (unsigned w = off & ~7u; w < off + len; w += 8) {
 		uint64_t want = w == 8 ? 1ull << 48 : 0, mask = 0;
 		for (unsigned i = 0; i < 8; i++) {
@@ -550,11 +609,12 @@ static void rx_granted(struct rx_task *t, unsigned off, unsigned len)
 			if (w + i >= SLOT_DATA && w + i < SLOT_DATA + s->len)
 				want |= (uint64_t)s->data[w + i - SLOT_DATA] << 8 * i;
 		}
-		reads.push_back(get_word{ t->slot, w, want & mask, mask, t });
-		t->words++;
+		reads.push_back(get_word{ t->slot, w, want & mask, mask, g });
+		g->words++;
 	}
 	t->next += len;
 	t->asking = false;
+	g->copy = t->next == SLOT_DATA + s->len;
 }
 
 static void dma_drive(void)
@@ -571,15 +631,15 @@ static void dma_drive(void)
 			continue;
 		if (t->next < t->stop) {
 			tx_ask(t);
-		} else if (t->words == 0) {
+		} else {
 			if (t->drop) {
-				// No check of this slot may be left behind it.
+				// No check of this slot may be left behind it. Its words may be on their way.
 				if (!checks.empty() || check_open)
 					continue;
 				releases.push_back(release{ t->slot, t->ctx, false });
-			} else {
+			} else if (t->stop == 0) {
 				submits.push_back(t);
-			}
+			} // else the end of its last command submits it
 			tx_tasks.erase(tx_tasks.begin() + i--);
 			if (t->drop)
 				delete t;
@@ -591,7 +651,7 @@ static void dma_drive(void)
 			continue;
 		if (t->next < SLOT_DATA + slots[t->slot].len) {
 			rx_ask(t);
-		} else if (t->words == 0 && checks.empty() && !check_open) {
+		} else if (checks.empty() && !check_open) { // its words may be on their way
 			unsigned before = 1;
 			for (struct release &r : releases)
 				before += r.slot == t->slot;
@@ -607,7 +667,8 @@ static void dma_drive(void)
 		bad_check();
 
 	if (!dut->chk_valid_i || taken.chk)
-		dut->chk_valid_i = !checks.empty() && !check_open && tb_percent(knob.dma);
+		dut->chk_valid_i = !checks.empty() && !check_open && grants.size() < 36 &&
+				   tb_percent(knob.dma);
 	if (!checks.empty()) {
 		struct check *c = &checks.front();
 		dut->chk_slot_i = c->slot;
@@ -638,13 +699,38 @@ static void dma_drive(void)
 	}
 	memset(&taken, 0, sizeof(taken));
 	dut->sub_valid_i = 0;
-	if (!submits.empty() && sub_run < 40 && tb_percent(50)) {
+	dut->unpin_valid_i = 0;
+	if (!grants.empty() && grants.front()->words == 0 && sub_run < 40 && tb_percent(50)) {
+		struct grant *g = grants.front();
+		grants.pop_front();
+		dut->unpin_valid_i = 1;
+		dut->unpin_slot_i = g->slot;
+		unpin(g->slot);
+		seen.copies += g->copy;
+		if (g->sub) {
+			struct tx_task *t = g->sub;
+			tx_tasks.erase(std::remove(tx_tasks.begin(), tx_tasks.end(), t),
+				       tx_tasks.end());
+			dut->sub_valid_i = 1;
+			dut->sub_slot_i = t->slot;
+			dut->sub_err_i = t->err;
+			if (slots[t->slot].state == ALLOCATED) {
+				slots[t->slot].state = SUBMITTED;
+				item_tx.push_back(t->slot);
+			}
+			delete t;
+			sub_run += 20;
+		}
+		delete g;
+	} else if (!submits.empty() && sub_run < 40 && tb_percent(50)) {
 		struct tx_task *t = submits.front();
 		dut->sub_valid_i = 1;
 		dut->sub_slot_i = t->slot;
 		dut->sub_err_i = t->err;
-		slots[t->slot].state = SUBMITTED;
-		item_tx.push_back(t->slot);
+		if (slots[t->slot].state == ALLOCATED) {
+			slots[t->slot].state = SUBMITTED;
+			item_tx.push_back(t->slot);
+		}
 		submits.pop_front();
 		delete t;
 		sub_run += 20; // at most three in a row
@@ -668,6 +754,8 @@ static void dma_check(void)
 			check_open = false;
 			assert_int_equal(dut->chk_ok_o, checking.ok);
 			seen.refused += !checking.ok;
+			if (checking.ok)
+				slots[checking.slot].pins++;
 			if (checking.tx)
 				tx_granted(checking.tx, checking.off, checking.len);
 			if (checking.rx)
@@ -677,7 +765,7 @@ static void dma_check(void)
 		assert_false(dut->chk_done_o);
 	}
 	if (dut->dw_valid_i && dut->dw_ready_o) {
-		writes.front().task->words--;
+		writes.front().grant->words--;
 		writes.pop_front();
 		taken.dw = true;
 		dw_last = tb_cycles;
@@ -687,8 +775,7 @@ static void dma_check(void)
 		struct get_word r = read_flight.front();
 		read_flight.pop_front();
 		assert_true((dut->dr_rdata_o & r.mask) == r.want);
-		if (--r.task->words == 0 && r.task->next == SLOT_DATA + slots[r.task->slot].len)
-			seen.copies++;
+		r.grant->words--;
 		read_age = 0;
 	} else if (!read_flight.empty()) {
 		assert_true(++read_age <= 4);
@@ -705,16 +792,86 @@ static void dma_check(void)
 		if (r.bad) {
 			rel_bad_want++;
 		} else if (slots[r.slot].state == ALLOCATED) {
-			slots[r.slot].state = FREE;
-			reclaim(1);
+			give_up(r.slot);
 			seen.given_up++;
 		} else {
 			assert_true(slots[r.slot].map[r.ctx]);
 			slots[r.slot].map[r.ctx] = false;
+			gone_want[r.slot / 64][r.ctx]++;
 			drop_ref(r.slot);
 		}
 	}
 	seen.rel_bad += dut->ev_rel_bad_o;
+	if (dut->gone_valid_o)
+		seen.gone[dut->gone_ring_o][dut->gone_ctx_o]++;
+}
+
+// --- Clear bus: what the context had is gone for the model at once; the module has until clr_done_o. ---
+static void clear_drive(void)
+{
+	if (clearing >= 0) {
+		if (!dut->clr_done_o || !dut->clr_valid_i) {
+			assert_true(++clear_age < 20000);
+			return;
+		}
+		dut->clr_valid_i = 0;
+		// Frames of it that the switch has not got never come; those it has got are decided.
+		for (size_t i = 0; i < item_tx.size(); i++)
+			if (slots[item_tx[i]].cleared) {
+				give_up(item_tx[i]);
+				item_tx.erase(item_tx.begin() + i--);
+			}
+		for (unsigned slot : undecided)
+			assert_false(slots[slot].cleared);
+		for (unsigned i = 64; i < 128; i++)
+			if (slots[i].state == ALLOCATED && slots[i].cleared)
+				give_up(i);
+		clearing = -1;
+		return;
+	}
+	if (tb_below(1000) >= knob.clear || !checks.empty() || check_open || !releases.empty() ||
+	    !submits.empty() || alloc_wait || dut->dec_valid_i || dut->clr_done_o)
+		return;
+	unsigned c = tb_below(NCTX);
+	clearing = c;
+	clear_age = 0;
+	seen.clears++;
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = c;
+	for (size_t i = 0; i < rx_idle.size(); i++)
+		if (rx_idle[i]->ctx == c) {
+			delete rx_idle[i];
+			rx_idle.erase(rx_idle.begin() + i--);
+		}
+	for (size_t i = 0; i < rx_tasks.size(); i++)
+		if (rx_tasks[i]->ctx == c) {
+			delete rx_tasks[i];
+			rx_tasks.erase(rx_tasks.begin() + i--);
+		}
+	for (size_t i = 0; i < tx_tasks.size(); i++)
+		if (tx_tasks[i]->ctx == c) {
+			for (struct grant *g : grants)
+				if (g->sub == tx_tasks[i])
+					g->sub = NULL;
+			delete tx_tasks[i];
+			tx_tasks.erase(tx_tasks.begin() + i--);
+		}
+	for (unsigned i = 0; i < 128; i++) {
+		struct slot *s = &slots[i];
+		if (s->state == DECIDED && s->map[c]) {
+			s->map[c] = false;
+			gone_want[i / 64][c]++;
+			drop_ref(i);
+		} else if (i >= 64 && s->owner == c && s->state == ALLOCATED) {
+			// The submit of one that waits only for that may come before the module gets to it.
+			for (struct grant *g : grants)
+				s->cleared |= g->slot == i && g->sub;
+			if (!s->cleared)
+				give_up(i);
+		} else if (i >= 64 && s->owner == c && s->state == SUBMITTED) {
+			s->cleared = true;
+		}
+	}
 }
 
 static void step(void)
@@ -724,6 +881,7 @@ static void step(void)
 	mac_drive();
 	alloc_drive();
 	dma_drive();
+	clear_drive();
 	tb_eval();
 	rx_check();
 	sw_check();
@@ -742,12 +900,13 @@ static bool quiet(void)
 	return !rx_active && !rx_settle && !alloc_wait && tx_tasks.empty() && rx_tasks.empty() &&
 	       rx_idle.empty() && item_rx.empty() && item_tx.empty() && undecided.empty() &&
 	       wire_out.empty() && on_wire.empty() && checks.empty() && !check_open &&
-	       releases.empty() && submits.empty() && dut->idle_o;
+	       releases.empty() && submits.empty() && grants.empty() && clearing < 0 &&
+	       !dut->clr_done_o && dut->idle_o;
 }
 
 static void drain(void)
 {
-	knob.rx_start = knob.alloc = 0;
+	knob.rx_start = knob.alloc = knob.clear = 0;
 	knob.hold = false;
 	for (unsigned i = 0; !quiet(); i++) {
 		assert_true(i < 4000000);
@@ -759,6 +918,7 @@ static void drain(void)
 	}
 	assert_true(head[0] == tail[0] && head[1] == tail[1]);
 	assert_int_equal(seen.rel_bad, rel_bad_want);
+	assert_memory_equal(seen.gone, gone_want, sizeof(gone_want));
 }
 
 static void run(unsigned cycles)
@@ -768,12 +928,14 @@ static void run(unsigned cycles)
 	drain();
 	print_message("# %llu received, %llu for want of room, %llu bad; %llu sent, %llu for want "
 		      "of room, %llu given up; "
-		      "%llu to the wire, %llu copies, %llu to nobody, %llu checks refused\n",
+		      "%llu to the wire, %llu copies, %llu to nobody, %llu checks refused, %llu "
+		      "contexts cleared\n",
 		      (unsigned long long)seen.rx, (unsigned long long)seen.rx_dropped,
 		      (unsigned long long)seen.rx_bad, (unsigned long long)seen.tx,
 		      (unsigned long long)seen.tx_full, (unsigned long long)seen.given_up,
 		      (unsigned long long)seen.wire, (unsigned long long)seen.copies,
-		      (unsigned long long)seen.lost, (unsigned long long)seen.refused);
+		      (unsigned long long)seen.lost, (unsigned long long)seen.refused,
+		      (unsigned long long)seen.clears);
 }
 
 // --- Random traffic ---
@@ -788,6 +950,7 @@ static void common(void)
 	knob.many = 5;
 	knob.drop_all = 3;
 	knob.broken = 6;
+	knob.clear = 1;
 }
 
 static void mixed_traffic_is_kept_byte_for_byte(void **state)
@@ -873,6 +1036,7 @@ static void random_knobs(void **state)
 		knob.many = tb_below(40);
 		knob.broken = tb_below(40);
 		knob.tasks = tb_range(1, 64);
+		knob.clear = tb_percent(50) ? 0 : tb_below(10);
 		run(30000);
 	}
 }
@@ -884,7 +1048,9 @@ static void quiet_inputs(void)
 		dut->wire_valid_i = 0;
 	dut->tx_ready_i = dut->alloc_valid_i = dut->sub_valid_i = dut->dw_valid_i =
 		dut->dr_valid_i = 0;
-	dut->chk_valid_i = 0;
+	dut->chk_valid_i = dut->unpin_valid_i = dut->clr_valid_i = dut->flow_rst_i = 0;
+	dut->wire_tag_valid_i = 0;
+	dut->tx_ok_i = 1;
 	tb_eval();
 }
 
@@ -908,7 +1074,8 @@ static int alloc(unsigned ctx, unsigned len)
 	return slot;
 }
 
-static bool checked(unsigned slot, unsigned ctx, bool write, unsigned off, unsigned len)
+// The owner check; a granted command stays under way until ended().
+static bool granted(unsigned slot, unsigned ctx, bool write, unsigned off, unsigned len)
 {
 	dut->chk_valid_i = 1;
 	dut->chk_slot_i = slot;
@@ -922,6 +1089,23 @@ static bool checked(unsigned slot, unsigned ctx, bool write, unsigned off, unsig
 	tb_wait(dut->chk_done_o, 20);
 	bool ok = dut->chk_ok_o;
 	tb_tick();
+	return ok;
+}
+
+static void ended(unsigned slot)
+{
+	dut->unpin_valid_i = 1;
+	dut->unpin_slot_i = slot;
+	tb_tick();
+	dut->unpin_valid_i = 0;
+	tb_ticks(8);
+}
+
+static bool checked(unsigned slot, unsigned ctx, bool write, unsigned off, unsigned len)
+{
+	bool ok = granted(slot, ctx, write, off, len);
+	if (ok)
+		ended(slot);
 	return ok;
 }
 
@@ -1174,19 +1358,362 @@ static void the_owner_may_give_up_a_slot_before_it_is_submitted(void **state)
 	assert_true(dut->idle_o);
 }
 
-static void a_slot_is_not_given_up_while_a_read_may_still_write_it(void **state)
+// A slot that its owner gives up is free when the READs into it have ended, whether their bytes came or not.
+static void a_slot_given_up_is_not_free_while_a_read_may_still_write_it(void **state)
 {
 	(void)state;
 	begin();
 	int slot = alloc(2, 64);
-	assert_true(checked(slot, 2, false, SLOT_DATA, 24));
+	assert_true(granted(slot, 2, false, SLOT_DATA, 24));
+	assert_true(granted(slot, 2, false, SLOT_DATA + 24, 10));
 	put(slot, SLOT_DATA, 1, 0xff);
-	put(slot, SLOT_DATA + 8, 2, 0xff);
-	put(slot, SLOT_DATA + 16, 3, 0x7f);
-	assert_false(released(slot, 2));
-	put(slot, SLOT_DATA + 16, 3, 0x80);
+	assert_true(released(slot, 2));
+	assert_false(released(slot, 2));			   // once
+	assert_false(checked(slot, 2, false, SLOT_DATA + 34, 10)); // closed
+	tb_ticks(100);
+	assert_false(dut->idle_o);
+	submit(slot, false); // too late
+	ended(slot);
+	tb_ticks(100);
+	assert_false(dut->idle_o || dut->sw_valid_o);
+	ended(slot);
+	tb_wait(dut->idle_o, 40);
+}
+
+static void a_failed_read_leaks_no_slot(void **state)
+{
+	(void)state;
+	begin();
+	int slot = alloc(2, 64);
+	assert_true(granted(slot, 2, false, SLOT_DATA, 64));
+	ended(slot); // failed: no byte came
 	assert_true(released(slot, 2));
 	tb_wait(dut->idle_o, 40);
+	slot = alloc(2, 64);
+	assert_true(granted(slot, 2, false, SLOT_DATA, 64));
+	dut->unpin_valid_i = 1;
+	dut->unpin_slot_i = slot;
+	submit(slot, true);
+	dut->unpin_valid_i = 0;
+	take_item(slot, true);
+	decide(slot, 0, false);
+	tb_wait(dut->idle_o, 40);
+}
+
+// Fills the receive ring behind the slot and says whether it was ever taken again.
+static void a_slot_is_not_filled_again_while_a_write_reads_it(void **state)
+{
+	(void)state;
+	begin();
+	assert_true(receive(64));
+	take_item(0, false);
+	decide(0, 1u << 5, false);
+	assert_true(granted(0, 5, true, 4, 76));
+	assert_true(released(0, 5)); // given up under the DMA
+	assert_false(checked(0, 5, true, 4, 76));
+	for (unsigned i = 1; i < 64; i++) {
+		assert_true(receive(64));
+		take_item(i, false);
+		decide(i, 0, false);
+	}
+	assert_false(receive(64)); // slot 0 is still held
+	ended(0);
+	tb_wait(dut->idle_o, 2000);
+	assert_true(receive(64));
+	take_item(0, false);
+}
+
+static void pins_and_references_are_both_waited_for(void **state)
+{
+	(void)state;
+	begin();
+	unsigned slot = sent_frame();
+	decide(slot, 1u << 5 | 1u << 6, false);
+	assert_true(granted(slot, 5, true, 4, 12));
+	assert_true(granted(slot, 5, true, 16, 12));
+	ended(slot);
+	assert_true(released(slot, 5));
+	assert_true(released(slot, 6));
+	tb_ticks(60);
+	assert_false(dut->idle_o);
+	ended(slot);
+	tb_wait(dut->idle_o, 40);
+}
+
+// --- The clear bus ---
+static void clear(unsigned ctx)
+{
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = ctx;
+	tb_wait(dut->clr_done_o, 2000);
+	dut->clr_valid_i = 0;
+	tb_tick();
+	assert_false(dut->clr_done_o);
+	tb_tick();
+}
+
+static void clearing_takes_the_references_of_one_context(void **state)
+{
+	(void)state;
+	begin();
+	unsigned slot = sent_frame(), gone = 0;
+	decide(slot, 1u << 5 | 1u << 6, false);
+	assert_true(receive(64));
+	take_item(0, false);
+	decide(0, 1u << 5, false);
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = 5;
+	tb_eval();
+	for (unsigned i = 0; !dut->clr_done_o; i++) {
+		assert_true(i < 200);
+		gone += dut->gone_valid_o && dut->gone_ctx_o == 5;
+		tb_tick();
+		tb_eval();
+	}
+	dut->clr_valid_i = 0;
+	tb_ticks(2);
+	assert_int_equal(gone, 2);
+	assert_false(checked(slot, 5, true, 4, 12));
+	assert_false(checked(0, 5, true, 4, 12));
+	assert_false(released(slot, 5));
+	assert_true(checked(slot, 6, true, 4, 12));
+	assert_true(released(slot, 6));
+	tb_wait(dut->idle_o, 40);
+}
+
+static void clearing_drops_slots_that_are_not_submitted(void **state)
+{
+	(void)state;
+	begin();
+	int mine = alloc(5, 64), other = alloc(6, 64), busy = alloc(5, 64);
+	assert_true(granted(busy, 5, false, SLOT_DATA, 20));
+	clear(5);
+	assert_false(checked(mine, 5, false, SLOT_DATA, 64));
+	assert_false(checked(busy, 5, false, SLOT_DATA + 20, 20));
+	assert_true(checked(other, 6, false, SLOT_DATA, 64));
+	assert_true(released(other, 6));
+	tb_ticks(40);
+	assert_false(dut->idle_o); // a READ is still under way
+	ended(busy);
+	tb_wait(dut->idle_o, 40);
+}
+
+static void a_frame_of_a_cleared_context_never_reaches_the_switch(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < 3; i++) {
+		int slot = alloc(i == 1 ? 6 : 5, 64);
+		assert_true(checked(slot, i == 1 ? 6 : 5, false, SLOT_DATA, 64));
+		fill(slot, 64, i);
+		submit(slot, false);
+	}
+	dut->sw_ready_i = 0;
+	tb_wait(dut->sw_valid_o, 60); // the first one is on offer and will be withdrawn
+	clear(5);
+	take_item(65, false);
+	decide(65, 0, false);
+	tb_wait(dut->idle_o, 60);
+}
+
+static void clearing_waits_for_the_decision_of_a_frame_that_the_switch_has(void **state)
+{
+	(void)state;
+	begin();
+	int slot = alloc(5, 64);
+	assert_true(checked(slot, 5, false, SLOT_DATA, 64));
+	fill(slot, 64, 0);
+	submit(slot, false);
+	take_item(slot, false);
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = 5;
+	for (unsigned i = 0; i < 300; i++) {
+		tb_tick();
+		assert_false(dut->clr_done_o);
+	}
+	decide(slot, 0, false);
+	tb_wait(dut->clr_done_o, 60);
+	dut->clr_valid_i = 0;
+	tb_wait(dut->idle_o, 60);
+}
+
+// All slots in use and every port busy: the sweep still ends within its share of the bound of a revocation.
+static void clearing_a_full_table_takes_a_bounded_time(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < 64; i++) {
+		assert_true(receive(60));
+		take_item(i, false);
+		decide(i, 1u << 5 | 1u << 6, false);
+		assert_int_equal(alloc(5, 60), 64 + i);
+	}
+	uint64_t start = tb_cycles;
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = 5;
+	tb_eval();
+	while (!dut->clr_done_o) {
+		dut->chk_valid_i = 1;
+		dut->chk_slot_i = 3;
+		dut->chk_ctx_i = 7;
+		dut->chk_write_i = 1;
+		dut->rel_valid_i = 1;
+		dut->rel_slot_i = 3;
+		dut->rel_ctx_i = 7;
+		assert_true(tb_cycles - start < 1400);
+		tb_tick();
+		tb_eval();
+	}
+	print_message("# %u cycles\n", (unsigned)(tb_cycles - start));
+	quiet_inputs();
+}
+
+// --- RESTART ---
+static void a_restart_empties_the_buffers(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < 10; i++) {
+		assert_true(receive(1000));
+		assert_true(alloc(i, 1000) >= 0);
+	}
+	uint64_t before = dut->residence_tx_o;
+	assert_true(before > 0);
+	dut->flow_rst_i = 1;
+	tb_tick();
+	dut->flow_rst_i = 0;
+	tb_ticks(128 * MAP_WORDS + 8);
+	tb_eval();
+	assert_true(dut->idle_o);
+	assert_false(dut->sw_valid_o);
+	assert_true(dut->residence_tx_o >= before);
+	assert_int_equal(alloc(1, 60), 64);
+	assert_true(receive(60));
+	take_item(0, false);
+}
+
+// The MAC has had words of a frame when RESTART comes: it gets one more, the last, and not before it has run dry.
+static void a_restart_ends_the_frame_that_the_mac_has_begun(void **state)
+{
+	(void)state;
+	for (unsigned words = 0; words < 4; words++) {
+		tb_reset(2);
+		begin();
+		unsigned slot = sent_frame();
+		decide(slot, 0, true);
+		dut->wire_valid_i = 1;
+		dut->wire_slot_i = slot;
+		tb_wait(dut->wire_ready_o, 20);
+		tb_tick();
+		dut->wire_valid_i = 0;
+		for (unsigned i = 0; i < words; i++) {
+			tb_wait(dut->tx_valid_o, 60);
+			dut->tx_ready_i = 1;
+			tb_tick();
+			dut->tx_ready_i = 0;
+		}
+		tb_ticks(20);
+		dut->flow_rst_i = 1;
+		tb_tick();
+		dut->flow_rst_i = 0;
+		dut->tx_ready_i = 1;
+		unsigned got = 0, quiet = 0;
+		for (unsigned i = 0; i < 400; i++) {
+			tb_eval();
+			if (!got && !dut->tx_valid_o)
+				quiet++;
+			if (dut->tx_valid_o) {
+				assert_true(dut->tx_last_o);
+				got++;
+			}
+			tb_tick();
+		}
+		dut->tx_ready_i = 0;
+		assert_int_equal(got, words > 0);
+		assert_true(quiet > 64);
+		assert_true(dut->idle_o);
+	}
+}
+
+// --- Limits, room ---
+static void a_context_without_tokens_gets_no_slot(void **state)
+{
+	(void)state;
+	begin();
+	dut->tx_ok_i = 0;
+	assert_true(alloc(3, 100) < 0);
+	assert_true(dut->alloc_limited_o && dut->idle_o);
+	dut->tx_ok_i = 1;
+	assert_int_equal(alloc(3, 100), 64);
+	assert_false(dut->alloc_limited_o);
+}
+
+static void room_means_a_slot_and_the_longest_frame(void **state)
+{
+	(void)state;
+	begin();
+	tb_ticks(4);
+	assert_true(dut->tx_room_o);
+	for (unsigned used = 0;;) {
+		int slot = alloc(1, 1000);
+		if (slot < 0)
+			break;
+		used += 125;
+		assert_int_equal(dut->tx_room_o, WORDS - used >= words_of(MAX_LEN));
+	}
+	assert_false(dut->tx_room_o);
+	tb_reset(2);
+	begin();
+	for (unsigned i = 0; i < 64; i++) {
+		assert_true(dut->tx_room_o);
+		assert_int_equal(alloc(1, 14), 64 + i);
+	}
+	assert_false(dut->tx_room_o);
+}
+
+// --- The tag toward the wire ---
+static void a_tag_is_inserted_toward_the_wire(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned len = 14; len < 100; len++) {
+		unsigned vid = tb_below(4096), slot = alloc(1, len);
+		uint8_t data[128], want[128];
+		for (unsigned i = 0; i < len; i++)
+			data[i] = (uint8_t)tb_rand();
+		memcpy(want, data, 12);
+		want[12] = 0x81, want[13] = 0, want[14] = vid >> 8, want[15] = vid;
+		memcpy(want + 16, data + 12, len - 12);
+		assert_true(checked(slot, 1, false, SLOT_DATA, len));
+		for (unsigned i = 0; i < len; i += 8) {
+			uint64_t word;
+			memcpy(&word, data + i, 8);
+			put(slot, SLOT_DATA + i, word, len - i >= 8 ? 0xff : (1u << (len - i)) - 1);
+		}
+		submit(slot, false);
+		take_item(slot, false);
+		decide(slot, 0, true);
+		dut->wire_valid_i = dut->wire_tag_valid_i = 1;
+		dut->wire_slot_i = slot;
+		dut->wire_vid_i = vid;
+		tb_wait(dut->wire_ready_o, 20);
+		tb_tick();
+		dut->wire_valid_i = dut->wire_tag_valid_i = 0;
+		dut->wire_vid_i = ~vid & 0xfff;
+		for (unsigned i = 0; i < len + 4; i += 8) {
+			unsigned left = len + 4 - i;
+			tb_wait(dut->tx_valid_o, 60);
+			uint64_t word = dut->tx_data_o;
+			assert_memory_equal(&word, want + i, left < 8 ? left : 8);
+			assert_int_equal(dut->tx_last_o, left <= 8);
+			if (left <= 8)
+				assert_int_equal(dut->tx_last_bytes_o, left);
+			dut->tx_ready_i = 1;
+			tb_tick();
+			dut->tx_ready_i = 0;
+		}
+		tb_wait(dut->idle_o, 40);
+	}
 }
 
 static void room_comes_back_in_ring_order(void **state)
@@ -1329,7 +1856,20 @@ int main(void)
 		TB_TEST(a_sent_frame_is_not_its_owners_any_more),
 		TB_TEST(a_check_waits_for_the_entry_of_its_slot),
 		TB_TEST(the_owner_may_give_up_a_slot_before_it_is_submitted),
-		TB_TEST(a_slot_is_not_given_up_while_a_read_may_still_write_it),
+		TB_TEST(a_slot_given_up_is_not_free_while_a_read_may_still_write_it),
+		TB_TEST(a_failed_read_leaks_no_slot),
+		TB_TEST(a_slot_is_not_filled_again_while_a_write_reads_it),
+		TB_TEST(pins_and_references_are_both_waited_for),
+		TB_TEST(clearing_takes_the_references_of_one_context),
+		TB_TEST(clearing_drops_slots_that_are_not_submitted),
+		TB_TEST(a_frame_of_a_cleared_context_never_reaches_the_switch),
+		TB_TEST(clearing_waits_for_the_decision_of_a_frame_that_the_switch_has),
+		TB_TEST(clearing_a_full_table_takes_a_bounded_time),
+		TB_TEST(a_restart_empties_the_buffers),
+		TB_TEST(a_restart_ends_the_frame_that_the_mac_has_begun),
+		TB_TEST(a_context_without_tokens_gets_no_slot),
+		TB_TEST(room_means_a_slot_and_the_longest_frame),
+		TB_TEST(a_tag_is_inserted_toward_the_wire),
 		TB_TEST(room_comes_back_in_ring_order),
 		TB_TEST(slots_end_before_room_does),
 		TB_TEST(a_context_that_does_not_exist_gets_no_slot),
