@@ -52,6 +52,8 @@ void dom0_monitor(void (*escape)(void *arg, unsigned context, const char *text))
 		.bar4 = gls_config_read(nic, 0x20, 4) & ~15u,
 		.region = gls_read64(nic, GLS_BAR0, GL_BAR0_REGION_LO),
 		.region_pages = net_reg(GL_BAR0_REGION_PAGES),
+		.max_payload = fuzz.link.max_payload,
+		.max_read_request = fuzz.link.max_read_request,
 		.memory = host_memory,
 		.now = cycle,
 		.given = given,
@@ -218,6 +220,9 @@ static void revoke(struct hostile *h, struct rng *r)
 	int64_t cycles = gls_revoke_wait(nic, h->context);
 	if (cycles < 0)
 		fail_msg("%s", gls_error(nic));
+	if ((uint64_t)cycles > fuzz.revocation_bound)
+		fail_msg("a revocation took %lld cycles, more than %llu", (long long)cycles,
+			 (unsigned long long)fuzz.revocation_bound);
 	if ((uint64_t)cycles > fuzz.revocation_most)
 		fuzz.revocation_most = (uint64_t)cycles;
 	gls_run(nic, below(r, 2000));
@@ -255,6 +260,7 @@ void dom0_new_hostile(struct hostile *h, struct rng *r)
 	h->bytes = c.memory;
 	net_guest(h->context, &c);
 	net_ignore(h->context);
+	gls_set_rx_share(nic, h->context, fuzz.share);
 	h->absent = h->dirty = false;
 	hostile_rings(h);
 }
@@ -342,8 +348,76 @@ static void read_around(struct hostile *h, struct rng *r)
 	gls_context_stat(nic, h->context, below(r, 16));
 }
 
+/* --- Firmware that hangs --------------------------------------------------------------------------------------------------- */
+
+#define JUMP_TO_ITSELF 0x6fu   /* j . */
+#define HANG_LIMIT     3000u   /* cycles of the watchdog */
+#define HANG_ANSWER    100000u /* until it has fired and DMA has stopped */
+#define HANG_AFTER     400000u /* cycles in which frames that were under way may still come */
+
+static int context_state(unsigned context)
+{
+	struct gl_mbox_req req = { .version = GL_MBOX_VERSION,
+				   .command = GL_MBOX_CTX_GET,
+				   .context = (uint16_t)context };
+	struct gl_mbox_resp resp;
+	struct gl_mbox_ctx_state state;
+	int n = gls_mailbox(nic, &req, offsetof(struct gl_mbox_req, payload), &resp,
+			    offsetof(struct gl_mbox_resp, payload) + sizeof(state));
+	memcpy(&state, resp.payload, sizeof(state));
+	return n < 0 ? n : resp.status ? GL_CTX_ABSENT : state.state;
+}
+
+/* What the new firmware does not know, or says is broken, is brought up again by its driver. */
+static void driver_again(unsigned context)
+{
+	if (context_state(context) == GL_CTX_LIVE && !(net_status(context) & 0x40))
+		return;
+	if (gls_guest_restart(guest[context]))
+		fail_msg("after a restart of the firmware: %s", gls_error(nic));
+	fuzz.restarted_innocents++;
+}
+
+/* The core runs into jumps to themselves, at some cycle; the watchdog finds out; the firmware is loaded anew. Frames inside may be lost. */
+static void hang(struct rng *r)
+{
+	innocent_pause(true);
+	net_forgive(true);
+	for (unsigned i = 0; i < fuzz.hostiles; i++)
+		if (!fuzz.hostile[i].absent)
+			mend(&fuzz.hostile[i]);
+	net_reg_write(GL_BAR0_WATCHDOG, below(r, 2) ? 1 : HANG_LIMIT);
+	for (uint32_t at = 0; at < GL_IMEM_SIZE; at += 4) {
+		if (at % 0x4000 == 0)
+			net_reg_write(GL_BAR0_WINDOW, GL_IMEM_BASE + at);
+		net_reg_write(GL_BAR0_WINDOW_DATA + at % 0x4000, JUMP_TO_ITSELF);
+	}
+	uint64_t end = gls_now(nic) + HANG_ANSWER;
+	while (!(net_reg(GL_BAR0_WATCHDOG_STATE) & GL_BAR0_WATCHDOG_STATE_STOPPED_MASK))
+		if (gls_now(nic) > end)
+			fail_msg("the firmware hangs, and the watchdog does not stop it");
+	gls_run(nic, below(r, 3000));
+	net_reg_write(GL_BAR0_WATCHDOG, 0);
+	if (gls_restart(nic))
+		fail_msg("%s", gls_error(nic));
+	for (unsigned i = 0; i < fuzz.innocents; i++)
+		driver_again(fuzz.innocent[i]);
+	unsigned from, to;
+	end = gls_now(nic) + HANG_AFTER;
+	while (net_oldest(&from, &to) && gls_now(nic) < end)
+		gls_run(nic, 2000);
+	fuzz.forgiven += net_forgive(false);
+	innocent_pause(false);
+}
+
 void dom0(struct hostile *h, enum op_kind kind, struct rng *r)
 {
+	if (kind == OP_HANG) {
+		for (unsigned i = 0; i < fuzz.hostiles; i++)
+			fuzz.hostile[i].dirty = true;
+		hang(r);
+		return;
+	}
 	if (h->absent && kind != OP_REPLACE && kind != OP_WIRE && kind != OP_LOOK)
 		return;
 	if (!h->absent && kind != OP_LOOK && kind != OP_WIRE)

@@ -80,8 +80,13 @@ extern struct fuzz {
 	unsigned innocent[32], innocents;
 	struct monitor *monitor;
 	uint64_t bar2;
-	unsigned share;		  /* RX_SHARE of every context */
+	/* RX_SHARE: frames of 64 in a ring that may wait for a guest */
+	unsigned share, innocent_share;
 	uint64_t revocation_most; /* cycles, as the NIC says */
+	uint64_t revocation_bound;
+	struct gls_config link;	      /* of this run */
+	unsigned restarted_innocents; /* drivers that had to start anew after firmware hung */
+	unsigned forgiven;	      /* frames that were lost when firmware hung */
 } fuzz;
 
 /* A generator of one operation. */
@@ -117,6 +122,8 @@ extern struct innocent_report innocents;
 void innocent_new(unsigned context, struct rng *r);
 void innocent_start(uint64_t seed, unsigned period);
 void innocent_stop(void);
+/* Nobody sends while on; what is measured meanwhile does not count. */
+void innocent_pause(bool on);
 /* From now on hostile guests act: what was measured before is the measure. */
 void innocent_baseline_ends(void);
 /* Problems of innocent guests: "" if there is none. */

@@ -11,8 +11,8 @@ struct innocent_report innocents;
 
 static const uint8_t secret[5] = { 0xd5, 0x1c, 0x9e, 0x77, 0x3b };
 static struct rng traffic;
-static unsigned period_of;		/* cycles between two frames of a sender */
-static bool running, baseline, partial; /* partial: this window began in the middle */
+static unsigned period_of;			/* cycles between two frames of a sender */
+static bool running, paused, baseline, partial; /* partial: this window began in the middle */
 static struct sender {
 	unsigned port;
 	uint64_t delivered, delay, delayed; /* in this window: frames it sent, frames it got */
@@ -65,6 +65,8 @@ static void send_some(void *arg)
 	if (!running)
 		return;
 	gls_at(nic, gls_now(nic) + period_of / 2 + below(&traffic, period_of), send_some, s);
+	if (paused)
+		return;
 	size_t bytes = below(&traffic, 3) ? 60 + below(&traffic, 200) : 60 + below(&traffic, 1455);
 	struct sender *t = &senders[below(&traffic, sender_count)];
 	if (t == s)
@@ -86,7 +88,7 @@ static void window_ends(void *arg)
 		return;
 	gls_at(nic, gls_now(nic) + WINDOW, window_ends, NULL);
 	bool whole = !partial;
-	partial = false;
+	partial = paused;
 	for (unsigned i = 0; i < sender_count; i++) {
 		struct sender *s = &senders[i];
 		double delay = s->delayed ? (double)s->delay / (double)s->delayed : 0;
@@ -125,6 +127,7 @@ void innocent_new(unsigned context, struct rng *r)
 						       .indirect = below(r, 2),
 						       .in_order = below(r, 2),
 						       .random_layout = !below(r, 3) });
+	gls_set_rx_share(nic, context, fuzz.innocent_share);
 	monitor_strict(fuzz.monitor, context, true);
 }
 
@@ -133,6 +136,7 @@ void innocent_start(uint64_t seed, unsigned period)
 	traffic.state = seed;
 	period_of = period;
 	running = baseline = true;
+	paused = partial = false;
 	innocents = (struct innocent_report){ .latency_alone = 1,
 					      .delivered_alone = 1,
 					      .delivered_worst = 1 };
@@ -158,6 +162,12 @@ void innocent_baseline_ends(void)
 	partial = true;
 	for (unsigned i = 0; i < sender_count; i++)
 		senders[i].delivered = senders[i].delay = senders[i].delayed = 0;
+}
+
+void innocent_pause(bool on)
+{
+	paused = on;
+	partial = true;
 }
 
 void innocent_stop(void)
