@@ -353,7 +353,7 @@ static void read_around(struct hostile *h, struct rng *r)
 #define JUMP_TO_ITSELF 0x6fu   /* j . */
 #define HANG_LIMIT     3000u   /* cycles of the watchdog */
 #define HANG_ANSWER    100000u /* until it has fired and DMA has stopped */
-#define HANG_AFTER     400000u /* cycles in which frames that were under way may still come */
+#define HANG_AFTER     60000u  /* cycles in which frames that were under way may still come */
 
 static int context_state(unsigned context)
 {

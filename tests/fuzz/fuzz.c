@@ -59,6 +59,7 @@ static uint8_t weights[OP_KINDS] = {
 	[OP_LOOK] = 2,	     [OP_PROTECT] = 3,	      [OP_UNMAP] = 3,	   [OP_BREAK_TABLE] = 3,
 	[OP_INVALIDATE] = 3, [OP_REVOKE] = 2,	      [OP_REPLACE] = 2,	   [OP_ENABLE] = 1,
 	[OP_LIMIT] = 2,	     [OP_PORT] = 2,	      [OP_LINK_FAULT] = 2, [OP_WIRE] = 4,
+	[OP_HANG] = 1,
 };
 
 struct program {
