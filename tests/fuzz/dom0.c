@@ -468,14 +468,16 @@ void dom0(struct hostile *h, enum op_kind kind, struct rng *r)
 	case OP_PORT:
 		port(h, r);
 		break;
-	case OP_LINK_FAULT:
-		gls_fault(nic, GLS_FAULT_UR + below(r, GLS_FAULT_DROP),
+	case OP_LINK_FAULT: {
+		unsigned kinds = fuzz.swallowed_reads ? GLS_FAULT_DROP : GLS_FAULT_DROP - 1;
+		gls_fault(nic, GLS_FAULT_UR + below(r, kinds),
 			  host_of(h, h->memory + below(r, (uint32_t)h->bytes)), PAGE,
 			  1 + below(r, 3));
 		if (h->queue[1].size)
-			gls_fault(nic, GLS_FAULT_UR + below(r, GLS_FAULT_DROP),
+			gls_fault(nic, GLS_FAULT_UR + below(r, kinds),
 				  host_of(h, h->queue[1].area[below(r, 3)]), PAGE, 1);
 		break;
+	}
 	case OP_WIRE:
 		wire(h, r);
 		break;

@@ -419,8 +419,14 @@ static void open_nic(void)
 	       c.latency, c.latency_jitter, c.out_of_order ? "not " : "",
 	       c.split ? "split" : "whole", c.tx_stall_percent, c.max_payload, c.max_read_request);
 	fuzz.link = c;
-	/* docs/isolation.md: 2048 cycles, and what host and link take; a read that is never answered ends by CPL_TIMEOUT. */
-	fuzz.revocation_bound = 2048 + 4 * (c.latency + c.latency_jitter) + CPL_TIMEOUT;
+	fuzz.swallowed_reads = below(&chance, 2);
+	/*
+	 * docs/isolation.md: 2048 cycles; the time in which the host answers what is outstanding, 32 reads at most; that of
+	 * beats which the link refuses; and a read that is never answered ends by CPL_TIMEOUT.
+	 */
+	fuzz.revocation_bound =
+		(2048 + 32 * c.max_read_request / 8) * 100 / (100 - c.tx_stall_percent) +
+		c.latency + c.latency_jitter + (fuzz.swallowed_reads ? 2 * CPL_TIMEOUT : 0);
 	net_open(&c);
 	net_reg_write(GL_BAR0_CPL_TIMEOUT, CPL_TIMEOUT);
 }

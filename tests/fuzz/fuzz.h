@@ -84,6 +84,7 @@ extern struct fuzz {
 	unsigned share, innocent_share;
 	uint64_t revocation_most; /* cycles, as the NIC says */
 	uint64_t revocation_bound;
+	bool swallowed_reads;	      /* the link may leave reads unanswered in this run */
 	struct gls_config link;	      /* of this run */
 	unsigned restarted_innocents; /* drivers that had to start anew after firmware hung */
 	unsigned forgiven;	      /* frames that were lost when firmware hung */
