@@ -398,6 +398,49 @@ static void driver_again(unsigned context)
 	fuzz.restarted_innocents++;
 }
 
+/* Once the watchdog is set. */
+static bool load_anew(struct rng *r)
+{
+	uint64_t end = gls_now(nic) + HANG_ANSWER;
+	while (!(net_reg(GL_BAR0_WATCHDOG_STATE) & GL_BAR0_WATCHDOG_STATE_STOPPED_MASK))
+		if (gls_now(nic) > end)
+			return false;
+	gls_run(nic, below(r, 3000));
+	net_reg_write(GL_BAR0_WATCHDOG, 0);
+	if (gls_restart(nic))
+		fail_msg("%s", gls_error(nic));
+	fuzz.firmware_broken = false;
+	return true;
+}
+
+/* Bits of the firmware's code and data turn over while it runs: whatever it does then, pages that no table names stay out of reach. */
+static void firmware_bug(struct rng *r)
+{
+	for (unsigned n = 1 + below(r, 6); n--;) {
+		bool code = !below(r, 3);
+		uint32_t at = below(r, code ? GL_IMEM_SIZE : GL_DMEM_SIZE) & ~3u;
+		if (!code && below(r, 2)) /* variables lie low */
+			at = below(r, GL_DMEM_SIZE / 8) & ~3u;
+		net_reg_write(GL_BAR0_WINDOW,
+			      (code ? GL_IMEM_BASE : GL_DMEM_BASE) + at / 0x4000 * 0x4000);
+		uint32_t offset = GL_BAR0_WINDOW_DATA + at % 0x4000;
+		uint32_t old = net_reg(offset);
+		net_reg_write(offset, below(r, 2)   ? old ^ 1u << below(r, 32)
+				      : below(r, 2) ? (uint32_t)any64(r)
+						    : old + 1 - 2 * below(r, 2));
+	}
+	fuzz.firmware_broken = true;
+}
+
+bool dom0_mend_firmware(void)
+{
+	struct rng r = { gls_now(nic) };
+	for (unsigned i = 0; i < fuzz.hostiles; i++)
+		fuzz.hostile[i].dirty = true;
+	net_reg_write(GL_BAR0_WATCHDOG, 1);
+	return load_anew(&r);
+}
+
 /* The core runs into jumps to themselves, at some cycle; the watchdog finds out; the firmware is loaded anew. Frames inside may be lost. */
 static void hang(struct rng *r)
 {
@@ -412,18 +455,12 @@ static void hang(struct rng *r)
 			net_reg_write(GL_BAR0_WINDOW, GL_IMEM_BASE + at);
 		net_reg_write(GL_BAR0_WINDOW_DATA + at % 0x4000, JUMP_TO_ITSELF);
 	}
-	uint64_t end = gls_now(nic) + HANG_ANSWER;
-	while (!(net_reg(GL_BAR0_WATCHDOG_STATE) & GL_BAR0_WATCHDOG_STATE_STOPPED_MASK))
-		if (gls_now(nic) > end)
-			fail_msg("the firmware hangs, and the watchdog does not stop it");
-	gls_run(nic, below(r, 3000));
-	net_reg_write(GL_BAR0_WATCHDOG, 0);
-	if (gls_restart(nic))
-		fail_msg("%s", gls_error(nic));
+	if (!load_anew(r))
+		fail_msg("the firmware hangs, and the watchdog does not stop it");
 	for (unsigned i = 0; i < fuzz.innocents; i++)
 		driver_again(fuzz.innocent[i]);
 	unsigned from, to;
-	end = gls_now(nic) + HANG_AFTER;
+	uint64_t end = gls_now(nic) + HANG_AFTER;
 	while (net_oldest(&from, &to) && gls_now(nic) < end)
 		gls_run(nic, 2000);
 	fuzz.forgiven += net_forgive(false);
@@ -432,6 +469,10 @@ static void hang(struct rng *r)
 
 void dom0(struct hostile *h, enum op_kind kind, struct rng *r)
 {
+	if (kind == OP_FIRMWARE_BUG) {
+		firmware_bug(r);
+		return;
+	}
 	if (kind == OP_HANG) {
 		for (unsigned i = 0; i < fuzz.hostiles; i++)
 			fuzz.hostile[i].dirty = true;

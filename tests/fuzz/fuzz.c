@@ -48,6 +48,7 @@ const char *const op_names[OP_KINDS] = {
 	[OP_LINK_FAULT] = "link-fault",
 	[OP_WIRE] = "wire",
 	[OP_HANG] = "firmware-hang",
+	[OP_FIRMWARE_BUG] = "firmware-bug",
 };
 
 /* How often a kind is chosen; 0: not at random. */
@@ -72,7 +73,7 @@ static struct options {
 	uint64_t seed, ops;
 	unsigned guests, hostile, period;
 	const char *json, *firmware, *without;
-	bool trace_ops;
+	bool trace_ops, broken_firmware;
 } options = { .duration = 600, .ops = UINT64_MAX, .guests = 8, .hostile = 3, .period = 12000 };
 
 static struct program corpus[CORPUS_MOST];
@@ -96,10 +97,10 @@ static double wall(void)
 static void repeat_line(void)
 {
 	printf("# repeat: build/tests/fuzz/glane-fuzz --seed 0x%llx --guests %u --hostile %u "
-	       "--period %u%s%s --ops %llu --duration 100000\n",
+	       "--period %u%s%s%s --ops %llu --duration 100000\n",
 	       (unsigned long long)options.seed, options.guests, options.hostile, options.period,
 	       options.without ? " --without " : "", options.without ? options.without : "",
-	       (unsigned long long)ops_done);
+	       options.broken_firmware ? " --broken-firmware" : "", (unsigned long long)ops_done);
 }
 
 static void escaped(void *arg, unsigned context, const char *text)
@@ -315,6 +316,12 @@ static bool over(void)
 	return ops_done >= options.ops || wall() - began >= options.duration;
 }
 
+static void mend_firmware(void)
+{
+	if (fuzz.firmware_broken && !dom0_mend_firmware())
+		failed("DMA of broken firmware does not stop");
+}
+
 static void run_op(const struct op *op)
 {
 	struct hostile *h = &fuzz.hostile[op->who % fuzz.hostiles];
@@ -324,6 +331,9 @@ static void run_op(const struct op *op)
 		printf("# op %llu cycle %llu: %s context %u seed 0x%x wait %u\n",
 		       (unsigned long long)ops_done, (unsigned long long)gls_now(nic),
 		       op_names[op->kind], h->context, op->seed, op->wait);
+	if (fuzz.firmware_broken && (op->kind == OP_RESTART || op->kind == OP_REVOKE ||
+				     op->kind == OP_REPLACE || op->kind == OP_HANG))
+		mend_firmware();
 	ops_of[op->kind]++;
 	ops_done++;
 	if (op->kind == OP_RESTART) {
@@ -375,6 +385,7 @@ static void round_of_ops(void)
 			p;
 	}
 	check(++rounds % THOROUGH == 0);
+	mend_firmware();
 	for (unsigned n = 0; n < fuzz.hostiles; n++)
 		if (wants_revival(&fuzz.hostile[n]) && !dom0_revive(&fuzz.hostile[n]))
 			failed("the device of a hostile guest does not come back after a reset");
@@ -499,7 +510,7 @@ static void usage(int status)
 		"[--hostile N]\n"
 		"                  [--period CYCLES] [--without KINDS] [--json FILE] [--firmware "
 		"ELF]\n"
-		"                  [--show-ops]\n"
+		"                  [--broken-firmware] [--show-ops]\n"
 		"Hostile guests attack the simulated NIC while innocent guests' traffic is "
 		"checked.\n"
 		"  --duration  seconds to run (600)\n"
@@ -511,6 +522,7 @@ static void usage(int status)
 		"  --without   kinds of operations to leave out, with commas between\n"
 		"  --json      file for the report\n"
 		"  --firmware  firmware (build/firmware/guestlane.elf)\n"
+		"  --broken-firmware  all guests are hostile, and bits of the firmware turn over\n"
 		"  --show-ops  print each operation\n");
 	exit(status);
 }
@@ -522,8 +534,9 @@ int main(int argc, char **argv)
 		{ "ops", 1, NULL, 'o' },      { "guests", 1, NULL, 'g' },
 		{ "hostile", 1, NULL, 'x' },  { "period", 1, NULL, 'p' },
 		{ "without", 1, NULL, 'w' },  { "json", 1, NULL, 'j' },
-		{ "firmware", 1, NULL, 'f' }, { "show-ops", 0, NULL, 'v' },
-		{ "help", 0, NULL, 'h' },     { NULL, 0, NULL, 0 }
+		{ "firmware", 1, NULL, 'f' }, { "broken-firmware", 0, NULL, 'b' },
+		{ "show-ops", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
 	};
 	const char *me = "glane-fuzz", *seed = getenv("SEED");
 	FILE *f = fopen("/dev/urandom", "r");
@@ -567,6 +580,10 @@ int main(int argc, char **argv)
 		case 'f':
 			options.firmware = optarg;
 			break;
+		case 'b':
+			options.broken_firmware = true;
+			weights[OP_FIRMWARE_BUG] = 12;
+			break;
 		case 'v':
 			options.trace_ops = true;
 			break;
@@ -576,7 +593,10 @@ int main(int argc, char **argv)
 		default:
 			usage(2);
 		}
-	if (optind < argc || options.hostile >= options.guests)
+	/* Innocent guests cannot expect much of broken firmware. */
+	if (options.broken_firmware)
+		options.hostile = options.guests;
+	if (optind < argc || options.hostile + !options.broken_firmware > options.guests)
 		usage(2);
 	net_seed = options.seed;
 	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(

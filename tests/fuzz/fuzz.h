@@ -46,6 +46,7 @@ enum op_kind {
 	OP_LINK_FAULT,
 	OP_WIRE,
 	OP_HANG,
+	OP_FIRMWARE_BUG,
 	OP_KINDS
 };
 extern const char *const op_names[OP_KINDS];
@@ -88,6 +89,7 @@ extern struct fuzz {
 	bool swallowed_reads;	      /* the link may leave reads unanswered in this run */
 	struct gls_config link;	      /* of this run */
 	unsigned restarted_innocents; /* drivers that had to start anew after firmware hung */
+	bool firmware_broken;	      /* its memory was spoiled, and it was not loaded anew since */
 	unsigned forgiven;	      /* frames that were lost when firmware hung */
 } fuzz;
 
@@ -113,6 +115,8 @@ void dom0(struct hostile *h, enum op_kind kind, struct rng *r);
 void dom0_new_hostile(struct hostile *h, struct rng *r);
 /* Brings a hostile guest's device back; false: it does not come back. */
 bool dom0_revive(struct hostile *h);
+/* Loads the firmware anew; false: the NIC does not come to rest for it. */
+bool dom0_mend_firmware(void);
 void dom0_monitor(void (*escape)(void *arg, unsigned context, const char *text));
 
 /* innocent.c */
