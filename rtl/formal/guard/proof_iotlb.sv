@@ -56,13 +56,19 @@ module proof_iotlb #(
       if (lq_done && lq_ctx_i == ctx && lq_page_i == a && lk_hit && lk_w) a_hit_q <= 1'b1;
       if (sw_done && a_hit_q && sw_ctx_i == ctx && sw_first_i == a && sw_last_i == a) a_swept_q <= 1'b1;
     end
-    if (DEEP == 0 && !rst && past && a != b && a[3:0] == b[3:0] && lq_done && lq_ctx_i == ctx) begin
+  end
+
+  logic asked;
+  assign asked = !rst && past && a != b && a[3:0] == b[3:0] && lq_done && lq_ctx_i == ctx;
+  if (DEEP == 0) begin : g_cover
+    always_ff @(posedge clk_i) if (asked) begin
       found: cover (lq_page_i == a && a_filled_q && lk_hit && lk_hpage == 40'd5);
       found_near: cover (lq_page_i == a && a_near_q && lk_hit && hl_valid_i);
       found_displaced: cover (lq_page_i == a && a_filled_q && b_filled_q && lk_hit);
       found_again: cover (lq_page_i == b && a_filled_q && b_filled_q && a_hit_q && lk_hit);
     end
-    if (DEEP == 1 && !rst && past && a != b && lq_done && lq_ctx_i == ctx) begin
+  end else begin : g_cover_deep
+    always_ff @(posedge clk_i) if (asked) begin
       gone: cover (lq_page_i == a && a_swept_q && !lk_hit);
     end
   end
