@@ -208,11 +208,18 @@ static void leave(struct hostile *h)
 	h->absent = true;
 }
 
+static void wire(struct hostile *h, struct rng *r);
+
 static void revoke(struct hostile *h, struct rng *r)
 {
 	hostile_storm(h, r, below(r, 40), 3000);
 	gls_run(nic, below(r, 1500));
 	mend(h);
+	/* What the wire still brings may reach the next guest; what is inside may not. */
+	if (below(r, 2))
+		wire(h, r);
+	while (gls_wire_pending(nic))
+		gls_run(nic, 20);
 	gls_revoke_start(nic, h->context);
 	/* It goes on as if nothing had happened. */
 	attack(h, OP_STORM, r);
@@ -255,6 +262,7 @@ void dom0_new_hostile(struct hostile *h, struct rng *r)
 		c.memory_at = c.huge ? HUGE : 0x100000;
 		break;
 	}
+	h->generation++;
 	h->config = c;
 	h->memory = c.memory_at;
 	h->bytes = c.memory;
@@ -314,6 +322,13 @@ static void limit(struct hostile *h, struct rng *r)
 	gls_set_rx_share(nic, h->context, below(r, 3) ? fuzz.share : 1 + below(r, fuzz.share));
 }
 
+void generation_tag(const struct hostile *h, uint8_t tag[TAG_BYTES])
+{
+	const uint8_t from[] = { 0x02, 0x47, 0x4c, 0xff };
+	net_mac(h->context, tag);
+	memcpy(tag + 6, from, sizeof(from));
+}
+
 /* Frames from the wire that are broken, or for nobody, or for hostile guests. */
 static void wire(struct hostile *h, struct rng *r)
 {
@@ -332,6 +347,11 @@ static void wire(struct hostile *h, struct rng *r)
 			to[0] |= 1;
 		net_build(octet, bytes < 20 ? 20 : bytes, to, from,
 			  below(r, 4) ? 0 : 1 + below(r, 4095));
+		if (!below(r, 3)) { /* for this generation of the guest only */
+			generation_tag(h, octet);
+			octet[10] = (uint8_t)(h->generation >> 8);
+			octet[11] = (uint8_t)h->generation;
+		}
 		gls_wire_send(nic, octet, bytes, faults[below(r, 4)]);
 	}
 }

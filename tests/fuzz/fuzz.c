@@ -10,7 +10,7 @@
 #include "option.h"
 
 #define CORPUS_MOST 4096u
-#define BASELINE    2000000u /* cycles without hostile acts */
+#define BASELINE    1050000u /* cycles without hostile acts */
 #define SHOWN	    12u	     /* escapes that are printed */
 #define THOROUGH    16u	     /* rounds between two checks of all guests' memory */
 #define PROGRESS    5.0	     /* seconds between two lines */

@@ -69,8 +69,9 @@ struct hostile {
 	struct gls_guest_config config;
 	uint64_t memory, bytes; /* guest addresses */
 	bool packed;
-	bool absent; /* revoked, and no guest was put there yet */
-	bool dirty;  /* something was done to it since its last restart */
+	bool absent;	     /* revoked, and no guest was put there yet */
+	bool dirty;	     /* something was done to it since its last restart */
+	uint16_t generation; /* counts the guests of this context */
 	struct victim_queue queue[2];
 };
 
@@ -103,6 +104,9 @@ void hostile_rings(struct hostile *h); /* takes the rings from the guest's drive
 /* Schedules register writes of the guest in the next cycles. */
 void hostile_storm(struct hostile *h, struct rng *r, unsigned writes, uint32_t cycles);
 uint64_t some_address(struct hostile *h, struct rng *r);
+/* First octets of a frame from the wire to a generation of a hostile context, to be found again in memory. */
+#define TAG_BYTES 10
+void generation_tag(const struct hostile *h, uint8_t tag[TAG_BYTES]);
 
 /* dom0.c */
 void dom0(struct hostile *h, enum op_kind kind, struct rng *r);

@@ -186,6 +186,24 @@ static bool leaked(const struct hostile *h)
 	return false;
 }
 
+/* Whether it has a frame that was sent to an earlier guest of its context. */
+static bool inherited(const struct hostile *h)
+{
+	uint8_t tag[TAG_BYTES];
+	generation_tag(h, tag);
+	for (uint64_t at = 0; at < h->bytes; at += 4096) {
+		const uint8_t *page = gls_guest_memory(guest[h->context], h->memory + at, 4096);
+		const uint8_t *end = page + 4096, *p = page;
+		while (p && (p = memmem(p, (size_t)(end - p), tag, sizeof(tag))) &&
+		       p + TAG_BYTES + 2 <= end) {
+			if ((p[TAG_BYTES] << 8 | p[TAG_BYTES + 1]) != h->generation)
+				return true;
+			p += TAG_BYTES;
+		}
+	}
+	return false;
+}
+
 const char *innocent_check(bool thorough)
 {
 	char text[256];
@@ -207,6 +225,11 @@ const char *innocent_check(bool thorough)
 		if (guest[fuzz.hostile[i].context] && leaked(&fuzz.hostile[i]))
 			snprintf(problem, sizeof(problem),
 				 "hostile guest %u has a frame of innocent guests in its memory",
+				 fuzz.hostile[i].context);
+		else if (guest[fuzz.hostile[i].context] && inherited(&fuzz.hostile[i]))
+			snprintf(problem, sizeof(problem),
+				 "the guest of context %u has a frame of its predecessor in its "
+				 "memory",
 				 fuzz.hostile[i].context);
 	return problem;
 }
