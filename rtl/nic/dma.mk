@@ -8,7 +8,7 @@ DMA_RTL   := rtl/nic/nic_dma_pkg.sv $(GUARD_RTL) rtl/nic/nic_dma_split.sv rtl/ni
 
 $(eval $(call verilator_lint,nic_guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),))
 $(foreach n,1 256,$(eval $(call verilator_lint,nic_guard-$(n),nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),-GNCTX=$(n))))
-$(eval $(call verilator_lint,nic_dma,nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),))
+$(foreach n,1 32 256,$(eval $(call verilator_lint,nic_dma-$(n),nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),-GNCTX=$(n))))
 
 $(eval $(call verilator_test,guard,nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),tests/unit/nic/test_guard.cpp,))
 $(foreach n,1 2 256,$(eval $(call verilator_test_full,guard_$(n),nic_guard,$(REGS_PKG) $(wildcard rtl/lib/*.sv) $(GUARD_RTL),tests/unit/nic/test_guard.cpp,-GNCTX=$(n) -CFLAGS -DNCTX=$(n))))

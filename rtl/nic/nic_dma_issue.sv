@@ -227,17 +227,40 @@ module nic_dma_issue #(
 `ifndef SYNTHESIS
   initial if (NCTX < 1 || NCTX > 256) $fatal(1, "nic_dma_issue: NCTX must be 1 to 256");
 
-  // A request that begins to be offered belongs to a context that ran two cycles before, and stays inside a page.
-  logic run_seen_q, req_q;
+  // Invariant 4 (Revocation): a request that begins to be offered belongs to a context that ran two cycles before, in the life that
+  // gave the command. It stays inside a page.
+  logic run_seen_q, run_ok_q, req_q;
+  logic went_q;                  // the piece in hand has been requested
+  logic started;                 // the first reset has been seen
+`ifdef FORMAL
+  assign started = 1'b1;         // a proof begins with it
+`else
+  logic started_q = 1'b0;
+  always_ff @(posedge clk_i) if (rst_i) started_q <= 1'b1;
+  assign started = started_q;
+`endif
   always_ff @(posedge clk_i) begin
-    run_seen_q <= run_all[p_q.ctx];
+    run_seen_q <= run_all[p_q.ctx] && life_i == p_q.life;
+    run_ok_q   <= run_seen_q;
     req_q      <= req_valid_o && !req_ready_i;
-    if (!rst_i && req_valid_o) assert ({1'b0, req_addr_o[11:0]} + req_len_o <= 13'd4096 && req_len_o != '0);
-    if (!rst_i && req_valid_o && !req_q) assert (run_ok_q);
-    if (!rst_i && read_issued_o) assert (entry_ready_i);
+    went_q     <= !rst_i && state_q != IDLE && (went_q || (req_valid_o && req_ready_i));
+    if (started && !rst_i) begin
+      in_page: assert (!req_valid_o || ({1'b0, req_addr_o[11:0]} + req_len_o <= 13'd4096 && req_len_o != '0));
+      runs: assert (!(req_valid_o && !req_q) || run_ok_q);
+      room: assert (state_q != REQ || entry_ready_i);
+      // Nothing is issued of a piece that was refused, or behind one of its command that was stopped.
+      not_failed: assert (!(state_q == GO || state_q == REQ) || !p_fails);
+      why_op: assert (state_q != REQ || p_read || p_write);
+      why_page: assert (state_q == IDLE || p_q.status != StOk || !(p_read || p_write) ||
+                        ({1'b0, p_q.addr[11:0]} + p_q.len <= 13'd4096 && p_q.len != '0));
+      fails: assert (fail_q == StOk || fail_q == StStopped);
+      // Once; and write data move only behind their request.
+      once: assert (!(req_valid_o && went_q));
+      data: assert (!fetch_grant_o || (went_q && p_write));
+      why_went: assert (!went_q || state_q == IDLE || state_q == DATA || state_q == REL || state_q == FINISH);
+      why_data: assert (state_q != DATA || (p_write && (went_q || fail_q != StOk)));
+    end
   end
-  logic run_ok_q;
-  always_ff @(posedge clk_i) run_ok_q <= run_seen_q;
 `endif
 
 endmodule

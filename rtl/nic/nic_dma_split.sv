@@ -264,9 +264,100 @@ module nic_dma_split (
   end
 
 `ifndef SYNTHESIS
+  // What was asked for this piece and this command, and what was answered.
+  logic        a_gr_q, a_chk_q;              // there is an answer
+  logic [51:0] a_page_q, a_hpage_q;
+  logic [7:0]  a_ctx_q, a_chk_ctx_q;
+  logic        a_write_q, a_chk_write_q;
+  logic [2:0]  a_status_q;
+  logic        a_ok_q;                       // the owner check was granted
+  logic [6:0]  a_slot_q;
+  logic [16:0] a_from_q, a_to_q;             // range that was checked
+  logic [63:0] a_addr_q;                     // guest address and length left: what a reader of the command expects
+  logic [15:0] a_left_q, a_off_q;
+  logic        a_asked;                    // between ASK or NEXT and the hand-over
+`ifdef FORMAL
+  logic        started_q;                    // a proof begins with a reset
+  assign started_q = 1'b1;
+`else
+  logic        started_q = 1'b0;             // the first reset has been seen
+  always_ff @(posedge clk_i) if (rst_i) started_q <= 1'b1;
+`endif
+
+  logic [15:0] a_room;                       // bytes to the end of the guest page
+  assign a_room  = 16'd4096 - {4'd0, c_q.addr[11:0]};
+  assign a_asked = state_q == WAIT || state_q == EMIT;
+
   always_ff @(posedge clk_i) begin
-    if (!rst_i && state_q == EMIT && status_q == StOk && c_mem) begin
-      assert (plen_q != '0 && {1'b0, c_q.addr[11:0]} + plen_q <= 13'd4096);
+    if (rst_i || state_q == IDLE || (state_q == EMIT && piece_ready_i)) a_gr_q <= 1'b0;
+    else if (gr_valid_i) a_gr_q <= 1'b1;
+    if (gq_valid_o && gq_ready_i) {a_page_q, a_ctx_q, a_write_q} <= {gq_gpage_o, gq_ctx_o, gq_write_o};
+    if (gr_valid_i) {a_hpage_q, a_status_q} <= {gr_hpage_i, gr_status_i};
+    if (rst_i || state_q == IDLE) a_chk_q <= 1'b0;
+    else if (chk_done_i) a_chk_q <= 1'b1;
+    if (chk_valid_o && chk_ready_i) begin
+      {a_slot_q, a_chk_ctx_q, a_chk_write_q} <= {chk_slot_o, chk_ctx_o, chk_write_o};
+      a_from_q <= {1'b0, chk_off_o};
+      a_to_q   <= {1'b0, chk_off_o} + {1'b0, chk_len_o};
+    end
+    if (chk_done_i) a_ok_q <= chk_ok_i;
+    if (state_q == IDLE) {a_addr_q, a_left_q, a_off_q} <= {cmd_i.addr, cmd_i.len, cmd_i.off};
+    else if (state_q == EMIT && piece_ready_i) begin
+      a_addr_q <= a_addr_q + {51'd0, piece_o.len};
+      a_left_q <= a_left_q - {3'd0, piece_o.len};
+      a_off_q  <= a_off_q + {3'd0, piece_o.len};
+    end
+
+    if (started_q && !rst_i) begin
+      // The neighbours answer what they were asked, once; no slot is longer than 14 bits can tell.
+`ifdef FORMAL
+      assume (!gr_valid_i || (gwait_q && !gq_q));
+      assume (!chk_done_i || (cwait_q && !chk_q));
+      assume (!(chk_done_i && chk_ok_i) || a_to_q <= 17'(glregs_pkg::SLOT_DATA) + 17'h03fff);
+`else
+      assert (!gr_valid_i || (gwait_q && !gq_q));
+      assert (!chk_done_i || (cwait_q && !chk_q));
+      assert (!(chk_done_i && chk_ok_i) || a_to_q <= 17'(glregs_pkg::SLOT_DATA) + 17'h03fff);
+`endif
+      // Invariant 1 (Memory): a piece lies in one page, and its host page is the guard's answer for exactly its guest page, context
+      // and direction. Pieces follow each other without a gap.
+      if (state_q == EMIT && status_q == StOk && c_mem) begin
+        in_page: assert (plen_q != '0 && {1'b0, c_q.addr[11:0]} + plen_q <= 13'd4096);
+        answered: assert (a_gr_q && a_status_q == StOk && hpage_q == a_hpage_q && a_page_q == a_addr_q[63:12] &&
+                          a_ctx_q == c_q.ctx && a_write_q == (c_q.op == OpWrite));
+        in_order: assert (c_q.addr[11:0] == a_addr_q[11:0] && c_q.off == a_off_q && c_q.len == a_left_q && {3'd0, plen_q} <= a_left_q);
+        ends: assert (end_q == ({3'd0, plen_q} == a_left_q));
+        in_range: assert (c_q.in_slot || {1'b0, c_q.off} + {4'd0, plen_q} <= 17'h10000);
+        // Invariant 3 (Frames): only with the packet buffer's consent to this slot, context, direction and range.
+        owned: assert (!c_q.in_slot || (a_chk_q && a_ok_q && a_slot_q == c_q.slot && a_chk_ctx_q == c_q.ctx &&
+                                        a_chk_write_q == (c_q.op == OpWrite) && {1'b0, c_q.off} >= a_from_q &&
+                                        {1'b0, c_q.off} + {4'd0, plen_q} <= a_to_q));
+      end
+      if (state_q == EMIT) fails_last: assert (status_q == StOk || end_q);
+      // Why. (Makes the induction hold.)
+      why_prep: assert (state_q != ASK || (len_bad_q == (c_q.len == '0 || c_q.len > 16'(nic_dma_pkg::LEN_MAX)) &&
+                                           local_end_q == {1'b0, c_q.off} + {1'b0, c_q.len}));
+      why_gq: assert ((!gq_q || gwait_q) && (!gwait_q || state_q == WAIT));
+      why_chk: assert ((!chk_q || cwait_q) && (!cwait_q || state_q == WAIT));
+      why_asked: assert (!(gwait_q && !gq_q) || (a_page_q == c_q.addr[63:12] && a_ctx_q == c_q.ctx && a_write_q == (c_q.op == OpWrite)));
+      why_addr: assert (state_q == IDLE || (c_q.addr == a_addr_q && c_q.len == a_left_q && c_q.off == a_off_q));
+      why_room: assert (!(state_q == ASK || state_q == NEXT) || room_q == 13'd4096 - {1'b0, c_q.addr[11:0]});
+      why_plen: assert (!a_asked || (a_room >= c_q.len ? {3'd0, plen_q} == c_q.len : {3'd0, plen_q} == a_room));
+      why_held: assert (held_q == a_gr_q && (!held_q || a_asked));
+      why_answer: assert (!(a_asked && c_mem && !bad_q && !late_q && !gwait_q) ||
+                          (a_gr_q && gstatus_q == a_status_q && hpage_q == a_hpage_q && a_page_q == c_q.addr[63:12] &&
+                           a_ctx_q == c_q.ctx && a_write_q == (c_q.op == OpWrite)));
+      why_late: assert (!(state_q == NEXT) || (c_mem && !bad_q && !late_q && owner_q));
+      why_status: assert (state_q != EMIT || (status_q == status && end_q == (status != StOk || !c_mem || !rest)));
+      why_checked: assert (!(chk_q || cwait_q || a_chk_q) || (c_mem && c_q.in_slot));
+      why_check: assert (!(cwait_q && !chk_q) || (a_slot_q == c_q.slot && a_chk_ctx_q == c_q.ctx && a_chk_write_q == (c_q.op == OpWrite) &&
+                         (bad_q || (a_from_q == {1'b0, c_q.off} && a_to_q == {1'b0, c_q.off} + {1'b0, c_q.len}))));
+      why_granted: assert (!((a_asked || state_q == NEXT) && c_mem && c_q.in_slot && owner_q && !cwait_q) ||
+                           (a_chk_q && a_ok_q && a_slot_q == c_q.slot && a_chk_ctx_q == c_q.ctx && a_chk_write_q == (c_q.op == OpWrite) &&
+                            a_to_q <= 17'(glregs_pkg::SLOT_DATA) + 17'h03fff && (bad_q || ({1'b0, c_q.off} >= a_from_q && {1'b0, c_q.off} + {1'b0, c_q.len} == a_to_q))));
+      why_local: assert (!((a_asked || state_q == NEXT) && c_mem && !bad_q && !c_q.in_slot) ||
+                         {1'b0, c_q.off} + {1'b0, c_q.len} <= 17'h10000);
+      why_len: assert (!((a_asked || state_q == NEXT) && c_mem && !bad_q) || c_q.len != '0);
     end
   end
 `endif
