@@ -364,6 +364,30 @@ static void frame(struct hostile *h, struct rng *r, bool keep)
 		put(h, GL_DEV_QUEUE_NOTIFY, 1, 4);
 }
 
+void hostile_use(struct hostile *h, struct rng *r, uint64_t address, uint64_t bytes)
+{
+	struct victim_queue *rx = &h->queue[0], *tx = &h->queue[1];
+	if (!rx->size || !tx->size || h->absent)
+		return;
+	uint32_t room = bytes > 0x10000 ? 0x10000 : (uint32_t)bytes;
+	for (unsigned n = 1 + below(r, 6); n--;) {
+		struct desc d;
+		uint64_t at = rx->area[0] + 16ull * below(r, below(r, 2) ? 24 : rx->size);
+		const void *from = gls_guest_memory(guest_of(h), at, sizeof(d));
+		if (!from)
+			continue;
+		memcpy(&d, from, sizeof(d));
+		d.address = address + below(r, room);
+		poke(h, at, &d, sizeof(d));
+	}
+	for (unsigned n = 1 + below(r, 3); n--;) {
+		unsigned slot = tx->at % tx->size;
+		set_desc(h, tx->area[0], slot, address + below(r, room), 26 + below(r, 1500),
+			 h->packed ? mark(tx, 0) : 0, 0);
+		offer(h, 1, slot, 1);
+	}
+}
+
 /* --- Registers ------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t some_register(struct rng *r)

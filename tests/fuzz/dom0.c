@@ -107,6 +107,20 @@ static void mend(struct hostile *h)
 	look(h);
 }
 
+/* Frames for it, so that it has something to receive. */
+static void visit(struct hostile *h, struct rng *r)
+{
+	uint8_t octet[1514], to[6], from[6];
+	net_mac(h->context, to);
+	net_mac(fuzz.hostile[below(r, fuzz.hostiles)].context, from);
+	for (unsigned n = 1 + below(r, 4); n--;) {
+		size_t bytes = 60 + below(r, 1455);
+		net_build(octet, bytes, to, from, 0);
+		gls_wire_send(nic, octet, bytes, GLS_WIRE_OK);
+	}
+	gls_run(nic, below(r, 3000));
+}
+
 static void spoil(struct hostile *h, struct rng *r)
 {
 	mend(h); /* one at a time, or the way to an entry leads through a broken one */
@@ -142,15 +156,19 @@ static void spoil(struct hostile *h, struct rng *r)
 	}
 	__atomic_store_n(e, v, __ATOMIC_RELAXED);
 	look(h);
-	if (below(r, 2))
+	if (below(r, 3))
 		gls_invalidate(nic, h->context, below(r, 2) ? at : 0, below(r, 2) ? PAGE : 0);
+	hostile_use(h, r, at, bytes);
+	visit(h, r);
 }
 
 static void protect(struct hostile *h, struct rng *r)
 {
 	uint64_t bytes, at = some_pages(h, r, &bytes);
 	unsigned permissions = below(r, 4);
+	hostile_use(h, r, at, bytes);
 	hostile_storm(h, r, below(r, 12), 1000);
+	gls_run(nic, below(r, 2000));
 	look(h);
 	for (uint64_t a = at; a < at + bytes; a += h->config.huge ? HUGE : PAGE) {
 		uint64_t *e = gls_entry(nic, h->context, a, h->config.huge ? 2 : 1);
@@ -161,16 +179,23 @@ static void protect(struct hostile *h, struct rng *r)
 	gls_run(nic, below(r, 500));
 	if (gls_invalidate(nic, h->context, at, bytes) < 0)
 		fail_msg("%s", gls_error(nic));
+	hostile_use(h, r, at, bytes);
+	visit(h, r);
 }
 
 static void unmap(struct hostile *h, struct rng *r)
 {
 	uint64_t bytes, at = some_pages(h, r, &bytes);
+	hostile_use(h, r, at, bytes);
+	visit(h, r);
+	hostile_use(h, r, at, bytes);
 	hostile_storm(h, r, below(r, 12), 1000);
 	gls_run(nic, below(r, 300));
 	look(h);
 	if (gls_unmap(nic, h->context, at, bytes))
 		fail_msg("%s", gls_error(nic));
+	hostile_use(h, r, at, bytes);
+	visit(h, r);
 }
 
 /* All of the guest's memory is its again, for reading and writing. */

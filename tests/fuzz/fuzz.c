@@ -10,11 +10,10 @@
 #include "option.h"
 
 #define CORPUS_MOST 4096u
-#define BASELINE    1050000u /* cycles without hostile acts */
-#define SHOWN	    12u	     /* escapes that are printed */
-#define THOROUGH    16u	     /* rounds between two checks of all guests' memory */
-#define PROGRESS    5.0	     /* seconds between two lines */
-#define CPL_TIMEOUT 8000u    /* cycles: reads that the link swallows fail soon */
+#define SHOWN	    12u	  /* escapes that are printed */
+#define THOROUGH    16u	  /* rounds between two checks of all guests' memory */
+#define PROGRESS    5.0	  /* seconds between two lines */
+#define CPL_TIMEOUT 8000u /* cycles: reads that the link swallows fail soon */
 
 struct fuzz fuzz;
 
@@ -71,10 +70,15 @@ struct program {
 static struct options {
 	double duration;
 	uint64_t seed, ops;
-	unsigned guests, hostile, period;
+	unsigned guests, hostile, period, alone;
 	const char *json, *firmware, *without;
 	bool trace_ops, broken_firmware;
-} options = { .duration = 600, .ops = UINT64_MAX, .guests = 8, .hostile = 3, .period = 12000 };
+} options = { .duration = 600,
+	      .ops = UINT64_MAX,
+	      .guests = 8,
+	      .hostile = 3,
+	      .period = 12000,
+	      .alone = 1050000 };
 
 static struct program corpus[CORPUS_MOST];
 static unsigned corpus_count;
@@ -97,9 +101,10 @@ static double wall(void)
 static void repeat_line(void)
 {
 	printf("# repeat: build/tests/fuzz/glane-fuzz --seed 0x%llx --guests %u --hostile %u "
-	       "--period %u%s%s%s --ops %llu --duration 100000\n",
+	       "--period %u --alone %u%s%s%s --ops %llu --duration 100000\n",
 	       (unsigned long long)options.seed, options.guests, options.hostile, options.period,
-	       options.without ? " --without " : "", options.without ? options.without : "",
+	       options.alone, options.without ? " --without " : "",
+	       options.without ? options.without : "",
 	       options.broken_firmware ? " --broken-firmware" : "", (unsigned long long)ops_done);
 }
 
@@ -160,11 +165,17 @@ static void report(bool passed)
 	       "dropped by name\n",
 	       (unsigned long long)i->sent, (unsigned long long)i->received, net.lost, net.wrong,
 	       net.strange, (unsigned long long)i->named_drops);
-	printf("# slow-down         latency %.0f -> %.0f cycles (x %.2f, guest %u), frames in a "
-	       "window %.1f -> %.0f (%.0f %%, guest %u); worst of %u windows\n",
-	       i->latency_alone, i->latency_worst, ratio(i->latency_worst, i->latency_alone),
-	       i->slow_latency, i->delivered_alone, i->delivered_worst,
-	       100 * ratio(i->delivered_worst, i->delivered_alone), i->slow_delivered, i->windows);
+	if (i->windows && i->latency_worst > 0)
+		printf("# slow-down         latency %.0f -> %.0f cycles (x %.2f, guest %u), frames "
+		       "in a "
+		       "window %.1f -> %.0f (%.0f %%, guest %u); worst of %u windows\n",
+		       i->latency_alone, i->latency_worst,
+		       ratio(i->latency_worst, i->latency_alone), i->slow_latency,
+		       i->delivered_alone, i->delivered_worst,
+		       100 * ratio(i->delivered_worst, i->delivered_alone), i->slow_delivered,
+		       i->windows);
+	else
+		printf("# slow-down         not measured: too few windows\n");
 	printf("# firmware          hung %llu times; %u frames of innocent guests were inside, %u "
 	       "of "
 	       "their drivers started anew\n",
@@ -468,7 +479,7 @@ static void hostile_guests_escape_nothing(void **state)
 	for (unsigned i = 0; i < fuzz.hostiles; i++)
 		dom0_new_hostile(&fuzz.hostile[i], &chance);
 	innocent_start(any64(&chance), options.period);
-	gls_run(nic, BASELINE);
+	gls_run(nic, options.alone);
 	check(true);
 	innocent_baseline_ends();
 	coverage_new();
@@ -519,6 +530,7 @@ static void usage(int status)
 		"  --guests    contexts with guests, 2 to 32 (8)\n"
 		"  --hostile   how many of them are hostile (3)\n"
 		"  --period    mean cycles between two frames of an innocent guest (12000)\n"
+		"  --alone     cycles before the first operation (1050000)\n"
 		"  --without   kinds of operations to leave out, with commas between\n"
 		"  --json      file for the report\n"
 		"  --firmware  firmware (build/firmware/guestlane.elf)\n"
@@ -529,15 +541,20 @@ static void usage(int status)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "duration", 1, NULL, 'd' }, { "seed", 1, NULL, 's' },
-		{ "ops", 1, NULL, 'o' },      { "guests", 1, NULL, 'g' },
-		{ "hostile", 1, NULL, 'x' },  { "period", 1, NULL, 'p' },
-		{ "without", 1, NULL, 'w' },  { "json", 1, NULL, 'j' },
-		{ "firmware", 1, NULL, 'f' }, { "broken-firmware", 0, NULL, 'b' },
-		{ "show-ops", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option longs[] = { { "duration", 1, NULL, 'd' },
+					       { "seed", 1, NULL, 's' },
+					       { "ops", 1, NULL, 'o' },
+					       { "guests", 1, NULL, 'g' },
+					       { "hostile", 1, NULL, 'x' },
+					       { "period", 1, NULL, 'p' },
+					       { "alone", 1, NULL, 'a' },
+					       { "without", 1, NULL, 'w' },
+					       { "json", 1, NULL, 'j' },
+					       { "firmware", 1, NULL, 'f' },
+					       { "broken-firmware", 0, NULL, 'b' },
+					       { "show-ops", 0, NULL, 'v' },
+					       { "help", 0, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
 	const char *me = "glane-fuzz", *seed = getenv("SEED");
 	FILE *f = fopen("/dev/urandom", "r");
 	uint32_t random = (uint32_t)time(NULL);
@@ -569,6 +586,9 @@ int main(int argc, char **argv)
 		case 'p':
 			options.period =
 				(unsigned)option_number(me, "period", optarg, 200, 1000000);
+			break;
+		case 'a':
+			options.alone = (unsigned)option_number(me, "alone", optarg, 0, 1000000000);
 			break;
 		case 'w':
 			options.without = optarg;

@@ -106,6 +106,8 @@ void hostile_rings(struct hostile *h); /* takes the rings from the guest's drive
 /* Schedules register writes of the guest in the next cycles. */
 void hostile_storm(struct hostile *h, struct rng *r, unsigned writes, uint32_t cycles);
 uint64_t some_address(struct hostile *h, struct rng *r);
+/* Has its device send from a range and receive into it. */
+void hostile_use(struct hostile *h, struct rng *r, uint64_t address, uint64_t bytes);
 /* First octets of a frame from the wire to a generation of a hostile context, to be found again in memory. */
 #define TAG_BYTES 10
 void generation_tag(const struct hostile *h, uint8_t tag[TAG_BYTES]);
