@@ -79,6 +79,9 @@ void net_forget(unsigned port);
 void net_window(unsigned port, unsigned frames);
 /* What the switch in C believes of a context. */
 void net_switch(unsigned context, uint32_t control);
+/* The multicast filter of a context, and the trunks (a bit per context) that carry a VLAN, kept in an entry from 1 to 63. */
+void net_filter(unsigned context, uint64_t filter);
+void net_vlan(unsigned vid, unsigned entry, uint32_t contexts);
 
 /* Sends a frame from a port. The switch in C notes who must get it. False: no room now. */
 bool net_send(unsigned from, const void *frame, size_t bytes);
