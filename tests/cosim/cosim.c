@@ -235,6 +235,12 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 	for (unsigned p = 0; p < PORTS && (from == NOBODY || !flows[from][to].first); p++)
 		if (flows[p][to].first && same(flows[p][to].first, octet, bytes))
 			from = p;
+	/* A context that is being revoked has no address: frames to it leave to the wire like those to any stranger. */
+	unsigned dest = bytes >= 12 ? port_of(octet) : NOBODY;
+	if (to == WIRE && dest < WIRE && ports[dest].lossy && from < WIRE &&
+	    ports[from].control & SW(TO_WIRE) &&
+	    !(flows[from][to].first && same(flows[from][to].first, octet, bytes)))
+		return;
 	if (from == NOBODY || !flows[from][to].first) {
 		/* Who writes rings by hand sends what happens to lie there. */
 		if (from != NOBODY && ports[from].hostile) {
