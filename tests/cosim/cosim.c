@@ -539,6 +539,7 @@ void net_switch(unsigned context, uint32_t control)
 void net_filter(unsigned context, uint64_t filter)
 {
 	gls_set_multicast(nic, context, filter);
+	net_reg(GL_BAR0_SCRATCH); /* the writes have arrived */
 	filters[context] = filter;
 }
 
@@ -549,6 +550,7 @@ void net_vlan(unsigned vid, unsigned entry, uint32_t contexts)
 	for (unsigned c = 0; c < gls_contexts(nic) && entry; c++)
 		gls_set_vlan_member(nic, c, entry, contexts >> c & 1);
 	vlan_members[entry] = contexts;
+	net_reg(GL_BAR0_SCRATCH);
 }
 
 unsigned net_pending(unsigned port)
