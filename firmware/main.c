@@ -12,6 +12,8 @@ struct shared shm
 	;
 uint32_t n_ctx;
 
+#define OLD_RECORDS 1024u /* more than there are at a start */
+
 /* start.S knows these offsets */
 static_assert(offsetof(struct shared, info.trap_cause) == 0x240, "TRAP in start.S");
 
@@ -545,9 +547,18 @@ void fw_init(void)
 	heartbeat();
 	timer_set(next_beat);
 	fwio_write(GL_FWIO_EVENT_ENABLE, EVENTS);
-	fwio_write(GL_FWIO_FW_STATE, GL_FW_RUN);
 	log_line(GL_LOG_INFO, "firmware runs", n_ctx, build_id());
+	for (uint32_t n = 0; kept && n < OLD_RECORDS; n++) { /* bound: OLD_RECORDS */
+		/* frames that came before this start: lost, as all that was in the packet buffers */
+		const uint32_t record = fwio_read(GL_FWIO_RX_RECORD);
+		if (!(record & GL_FWIO_RX_RECORD_VALID_MASK))
+			break;
+		fwio_write(GL_FWIO_SLOT_DROP,
+			   (record & (GL_FWIO_RX_RECORD_SLOT_MASK | GL_FWIO_RX_RECORD_CTX_MASK)) |
+				   GL_CSTAT_RX_DROP_NOTREADY);
+	}
 	contexts_init(kept);
+	fwio_write(GL_FWIO_FW_STATE, GL_FW_RUN);
 }
 
 #ifdef GL_HOST

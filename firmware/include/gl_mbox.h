@@ -16,7 +16,8 @@
  * CTX_CREATE and CTX_ENABLE would be refused with GL_MBOX_STATUS_STATE. Other contexts that were created are one of these:
  * created still, in the state that CTX_GET tells (no driver, DEVICE_NEEDS_RESET); or GL_CTX_ABSENT, when the checkpoint had no
  * good record of them or BAR0.CTX_CONTROL.ENABLE is 0: the host brings them up anew. The weakest host looks at CTX_GET only,
- * and creates what is absent. A mailbox command that was under way when the firmware hung is to be repeated.
+ * and creates what is absent. A host that wants to begin anew clears CTX_CONTROL.ENABLE of every context before CORE_RUN.
+ * A mailbox command that was under way when the firmware hung is to be repeated.
  *
  * What a resumed guest may notice: frames that waited in the NIC are lost; frames that it sent and had not been told of are
  * sent once more; a queue in the middle of whose used entries the firmware hung needs a reset (RESET_REASON.WATCHDOG).
