@@ -88,6 +88,8 @@ static inline void flush(struct vq *q, uint32_t end)
 	uint32_t used = q->used;
 	uint32_t n = end - used;
 
+	q->flushing = 1;
+	barrier();
 	q->buffers += n;
 	if (!q->is_tx)
 		shm.info.rx_frames += n;
@@ -133,6 +135,8 @@ static inline void flush(struct vq *q, uint32_t end)
 		q->used_pos = (uint16_t)pos;
 	}
 	q->used = end;
+	barrier();
+	q->flushing = 0;
 }
 
 /* Reads what the driver wants to be interrupted for; behind the used entries written before. */
@@ -177,22 +181,26 @@ static inline bool wants_interrupt(const struct vq *q)
 
 uint32_t tx_entries; /* sent so far */
 
-enum tx_end { TX_OK, TX_SPECIAL, TX_BLOCKED, TX_BAD };
+enum tx_end { TX_OK, TX_SPECIAL, TX_BLOCKED, TX_LIMITED, TX_BAD };
 
-/* Reads the frames of simple entries from head on, as far as `end`, into packet buffers. */
-static inline enum tx_end tx_frames(struct vq *q, uint32_t end)
+/*
+ * Reads the frames of n simple entries from head on into packet buffers, as far as the queue's deficit goes: the last frame may
+ * go beyond it. All n lie in the window without a wrap.
+ */
+static inline enum tx_end tx_frames(struct vq *q, uint32_t n)
 {
-	struct desc *const w = q->window;
-	const uint32_t ctx = q->ctx_cmd;
+	struct desc *d = window_at(q, q->head);
+	const struct desc *const first = d;
+	const struct desc *const end = d + n;
+	const uint32_t ctx = q->ctx_cmd & GL_FWIO_TX_ALLOC_CTX_MASK;
 	const uint32_t cmd = q->data_cmd;
 	const uint32_t expect = q->expect;
 	const uint32_t mask = q->mask;
-	uint32_t i = q->head;
+	int32_t deficit = q->deficit;
 	enum tx_end result = TX_OK;
 
 	fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 	do { /* bound: BURST */
-		struct desc *const d = &w[i % WINDOW];
 		const uint32_t whole = d->len;
 		const uint32_t tail = d->tail;
 		const uint32_t addr_lo = d->addr_lo;
@@ -216,30 +224,33 @@ static inline enum tx_end tx_frames(struct vq *q, uint32_t end)
 		if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
 			d->len = whole;
 			d->tail = tail;
-			result = TX_BLOCKED;
+			result = slot & GL_FWIO_TX_SLOT_LIMITED_MASK ? TX_LIMITED : TX_BLOCKED;
 			break;
 		}
 		fwio_write(GL_FWIO_DMA_LOCAL, slot << GL_FWIO_DMA_LOCAL_SLOT_LSB |
 						      (GL_FWIO_DMA_LOCAL_KIND_MASK | GL_SLOT_DATA));
+		deficit -= (int32_t)len;
 		fwio_write(GL_FWIO_DMA_CMD, len | cmd);
-		i++;
-	} while (i != end);
-	q->head = i;
+		d++;
+	} while (deficit > 0 && d != end);
+	q->head += (uint32_t)(d - first);
+	q->deficit = deficit;
 	return result;
 }
 
-/* Sends what is available, in order, up to a burst. Returns false if the context is broken. */
+/* Sends what is available, in order, up to a burst or the end of the queue's share. Returns false if the context is broken. */
 static inline bool tx_run(struct vq *q)
 {
 	uint32_t left = BURST;
 
 	for (uint32_t turn = 0; turn < 2 * BURST; turn++) { /* bound: 2 * BURST */
 		next_lap(q);
-		const uint32_t n = min_u32(q->lap - q->head, left);
-		if (!n)
-			return true;
 		const uint32_t before = q->head;
-		const enum tx_end result = tx_frames(q, before + n);
+		const uint32_t n =
+			min_u32(min_u32(q->lap - before, left), WINDOW - before % WINDOW);
+		if (!n || q->deficit <= 0)
+			return true;
+		const enum tx_end result = tx_frames(q, n);
 		left -= q->head - before;
 		switch (result) {
 		case TX_OK:
@@ -249,6 +260,9 @@ static inline bool tx_run(struct vq *q)
 			return false;
 		case TX_BLOCKED:
 			blocked_push(q);
+			return true;
+		case TX_LIMITED:
+			limited_push(q);
 			return true;
 		case TX_SPECIAL:
 			if (unavailable(q))
@@ -263,26 +277,32 @@ static inline bool tx_run(struct vq *q)
 	return true;
 }
 
-static void tx_service(struct vq *q)
+/* A round of a transmit queue; without `send` while it waits for its turn. */
+static void tx_service(struct vq *q, bool send)
 {
-	if (q->head != q->fetched && !tx_may_send(q)) {
-		blocked_push(q); /* all of the round waits, so that it stays one */
-		return;
-	}
 	dma_room(BURST + 6);
 	const bool flushed = q->done != q->used;
 	if (flushed)
 		flush(q, q->done);
 
 	const uint32_t before = q->head;
-	if (before != q->fetched && !tx_run(q))
+	const int32_t octets = q->deficit;
+	if (send && before != q->fetched && !tx_run(q))
 		return;
-	const bool sent = q->head != before;
+	const uint32_t sent = q->head - before;
 	q->fence = q->head;
-	tx_entries += q->head - before;
+	tx_entries += sent;
+	/* small or few frames cost the core more than their octets say */
+	const int32_t work = (int32_t)(ROUND_WORK + FRAME_WORK * sent);
+	if (octets - q->deficit < work)
+		q->deficit = octets > -DEBT_MOST ? octets - work : octets;
 
 	const uint32_t space = q->depth - (q->fetched - q->used);
 	const bool fetch = q->more && space && may_fetch(q);
+	if (q->head != q->fetched && !q->in_flight && (fetch || flushed || sent)) {
+		q->in_flight = 1;
+		tx_flights++;
+	}
 	if (fetch) {
 		q->busy = 1;
 		if (flushed)
@@ -342,15 +362,16 @@ static void rx_pending(struct vq *q)
 
 	while (q->pending_n) { /* bound: PENDING */
 		const uint32_t record = pending[vq_ctx(q)][q->pending_at];
-		const uint32_t len = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+		const uint32_t len = rx_length(record);
 		const uint32_t head = q->head;
 		struct desc *d = window_at(q, head);
 		const uint32_t tail = d->tail;
 		dma_room(1);
-		if (head != q->lap && !((tail ^ q->expect) & q->mask) && d->len >= len)
+		if (head != q->lap && d->len >= len &&
+		    !((tail ^ q->expect) & q->mask || record & GL_FWIO_RX_RECORD_VLAN_MASK))
 			rx_write(q, d, head, record, len, tail, GL_FWIO_DMA_LOCAL_SLOT_MASK,
 				 SLOT_KIND);
-		else if (rx_deliver(q, record) != DELIVERED)
+		else if (rx_deliver(q, record, pending_tag[vq_ctx(q)][q->pending_at]) != DELIVERED)
 			break;
 		q->pending_at = (q->pending_at + 1u) % PENDING;
 		q->pending_n--;
@@ -391,17 +412,16 @@ static void rx_service(struct vq *q)
 	}
 }
 
-/* Takes up to RX_BATCH records and writes the frames into receive buffers. */
-void rx_records(void)
+/* Takes up to n records, at most RX_BATCH_ONLY, and writes the frames into receive buffers. */
+void rx_records(uint32_t n)
 {
-	uint32_t n = RX_BATCH;
 	const uint32_t contexts = n_ctx;
 	uint32_t slot_mask = GL_FWIO_DMA_LOCAL_SLOT_MASK;
 	uint32_t slot_kind = SLOT_KIND;
 	IN_REGISTER(slot_mask);
 	IN_REGISTER(slot_kind);
 
-	dma_room(RX_BATCH);
+	dma_room(RX_BATCH_ONLY);
 	do {
 		const uint32_t record = fwio_read(GL_FWIO_RX_RECORD);
 		struct vq *q = vqs;
@@ -426,7 +446,8 @@ void rx_records(void)
 		const uint32_t tail = d->tail;
 		const uint32_t len = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
 
-		if (head != end && room >= len && !((tail ^ expect) & mask)) {
+		if (head != end && room >= len &&
+		    !(((tail ^ expect) & mask) | (record & GL_FWIO_RX_RECORD_VLAN_MASK))) {
 			rx_write(q, d, head, record, len, tail, slot_mask, slot_kind);
 			if (head + 1 != event_at || !rx_note(q))
 				continue;
@@ -438,8 +459,8 @@ void rx_records(void)
 		}
 		if (!q->busy)
 			rx_service(q);
-		dma_room(RX_BATCH);
-	} while (--n); /* bound: RX_BATCH */
+		dma_room(RX_BATCH_ONLY);
+	} while (--n); /* bound: RX_BATCH_ONLY */
 }
 
 /* --- Rounds --- */
@@ -448,7 +469,7 @@ void rx_records(void)
 void service(struct vq *q)
 {
 	if (q->is_tx)
-		tx_service(q);
+		tx_service(q, true);
 	else
 		rx_service(q);
 }
@@ -458,13 +479,14 @@ static inline void after_fetch(struct vq *q, bool all)
 {
 	if (all) {
 		q->more = 1;
-		if (!q->quiet && q->fetch_n >= QUIET_AT)
+		if (!q->quiet && (q->fetch_n >= QUIET_AT || q->fetched - q->head >= QUIET_AT))
 			notify_driver_off(q);
 	} else if (q->quiet) {
 		notify_driver_on(q);
 		q->more = 1; /* look once more: the driver may just have missed that */
 	} else {
 		q->more = q->kick;
+		q->rung = q->kick;
 	}
 	q->kick = 0;
 	q->fetch_n = 0;
@@ -491,9 +513,14 @@ void round_done(struct vq *q)
 		}
 	}
 	if (q->fetch_n | q->index_read) {
+		const bool rung = q->rung;
+		const uint32_t before = q->split ? q->avail_end : q->fetched;
 		const bool all = q->split ? split_fetched(q) : packed_fetched(q);
 		if (!q->live)
 			return;
+		q->rung = 0;
+		if (rung && before == (q->split ? q->avail_end : q->fetched))
+			charge(vq_ctx(q), ROUND_WORK); /* the driver rang for nothing */
 		after_fetch(q, all);
 		if (q->pending_n && !q->more) {
 			rx_pending(q);
@@ -504,13 +531,24 @@ void round_done(struct vq *q)
 		}
 	} else if (q->kick) {
 		q->kick = 0;
+		q->rung = !q->more;
 		q->more = 1;
 	}
 	if (q->is_tx) {
-		if (q->head == q->fetched)
-			tx_service(q); /* nothing to send: no need to wait for its turn */
-		else
-			ready_push(q);
+		tx_flights -= q->in_flight;
+		q->in_flight = 0;
+		if (q->head != q->fetched) {
+			if (turn_now(q))
+				tx_service(q, true);
+			return;
+		}
+	}
+	if (q->rung && overdrawn(vq_ctx(q))) { /* it looks at the ring later, main.c */
+		q->more = 0;
+		ready_push(q);
+	}
+	if (q->is_tx) {
+		tx_service(q, true); /* nothing to send: no need to wait for its turn */
 		return;
 	}
 	if (q->head - q->used >= q->flush_at || q->pending_n ||
@@ -525,21 +563,33 @@ void round_done(struct vq *q)
 			q); /* a few used entries: with the next ones, or when there is nothing else to do */
 }
 
-/* An entry of FWIO.DOORBELL. */
-void doorbell(uint32_t entry)
+/* An entry of FWIO.DOORBELL. Returns false if it tells nothing new: who rings without need may be made to wait. */
+bool doorbell(uint32_t entry)
 {
 	const uint32_t ctx = entry >> GL_FWIO_DOORBELL_CTX_LSB & 0xffu;
 	const uint32_t queue = entry & GL_FWIO_DOORBELL_QUEUE_MASK;
 
 	if (ctx >= n_ctx || queue >= GL_QUEUES)
-		return;
+		return false;
 	struct vq *q = &vqs[ctx * 2 + queue];
 	if (!q->live)
-		return;
+		return false;
 	if (q->busy) {
+		const bool news = !q->kick;
 		q->kick = 1;
-	} else {
-		q->more = 1;
-		ready_push(q);
+		return news;
 	}
+	const bool news = !q->in_ready;
+	q->rung = !q->more;
+	q->more = 1;
+	if (news) {
+		ready_push(q);
+	} else if (q->is_tx && q->head != q->fetched && !q->quiet && !overdrawn(ctx)) {
+		/* it waits with frames: read on, and when the window is full there is no need to ring */
+		if (q->fetched - q->used < q->depth)
+			tx_service(q, false);
+		else
+			notify_driver_off(q);
+	}
+	return news;
 }

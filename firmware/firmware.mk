@@ -33,7 +33,7 @@ $(FW_DIR)/dmem1.hex: $(FW_DIR)/dmem.hex
 	@$(AWK) 'NR % 2 == 0' $< >$@
 
 $(FW_DIR)/size.txt: $(FW_ELF)
-	@$(RISCV_CC:gcc=size) -A $< | $(AWK) '$$1 == ".text" { i = $$2 } $$1 ~ /^\.(shared|bss|data)$$/ { d += $$2 } \
+	@$(RISCV_CC:gcc=size) -A $< | $(AWK) '$$1 == ".text" { i = $$2 } $$1 ~ /^\.(shared|bss|data|checkpoint)$$/ { d += $$2 } \
 		END { printf "instruction memory %d of 32768 bytes, data memory %d of 65536 bytes\n", i, d }' >$@
 	@cat $@
 

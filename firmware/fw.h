@@ -39,7 +39,8 @@
 #define HEADS	      32u /* available ring entries kept for a split queue */
 #define MERGE_MAX     15u /* receive buffers that a frame may be spread over */
 #define PENDING	      8u  /* frames that may wait for a context's descriptor fetch */
-#define RX_BATCH      8u  /* frames taken per turn of the main loop */
+#define RX_BATCH      8u  /* frames taken per turn of the main loop, */
+#define RX_BATCH_ONLY 12u /* while none are sent */
 #define TURN_QUEUES   4u  /* queues served in a turn, */
 #define TURN_FRAMES   12u /* or until so many frames were sent */
 #define DIRTY_BATCH   4u  /* queues looked at in a turn for used entries that are due */
@@ -48,11 +49,39 @@
 #define SMALL_WALKERS 6u
 #define LOG_SIZE      2048u
 #define BACKLOG	      256u /* completions taken while waiting for room in the command queue */
+#define TAGS	      32u /* VLAN tags on their way to guests: each is of a frame of three commands */
 
 #define FLUSH_AGE \
 	16384u /* cycles after which used receive entries are written back even under load */
 #define HEARTBEAT_CYCLES 1048576u /* 8.4 ms at 125 MHz */
 #define RETRY_CYCLES	 1024u	  /* until a queue without room tries again: 12 slots on the wire */
+#define ROOM_CYCLES \
+	8192u /* it tries without FWIO.EVENT.TX_ROOM then: its frame may be a short one */
+#define LIMIT_CYCLES  1024u /* until a queue without tokens tries again, at least; doubled up to */
+#define LIMIT_DOUBLED 7u    /* so many times: 1 ms */
+
+/*
+ * Work in cycles; at line rate (1 Gb/s, 125 MHz) the wire takes an octet in one cycle, so it is charged as octets. Measured in
+ * co-simulation: a round that finds nothing takes 230 to 270 cycles.
+ */
+#define ROUND_WORK 250u /* a round of a transmit queue, */
+#define FRAME_WORK 36u	/* and each frame in it */
+#define CHAIN_WORK 300u /* a frame in a chain, */
+#define PIECE_WORK 24u	/* and each of its descriptors */
+#define START_WORK \
+	400u /* of a start or reset beside what is measured: its commands and their completions */
+
+#define DEBT_MOST 32768 /* octets; a frame may add 9 KB */
+#define TURN_LEAST \
+	1024 /* octets: a deficit under this (or half a quantum) waits for the next round: bursts stay long */
+#define CREDIT_ROUNDS \
+	4u /* quanta at once for a queue that is alone; twice as many are kept at most */
+/* A context may cause work without frames for a quarter of its share of the core's time; this much ahead (8 ms). */
+#define AHEAD_CYCLES 1048576u
+#define POSTPONED_PART \
+	64u /* of the core's time goes to contexts that cause more, while others have work for it */
+#define BELL_CYCLES \
+	2048u /* until doorbells are read again after one that was of no use, likewise */
 
 /* Octets of a frame without FCS: shortest header, and longest with a VLAN tag. */
 #define FRAME_MIN 14u
@@ -109,6 +138,7 @@ struct shared {
 	uint32_t scratch[2];
 	/* headers of frames that take n receive buffers: num_buffers = n in the last two bytes */
 	uint32_t header[MERGE_MAX + 1][3];
+	uint32_t tag[TAGS]; /* VLAN tags to insert */
 };
 static_assert(offsetof(struct shared, response) == GL_MBOX_RESP_OFF, "mailbox response offset");
 static_assert(sizeof(struct shared) < GL_DMEM_SIZE, "DMA reaches 64 KiB of data memory");
@@ -133,21 +163,27 @@ static inline uint32_t dma_local(const void *p)
 struct vq {
 	/* receive fast path */
 	uint32_t head;
-	/* receive: entries before it may be taken as `expect` says; head while frames are pending or the queue is dead */
-	uint32_t fast_end;
+	union {
+		/* receive: entries before it may be taken as `expect` says; head while frames are pending or the queue is dead */
+		uint32_t fast_end;
+		uint32_t limit_at; /* transmit, without tokens: time of the next try */
+	};
 	struct desc *window;
 	uint32_t expect; /* tail of an available, simple descriptor of this lap, under `mask` */
 	uint32_t mask;
 	uint32_t cookie;   /* COOKIE_DATA */
 	uint32_t data_cmd; /* DMA_CMD of a frame, without its length */
-	uint32_t event_at; /* receive: value of head at which rx_note() wants to know */
+	union {
+		uint32_t event_at; /* receive: value of head at which rx_note() wants to know */
+		int32_t deficit;   /* transmit: octets that it may still send, or owes (negative) */
+	};
 	/* rounds */
 	uint32_t used;
 	uint32_t lap;
 	uint32_t fetched;
 	uint32_t done;	  /* transmit: entries whose frame was read */
 	uint32_t fence;	  /* transmit: becomes done when the round ends */
-	uint32_t ctx_cmd; /* context number as in DMA_CMD */
+	uint32_t ctx_cmd; /* context and queue as in DMA_CMD */
 	uint64_t desc;	  /* ring addresses (guest DMA addresses) */
 	uint64_t driver;
 	uint64_t device;
@@ -163,7 +199,10 @@ struct vq {
 			uint32_t avail_end; /* available index */
 		};
 	};
-	uint32_t stamp; /* receive: time of the oldest used entry not written back */
+	union {
+		uint32_t stamp;	   /* receive: time of the oldest used entry not written back */
+		uint32_t credited; /* transmit: the last scheduling round that added to deficit */
+	};
 	uint16_t size;
 	uint16_t fetch_pos; /* packed: ring position of window entry `fetched` */
 	uint16_t used_pos;  /* packed: ring position of window entry `used` */
@@ -174,25 +213,34 @@ struct vq {
 	uint8_t is_tx;
 	uint8_t fetch_wrap; /* wrap counters of those positions (virtio 1.2, 2.8.1) */
 	uint8_t used_wrap;
-	uint8_t event_idx;  /* VIRTIO_F_EVENT_IDX */
-	uint8_t fetch_n;    /* descriptors that this round reads */
-	uint8_t event_read; /* this round reads the driver's event suppression */
-	uint8_t more;	    /* the ring may hold more descriptors */
-	uint8_t kick;	    /* the driver rang during this round */
-	uint8_t quiet;	    /* we told the driver not to ring */
+	uint8_t event_idx : 1;	/* VIRTIO_F_EVENT_IDX */
+	uint8_t indirect : 1;	/* VIRTIO_F_INDIRECT_DESC */
+	uint8_t mergeable : 1;	/* VIRTIO_NET_F_MRG_RXBUF */
+	uint8_t long_chain : 1; /* the chain at head needs the big walker */
+	uint8_t fetch_n;	/* descriptors that this round reads */
+	uint8_t event_read;	/* this round reads the driver's event suppression */
+	uint8_t more;		/* the ring may hold more descriptors */
+	uint8_t kick;		/* the driver rang during this round */
+	uint8_t quiet;		/* we told the driver not to ring */
 	uint8_t in_dirty; /* is in the list of queues with used entries to write; 2: with a later stamp */
-	uint8_t in_ready;   /* is in the list of queues to serve */
-	uint8_t walker;	    /* number + 1 of the walker that follows the chain at head; 0: none */
-	uint8_t long_chain; /* the chain at head needs the big walker */
-	uint8_t indirect;   /* VIRTIO_F_INDIRECT_DESC */
-	uint8_t mergeable;  /* VIRTIO_NET_F_MRG_RXBUF */
+	uint8_t in_ready; /* is in the list of queues to serve */
+	uint8_t walker;	  /* number + 1 of the walker that follows the chain at head; 0: none */
+	uint8_t rung;	  /* the next look at the ring is for a doorbell only */
+	uint8_t weight;	  /* transmit: share of the context */
+	uint8_t flushing; /* used entries are being written back: their position is not to be trusted */
 	uint8_t heads_n;    /* split: available ring entries that this round reads */
 	uint8_t index_read; /* split: this round reads the available index */
 	uint8_t pending_n;  /* receive: frames that wait for descriptors, */
-	uint8_t pending_at; /* a ring in pending[] */
-	uint8_t depth;	    /* descriptors to have at once */
-	uint8_t flush_at;   /* used receive entries that are written back at once */
-	uint32_t buffers;   /* used since DRIVER_OK */
+	union {
+		uint8_t pending_at; /* a ring in pending[] */
+		uint8_t limit_wait; /* transmit: LIMIT_CYCLES are doubled so many times */
+	};
+	uint8_t depth; /* descriptors to have at once */
+	union {
+		uint8_t flush_at;  /* receive: used entries that are written back at once */
+		uint8_t in_flight; /* transmit: a round is under way, and there are more frames */
+	};
+	uint32_t buffers; /* used since DRIVER_OK */
 } __attribute__((aligned(8)));
 #ifndef GL_HOST
 static_assert(sizeof(struct vq) == 128, "indexing queues is a shift");
@@ -219,38 +267,83 @@ static inline uint32_t min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+#define CONFIG_WORDS 6u
+
 struct context {
-	uint8_t state;	/* enum gl_ctx_state */
-	uint8_t fenced; /* a fence command is under way */
-	uint8_t created;
-	uint8_t enabled;
+	union {
+		struct { /* what the mailbox has set */
+			uint8_t created;
+			uint8_t enabled;
+			uint8_t link_up;
+			uint8_t weight;
+			uint16_t mtu;
+			uint16_t queue_size;
+			uint32_t features_lo;
+			uint32_t features_hi;
+			uint8_t mac[6];
+			uint16_t zero;
+		};
+		uint32_t config[CONFIG_WORDS];
+	};
+	uint32_t sum;	  /* of config, see context_seal() */
+	uint8_t state;	  /* enum gl_ctx_state */
+	uint8_t fenced;	  /* a fence command is under way */
+	uint8_t in_later; /* waits in the list of contexts that are put off */
 	uint8_t reason;
-	uint8_t link_up;
 	uint16_t resets;
-	uint16_t mtu;
-	uint16_t queue_size;
-	uint32_t features_lo;
-	uint32_t features_hi;
 	uint32_t accepted_lo;
 	uint32_t accepted_hi;
-	uint8_t mac[6];
+	uint32_t
+		paid_at; /* time at which the work without frames that it has caused is within its share */
 };
 
+/*
+ * The checkpoint: these three lie at the end of data memory behind the stack (link.ld), where neither a load of the firmware nor
+ * start.S writes. A firmware that starts after BAR0.RESTART finds the configuration of contexts and how far each queue's
+ * used entries are written back, and goes on from there (context.c, contexts_init()).
+ */
+#define CHECKPOINT_MAGIC   0x47434b50u
+#define CHECKPOINT_VERSION 1u
+struct checkpoint {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t sizes;	 /* CHECKPOINT_SIZES */
+	uint32_t starts; /* of firmware since the checkpoint came to be */
+};
+#define CHECKPOINT_SIZES \
+	((uint32_t)sizeof(struct vq) << 20 | (uint32_t)sizeof(struct context) << 10 | GL_MAX_CTX)
+#ifdef GL_HOST
+#define CHECKPOINT(part)
+#else
+#define CHECKPOINT(part) __attribute__((section(".checkpoint." part)))
+#endif
+extern struct checkpoint checkpoint;
 extern struct vq vqs[GL_MAX_VQ];
-extern uint32_t pending[GL_MAX_CTX][PENDING]; /* RX_RECORD values that wait for descriptors */
 extern struct context ctxs[GL_MAX_CTX];
-extern uint32_t n_ctx; /* contexts served */
 
-/* Kinds of DMA cookies (bits 27:24). Bits 8:0: queue (context * 2 + queue), context, or walker. */
+/* RX_RECORD values that wait for descriptors, and their RX_TAG. */
+extern uint32_t pending[GL_MAX_CTX][PENDING];
+extern uint32_t pending_tag[GL_MAX_CTX][PENDING];
+extern uint32_t n_ctx;	    /* contexts served */
+extern uint32_t n_live;	    /* contexts whose frames move */
+extern uint32_t tx_flights; /* transmit queues in_flight */
+extern uint32_t epoch;	    /* of this start, as in cookies */
+
+/*
+ * Kinds of DMA cookies (bits 27:24). Bits 8:0: queue (context * 2 + queue), context, or walker. Bits 23:16 differ from start to
+ * start, so that completions of commands of a firmware before mean nothing.
+ */
 enum cookie {
-	COOKIE_ROUND = 1, /* last command of a queue's round */
-	COOKIE_RING = 2,  /* other access to the rings: reported only if it failed */
-	COOKIE_DATA = 3,  /* frame data: reported only if it failed */
-	COOKIE_WALK = 4,  /* a walker's read */
-	COOKIE_FENCE = 5, /* the context's last command before a reset is acknowledged */
+	COOKIE_ROUND = 1,  /* last command of a queue's round */
+	COOKIE_RING = 2,   /* other access to the rings: reported only if it failed */
+	COOKIE_DATA = 3,   /* frame data: reported only if it failed */
+	COOKIE_WALK = 4,   /* a walker's read */
+	COOKIE_FENCE = 5,  /* the context's last command before a reset is acknowledged */
+	COOKIE_RESUME = 6, /* the used index of a split queue that is resumed */
 };
 #define ROUND_COOKIE(q)	    ((q)->cookie - (((uint32_t)COOKIE_DATA - (uint32_t)COOKIE_ROUND) << 24))
-#define COOKIE(kind, index) ((uint32_t)(kind) << 24 | (uint32_t)(index))
+#define COOKIE(kind, index) ((uint32_t)(kind) << 24 | epoch | (uint32_t)(index))
+#define EPOCH_MASK	    0x00ff0000u
 
 #define DMA_READ   ((uint32_t)GL_DMA_OP_READ << GL_FWIO_DMA_CMD_OP_LSB)
 #define DMA_WRITE  ((uint32_t)GL_DMA_OP_WRITE << GL_FWIO_DMA_CMD_OP_LSB)
@@ -285,7 +378,22 @@ static inline uint32_t vq_index(const struct vq *q)
 
 static inline uint32_t vq_ctx(const struct vq *q)
 {
-	return q->ctx_cmd >> GL_FWIO_DMA_CMD_CTX_LSB;
+	return (q->ctx_cmd & GL_FWIO_DMA_CMD_CTX_MASK) >> GL_FWIO_DMA_CMD_CTX_LSB;
+}
+
+/* Keeps the compiler from moving stores across: the checkpoint must be right whenever the firmware stops. */
+static inline void barrier(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
+/* What a context and RX_RECORD.VLAN make of the frame: octets in the guest's buffers, with header. */
+static inline uint32_t rx_length(uint32_t record)
+{
+	const uint32_t vlan = (record & GL_FWIO_RX_RECORD_VLAN_MASK) >> GL_FWIO_RX_RECORD_VLAN_LSB;
+	const uint32_t len = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+
+	return vlan == GL_RX_VLAN_STRIP ? len - 4u : vlan == GL_RX_VLAN_INSERT ? len + 4u : len;
 }
 
 static inline uint32_t time_now(void)
@@ -294,15 +402,15 @@ static inline uint32_t time_now(void)
 }
 
 /* fastpath.c */
-void rx_records(void);
-void doorbell(uint32_t entry);
+void rx_records(uint32_t n);
+bool doorbell(uint32_t entry);
 void round_done(struct vq *q);
 void service(struct vq *q);
 extern uint32_t tx_entries;
 
 /* queue.c: what is not on the fast path */
 enum deliver { DELIVERED, WAITS, REFUSED };
-enum deliver rx_deliver(struct vq *q, uint32_t record);
+enum deliver rx_deliver(struct vq *q, uint32_t record, uint32_t tag);
 bool rx_note(struct vq *q);
 bool rx_slow(struct vq *q, uint32_t record);
 void rx_drop_pending(struct vq *q, uint32_t counter);
@@ -315,9 +423,15 @@ void notify_driver_off(struct vq *q);
 void notify_driver_on(struct vq *q);
 void walker_done(uint32_t number, uint32_t status);
 void walkers_release(uint32_t ctx);
+void walkers_forget(uint32_t ctx);
 void walkers_reset(void); /* host tests: as loaded */
 
 /* context.c */
+void contexts_init(bool kept);
+void context_seal(struct context *c);
+void context_forget(uint32_t ctx);
+void context_look(uint32_t ctx);
+void queue_resumed(struct vq *q, uint32_t status);
 void context_event(uint32_t ctx);
 void context_fenced(uint32_t ctx);
 void context_broken(uint32_t ctx, uint32_t reason);
@@ -325,6 +439,9 @@ void context_disable(uint32_t ctx);
 bool context_drained(uint32_t ctx);
 void context_offer(uint32_t ctx);
 void dma_failed(uint32_t kind, uint32_t index, uint32_t status);
+
+/* mem.c; the C library's on the host */
+void *memset(void *to, int value, size_t n);
 
 /* mailbox.c */
 #define FEATURES_LO                                                                 \
@@ -349,7 +466,12 @@ void fw_reset_state(void); /* host tests: as loaded */
 bool fw_step(void);
 void dirty_push(struct vq *q);
 void ready_push(struct vq *q);
+void turn_push(struct vq *q);
+bool turn_now(struct vq *q);
 void blocked_push(struct vq *q);
-bool tx_may_send(const struct vq *q);
+void limited_push(struct vq *q);
+void context_later(uint32_t ctx);
+void charge(uint32_t ctx, uint32_t cycles);
+bool overdrawn(uint32_t ctx);
 
 #endif

@@ -52,6 +52,10 @@ static uint32_t configure(uint32_t ctx, const struct gl_mbox_ctx_config *config,
 	}
 	if (fields & GL_MBOX_FIELD_QUEUE_SIZE)
 		c->queue_size = config->queue_size;
+	if (fields & GL_MBOX_FIELD_WEIGHT) {
+		c->weight = config->weight ? config->weight : GL_WEIGHT_DEFAULT;
+		vqs[ctx * 2 + 1].weight = c->weight;
+	}
 	if (fields & GL_MBOX_FIELD_MTU && c->mtu != config->mtu) {
 		c->mtu = config->mtu;
 		changed = true;
@@ -102,6 +106,7 @@ static void get_state(uint32_t ctx, struct gl_mbox_ctx_state *s)
 		.mtu = c->mtu,
 		.queue_size = c->queue_size,
 		.link_up = c->link_up,
+		.weight = c->weight,
 	};
 	copy(s->mac, c->mac, sizeof(s->mac));
 	queue_state(&vqs[ctx * 2], &s->queue[0]);
@@ -125,7 +130,7 @@ static uint32_t context_command(const struct gl_mbox_req *req, uint32_t *length)
 			return GL_MBOX_STATUS_LENGTH;
 		if (c->created)
 			return GL_MBOX_STATUS_STATE;
-		*c = (struct context){ .state = c->state, .fenced = c->fenced };
+		context_forget(ctx);
 		status = configure(ctx, payload, GL_MBOX_FIELD_ALL);
 		if (status == GL_MBOX_STATUS_OK) {
 			c->created = 1;
@@ -137,9 +142,7 @@ static uint32_t context_command(const struct gl_mbox_req *req, uint32_t *length)
 	case GL_MBOX_CTX_DESTROY:
 		if (!c->created || c->enabled)
 			return GL_MBOX_STATUS_STATE;
-		*c = (struct context){ .state = c->state == GL_CTX_DRAIN ? GL_CTX_DRAIN
-									 : GL_CTX_ABSENT,
-				       .fenced = c->fenced };
+		context_forget(ctx);
 		ctx_write(ctx, GL_CTX_DEVICE_FEATURES_LO, 0);
 		ctx_write(ctx, GL_CTX_DEVICE_FEATURES_HI, 0);
 		log_line(GL_LOG_INFO, "destroyed", ctx, 0);
@@ -211,6 +214,8 @@ void mailbox_request(void)
 	case GL_MBOX_CTX_CONFIGURE:
 	case GL_MBOX_CTX_GET:
 		status = context_command(req, &length);
+		if (status != GL_MBOX_STATUS_CONTEXT)
+			context_seal(&ctxs[req->context]);
 		break;
 	case GL_MBOX_SET_LOG_LEVEL: {
 		const struct gl_mbox_log_level *level = (const void *)req->payload;

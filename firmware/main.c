@@ -12,51 +12,103 @@ struct shared shm
 	;
 uint32_t n_ctx;
 
+#define OLD_RECORDS 1024u /* more than there are at a start */
+
 /* start.S knows these offsets */
 static_assert(offsetof(struct shared, info.trap_cause) == 0x240, "TRAP in start.S");
 
-/* Lists of queues, each queue at most once in each (see in_dirty, in_ready). */
+/* Lists of queues, each queue in at most one of them (in_ready), but for `dirty` (in_dirty). */
+#define LIST_SIZE (GL_MAX_VQ + GL_MAX_CTX)
 struct list {
-	uint16_t item[GL_MAX_VQ];
+	uint16_t item[LIST_SIZE];
 	uint32_t first;
 	uint32_t count;
 };
 
 /* Receive queues with used entries not written back, about oldest first. */
 static struct list dirty;
-/* Queues to serve in turn. */
+/* Queues to look at in turn: they have no frames to send. */
 static struct list ready;
-/* Transmit queues that found no room in the packet buffers; the first one is tried again at retry_at. */
-static struct list blocked;
+/* The same of contexts that cause more work than their share (overdrawn()); from GL_MAX_VQ on: contexts with an event. */
+static struct list later;
+/* Transmit queues with frames: those that still have a share in this round of scheduling, and those that wait for the next. */
+static struct list run_lists[2];
+static struct list *run = &run_lists[0], *run_next = &run_lists[1];
+static uint32_t run_count; /* in both */
+static uint8_t
+	served; /* in this turn of the main loop a queue was served without waiting in them */
+/* Transmit queues whose context has no tokens (BAR0.TX_RATE); some of them may try again at limit_at. */
+static struct list limited;
 
 static uint32_t backlog[BACKLOG]; /* completions that dma_room_slow() took out of the way */
 static uint32_t backlog_first, backlog_count;
-static uint32_t retry_at;
-static const struct vq *tx_turn; /* the blocked queue whose turn it is */
-static uint32_t next_beat;	 /* time of the next heartbeat */
-static uint32_t timer_at;	 /* what the timer is set to */
+static uint32_t rounds; /* of scheduling transmit queues */
+static uint32_t limit_at;
+/* What waits for a time to come: the main loop looks at all of it at once. */
+static union {
+	struct {
+		uint8_t stuck; /* the first queue of `run` found no room in the packet buffers, */
+		uint8_t stuck_long; /* FWIO.EVENT.TX_ROOM is to wake us */
+		uint8_t limited;    /* there are queues in `limited`, */
+		uint8_t later;	    /* in `later` */
+	};
+	uint32_t any;
+} waits;
+static uint32_t retry_at;  /* it tries again */
+static uint32_t later_at;  /* time of the next step through `later` while there is other work */
+static uint32_t bells_at;  /* of the next look at FWIO.DOORBELL, likewise */
+static uint32_t next_beat; /* time of the next heartbeat */
+static uint32_t timer_at;  /* what the timer is set to */
+uint32_t n_live;
+uint32_t tx_flights;
+uint32_t epoch;
+
+/* Not on the fast path: keeps its registers and its code out of the main loop. */
+#define SELDOM __attribute__((noinline, cold))
 
 #define EVENTS                                                                          \
 	(GL_FWIO_EVENT_DMA_MASK | GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DOORBELL_MASK | \
 	 GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)
 
-static void list_push(struct list *l, struct vq *q)
+static void list_push_number(struct list *l, uint32_t number)
 {
 	uint32_t at = l->first + l->count++;
 
-	if (at >= GL_MAX_VQ)
-		at -= GL_MAX_VQ;
-	l->item[at] = (uint16_t)vq_index(q);
+	if (at >= LIST_SIZE)
+		at -= LIST_SIZE;
+	l->item[at] = (uint16_t)number;
 }
 
-static struct vq *list_pop(struct list *l)
+static inline void list_push(struct list *l, const struct vq *q)
 {
-	struct vq *q = &vqs[l->item[l->first]];
+	list_push_number(l, vq_index(q));
+}
 
-	if (++l->first == GL_MAX_VQ)
+static void list_push_front(struct list *l, const struct vq *q)
+{
+	l->first = l->first ? l->first - 1 : LIST_SIZE - 1;
+	l->item[l->first] = (uint16_t)vq_index(q);
+	l->count++;
+}
+
+static inline uint32_t list_pop_number(struct list *l)
+{
+	const uint32_t number = l->item[l->first];
+
+	if (++l->first == LIST_SIZE)
 		l->first = 0;
 	l->count--;
-	return q;
+	return number;
+}
+
+static inline struct vq *list_pop(struct list *l)
+{
+	return &vqs[list_pop_number(l)];
+}
+
+static inline bool reached(uint32_t at)
+{
+	return (int32_t)(time_now() - at) >= 0;
 }
 
 /* Notes that the receive queue has used entries to write back. */
@@ -68,40 +120,252 @@ void dirty_push(struct vq *q)
 	list_push(&dirty, q);
 }
 
-/* Notes that the queue is to be served when its turn comes. */
-void ready_push(struct vq *q)
-{
-	if (q->in_ready)
-		return;
-	q->in_ready = 1;
-	list_push(&ready, q);
-}
-
-/* Notes that the transmit queue waits for room in the packet buffers; the one whose turn it is stays first. */
-void blocked_push(struct vq *q)
-{
-	if (q->in_ready)
-		return;
-	q->in_ready = 1;
-	if (q == tx_turn) {
-		blocked.first = blocked.first ? blocked.first - 1 : GL_MAX_VQ - 1;
-		blocked.item[blocked.first] = (uint16_t)vq_index(q);
-		blocked.count++;
-	} else {
-		list_push(&blocked, q);
-	}
-	if (blocked.count == 1 || q == tx_turn)
-		retry_at = time_now() + RETRY_CYCLES;
-}
+/* --- Work that brings no frames: who causes more than a part of its share waits while others need the core --- */
 
 /*
- * May the queue send? While others wait for room only the first of them may, or frames that need little room would pass
- * those that need more for ever.
+ * The context has caused so many cycles of work beside frames. The longer it goes on the further paid_at lies in the future:
+ * with n contexts at work a 4n-th of the time is each one's.
  */
-bool tx_may_send(const struct vq *q)
+void charge(uint32_t ctx, uint32_t cycles)
 {
-	return !blocked.count || q == tx_turn;
+	struct context *c = &ctxs[ctx];
+	const uint32_t now = time_now();
+
+	if ((int32_t)(c->paid_at - now) < 0)
+		c->paid_at = now;
+	if (c->paid_at - now < 16 * AHEAD_CYCLES)
+		c->paid_at += cycles * 4 * (n_live > 2 ? n_live : 2);
 }
+
+bool overdrawn(uint32_t ctx)
+{
+	return (int32_t)(ctxs[ctx].paid_at - time_now()) > (int32_t)AHEAD_CYCLES;
+}
+
+/* Notes that the queue is to be looked at; a transmit queue that has frames waits for its turn to send instead. */
+void ready_push(struct vq *q)
+{
+	if (q->is_tx && q->head != q->fetched) {
+		turn_push(q);
+		return;
+	}
+	if (q->in_ready)
+		return;
+	q->in_ready = 1;
+	if (overdrawn(vq_ctx(q))) {
+		shm.info.postponed++;
+		waits.later = 1;
+		list_push(&later, q);
+	} else {
+		list_push(&ready, q);
+	}
+}
+
+/* Notes an event of a context that is overdrawn. */
+void context_later(uint32_t ctx)
+{
+	if (ctxs[ctx].in_later)
+		return;
+	ctxs[ctx].in_later = 1;
+	shm.info.postponed++;
+	waits.later = 1;
+	list_push_number(&later, GL_MAX_VQ + ctx);
+}
+
+static void look(struct vq *q)
+{
+	q->in_ready = 0;
+	if (!q->live || q->busy)
+		return;
+	if (q->rung)
+		q->more = 1;
+	if (q->is_tx && q->head != q->fetched)
+		turn_push(q);
+	else
+		service(q);
+}
+
+static void look_turn(void)
+{
+	for (uint32_t n = 0; ready.count && n < TURN_QUEUES; n++) /* bound: TURN_QUEUES */
+		look(list_pop(&ready));
+}
+
+static SELDOM void later_step(void)
+{
+	const uint32_t from = time_now();
+	const uint32_t number = list_pop_number(&later);
+
+	waits.later = later.count != 0;
+	if (number < GL_MAX_VQ) {
+		look(&vqs[number]);
+	} else {
+		ctxs[number - GL_MAX_VQ].in_later = 0;
+		context_look(number - GL_MAX_VQ);
+	}
+	const uint32_t now = time_now();
+	later_at = now + (now - from + ROUND_WORK) * POSTPONED_PART;
+}
+
+/* --- Transmit: deficit round-robin in octets. A queue sends until its deficit is used up, then waits for the next round. --- */
+
+/* Has the queue used up what this round gave it? */
+static inline bool spent(const struct vq *q)
+{
+	const int32_t half = q->weight * (int32_t)(GL_WEIGHT_OCTETS / 2);
+
+	return q->deficit < (half < TURN_LEAST ? half : TURN_LEAST) && q->credited == rounds;
+}
+
+/* Notes that the transmit queue has frames. */
+void turn_push(struct vq *q)
+{
+	if (q->in_ready)
+		return;
+	q->in_ready = 1;
+	list_push(spent(q) ? run_next : run, q);
+	run_count++;
+}
+
+/* Adds what the rounds since the last time have brought. */
+static inline void credit(struct vq *q)
+{
+	const uint32_t n = rounds - q->credited;
+	const int32_t quantum = q->weight * (int32_t)GL_WEIGHT_OCTETS;
+
+	if (!n)
+		return;
+	q->credited = rounds;
+	if (n == 1)
+		q->deficit += quantum;
+	else
+		q->deficit += quantum * (int32_t)min_u32(n, 1024);
+	if (q->deficit > quantum * (int32_t)CREDIT_ROUNDS * 2)
+		q->deficit = quantum * (int32_t)CREDIT_ROUNDS * 2;
+}
+
+/* The transmit queue has frames. Returns true if it is its turn at once, because there is no other. */
+bool turn_now(struct vq *q)
+{
+	if (run_count | tx_flights | waits.any | q->in_ready | served) {
+		turn_push(q);
+		return false;
+	}
+	served = 1;
+	if (spent(q))
+		rounds += CREDIT_ROUNDS; /* its bursts may be long */
+	credit(q);
+	if (q->deficit > 0)
+		return true;
+	turn_push(q);
+	return false;
+}
+
+/* Serves some queues whose turn it is; `sent` frames had been sent when this turn of the main loop began. */
+static void run_turn(uint32_t sent)
+{
+	for (uint32_t n = 0; n < TURN_QUEUES && run_count && tx_entries - sent < TURN_FRAMES;
+	     n++) { /* bound: TURN_QUEUES */
+		if (!run->count) {
+			if (tx_flights)
+				return; /* their share of this round comes first: within one round of DMA */
+			struct list *const other = run;
+			run = run_next;
+			run_next = other;
+			rounds++;
+		}
+		struct vq *q = list_pop(run);
+		run_count--;
+		q->in_ready = 0;
+		if (!q->live || q->busy)
+			continue;
+		credit(q);
+		if (q->deficit <= 0) {
+			turn_push(q);
+			continue;
+		}
+		service(q);
+		if (waits.stuck)
+			return;
+	}
+}
+
+/* The transmit queue, whose turn it is, found no room in the packet buffers: nobody passes it. */
+void blocked_push(struct vq *q)
+{
+	waits.stuck = 1;
+	retry_at = time_now() + RETRY_CYCLES;
+	shm.info.stuck++;
+	if (q->in_ready)
+		return;
+	q->in_ready = 1;
+	list_push_front(run, q);
+	run_count++;
+}
+
+static inline void room_event(bool on)
+{
+	waits.stuck_long = on;
+	fwio_write(GL_FWIO_EVENT_ENABLE, EVENTS | (on ? GL_FWIO_EVENT_TX_ROOM_MASK : 0));
+}
+
+/* A while after room was missing: is there any? */
+static SELDOM void look_for_room(uint32_t event)
+{
+	if (!reached(retry_at))
+		return;
+	if (event & GL_FWIO_EVENT_TX_ROOM_MASK || reached(retry_at + ROOM_CYCLES)) {
+		waits.stuck = 0;
+		if (waits.stuck_long)
+			room_event(false);
+	} else if (!waits.stuck_long) {
+		room_event(true);
+	}
+}
+
+/* The transmit queue's context has no tokens; others go on. */
+void limited_push(struct vq *q)
+{
+	if (q->in_ready)
+		return;
+	q->in_ready = 1;
+	shm.info.limited++;
+	/* about as long as it took last time */
+	if (q->head != q->fence)
+		q->limit_wait = q->limit_wait ? q->limit_wait - 1u : 0u;
+	else if (q->limit_wait < LIMIT_DOUBLED)
+		q->limit_wait++;
+	q->limit_at = time_now() + (LIMIT_CYCLES << q->limit_wait);
+	if (!limited.count || (int32_t)(q->limit_at - limit_at) < 0)
+		limit_at = q->limit_at;
+	waits.limited = 1;
+	list_push(&limited, q);
+}
+
+static SELDOM void look_for_tokens(void)
+{
+	const uint32_t now = time_now();
+	uint32_t next = now + (LIMIT_CYCLES << LIMIT_DOUBLED);
+
+	if ((int32_t)(now - limit_at) < 0)
+		return;
+	for (uint32_t n = limited.count; n; n--) { /* bound: GL_MAX_CTX */
+		struct vq *q = list_pop(&limited);
+		if (q->live && (int32_t)(now - q->limit_at) < 0) {
+			list_push(&limited, q);
+			if ((int32_t)(q->limit_at - next) < 0)
+				next = q->limit_at;
+			continue;
+		}
+		q->in_ready = 0;
+		if (q->live && !q->busy)
+			turn_push(q);
+	}
+	waits.limited = limited.count != 0;
+	limit_at = next;
+}
+
+/* --- Completions --- */
 
 /* The command queue is full: makes the engine go on by taking completions out of its way. */
 void dma_room_slow(uint32_t n)
@@ -123,6 +387,8 @@ static void completion(uint32_t entry)
 	const uint32_t index = entry & 0x1ffu;
 	const uint32_t status = entry >> GL_FWIO_DMA_COMP_STATUS_LSB & 7u;
 
+	if ((entry ^ epoch) & EPOCH_MASK)
+		return; /* of a firmware before this one */
 	if (kind == COOKIE_ROUND) {
 		struct vq *q = &vqs[index];
 		if (!q->live || !q->busy)
@@ -139,6 +405,9 @@ static void completion(uint32_t entry)
 		break;
 	case COOKIE_FENCE:
 		context_fenced(index);
+		break;
+	case COOKIE_RESUME:
+		queue_resumed(&vqs[index], status);
 		break;
 	case COOKIE_RING:
 	case COOKIE_DATA:
@@ -183,7 +452,7 @@ static void timer_set(uint32_t at)
 	timer_at = at;
 }
 
-static void heartbeat(void)
+static SELDOM void heartbeat(void)
 {
 	const uint32_t now = time_now();
 
@@ -191,16 +460,29 @@ static void heartbeat(void)
 		return;
 	fwio_write(GL_FWIO_HEARTBEAT, 1);
 	next_beat = now + HEARTBEAT_CYCLES;
+	/* times long past must not turn into times to come */
+	if ((int32_t)(later_at - now) < 0)
+		later_at = now;
+	if ((int32_t)(bells_at - now) < 0)
+		bells_at = now;
+	for (uint32_t ctx = 0; ctx < n_ctx; ctx++) { /* bound: GL_MAX_CTX */
+		if ((int32_t)(ctxs[ctx].paid_at - now) < 0)
+			ctxs[ctx].paid_at = now;
+	}
 }
 
 #ifndef GL_HOST
-/* Before sleep: the timer wakes us for the heartbeat, or for queues that are blocked. */
+/* Before sleep: the timer wakes us for the heartbeat, or for queues that wait for room or tokens. */
 static inline void timer_before_sleep(void)
 {
 	uint32_t at = next_beat;
 
-	if (blocked.count && (int32_t)(retry_at - at) < 0)
-		at = retry_at;
+	const uint32_t room_at = waits.stuck_long ? retry_at + ROOM_CYCLES : retry_at;
+
+	if (waits.stuck && (int32_t)(room_at - at) < 0)
+		at = room_at;
+	if (limited.count && (int32_t)(limit_at - at) < 0)
+		at = limit_at;
 	if (at != timer_at)
 		timer_set(at);
 }
@@ -233,6 +515,11 @@ void fw_init(void)
 {
 	fwio_write(GL_FWIO_FW_STATE, GL_FW_BOOT);
 	n_ctx = fwio_read(GL_FWIO_NCTX);
+	const bool kept = checkpoint.magic == CHECKPOINT_MAGIC &&
+			  checkpoint.version == CHECKPOINT_VERSION &&
+			  checkpoint.sizes == CHECKPOINT_SIZES;
+	checkpoint.starts = kept ? checkpoint.starts + 1 : 0;
+	epoch = checkpoint.starts << 16 & EPOCH_MASK;
 	log_init();
 	shm.info = (struct gl_fw_info){
 		.magic = GL_FW_INFO_MAGIC,
@@ -242,6 +529,7 @@ void fw_init(void)
 		.log_offset = dma_off(shm.log),
 		.log_size = LOG_SIZE,
 		.max_contexts = GL_MAX_CTX,
+		.starts = checkpoint.starts,
 	};
 	if (n_ctx > GL_MAX_CTX) {
 		log_line(GL_LOG_ERROR, "more contexts than compiled for, served", n_ctx,
@@ -254,71 +542,56 @@ void fw_init(void)
 	shm.no_notify = 1;
 	for (uint32_t n = 0; n <= MERGE_MAX; n++) /* bound: MERGE_MAX + 1 */
 		shm.header[n][2] = n << 16;
-	for (uint32_t i = 0; i < GL_MAX_VQ;
-	     i++) /* bound: GL_MAX_VQ. The fast path looks before it knows that a queue is dead */
-		vqs[i].window = shm.queue[i].window;
 	fwio_write(GL_FWIO_FW_INFO, dma_off(&shm.info));
 	next_beat = time_now();
 	heartbeat();
 	timer_set(next_beat);
 	fwio_write(GL_FWIO_EVENT_ENABLE, EVENTS);
-	fwio_write(GL_FWIO_FW_STATE, GL_FW_RUN);
 	log_line(GL_LOG_INFO, "firmware runs", n_ctx, build_id());
-	for (uint32_t ctx = 0; ctx < n_ctx; ctx++) { /* bound: GL_MAX_CTX */
-		/* a context that was up before this firmware started: as after a reset */
-		context_event(ctx);
+	for (uint32_t n = 0; kept && n < OLD_RECORDS; n++) { /* bound: OLD_RECORDS */
+		/* frames that came before this start: lost, as all that was in the packet buffers */
+		const uint32_t record = fwio_read(GL_FWIO_RX_RECORD);
+		if (!(record & GL_FWIO_RX_RECORD_VALID_MASK))
+			break;
+		fwio_write(GL_FWIO_SLOT_DROP,
+			   (record & (GL_FWIO_RX_RECORD_SLOT_MASK | GL_FWIO_RX_RECORD_CTX_MASK)) |
+				   GL_CSTAT_RX_DROP_NOTREADY);
 	}
+	contexts_init(kept);
+	fwio_write(GL_FWIO_FW_STATE, GL_FW_RUN);
 }
 
 #ifdef GL_HOST
 void fw_reset_state(void)
 {
-	dirty = ready = blocked = (struct list){ 0 };
-	tx_turn = NULL;
-	backlog_first = backlog_count = next_beat = 0;
+	dirty = ready = later = limited = run_lists[0] = run_lists[1] = (struct list){ 0 };
+	run_count = 0;
+	tx_flights = 0;
+	backlog_first = backlog_count = next_beat = later_at = bells_at = rounds = n_live = 0;
+	waits.any = 0;
+	memset(&shm, 0, sizeof(shm));
 	walkers_reset();
 }
 #endif
 
-/*
- * One turn of the main loop: all completions and up to RX_BATCH received frames, twice, and about as many frames to send, so
- * that each direction has its share, then the rest. Returns true if nothing was left to do.
- */
-static inline bool turn(uint32_t count)
-{
-	uint32_t event;
+#define EVENTS_SELDOM \
+	(GL_FWIO_EVENT_DOORBELL_MASK | GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)
 
-	for (uint32_t n = 0; n < 2; n++) { /* bound: 2 */
-		event = fwio_read(GL_FWIO_EVENT) & EVENTS;
-		/* completions first: they bring the descriptors that received frames need */
-		if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
-			completions();
-		if (!(event & GL_FWIO_EVENT_RX_MASK))
-			break;
-		rx_records();
-	}
-	if (blocked.count && (int32_t)(time_now() - retry_at) >= 0) {
-		struct vq *q = list_pop(&blocked);
-		q->in_ready = 0;
-		tx_turn = q;
-		if (q->live && !q->busy)
-			service(q);
-		tx_turn = NULL;
-	}
-	const uint32_t sent = tx_entries;
-	for (uint32_t n = 0; ready.count && n < TURN_QUEUES && tx_entries - sent < TURN_FRAMES;
-	     n++) { /* bound: TURN_QUEUES */
-		struct vq *q = list_pop(&ready);
-		q->in_ready = 0;
-		if (q->live && !q->busy)
-			service(q);
-	}
-	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
+/* Doorbells, events of contexts, the mailbox, and what was put off. */
+static SELDOM void seldom(uint32_t event, bool sent)
+{
+	/* frames have work for the core */
+	const bool loaded = sent || event & (GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DMA_MASK);
+
+	if (event & GL_FWIO_EVENT_DOORBELL_MASK && (!loaded || reached(bells_at))) {
 		for (uint32_t n = 0; n < 4; n++) { /* bound: 4 */
 			const uint32_t entry = fwio_read(GL_FWIO_DOORBELL);
 			if (!(entry & GL_FWIO_DOORBELL_VALID_MASK))
 				break;
-			doorbell(entry);
+			if (!doorbell(entry)) {
+				bells_at = time_now() + BELL_CYCLES;
+				break;
+			}
 		}
 	}
 	if (event & (GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)) {
@@ -328,14 +601,53 @@ static inline bool turn(uint32_t count)
 		if (event & GL_FWIO_EVENT_MBOX_MASK)
 			mailbox_request();
 	}
+	if (later.count && (!loaded || reached(later_at)))
+		later_step();
+}
+
+/*
+ * One turn of the main loop: all completions and up to RX_BATCH received frames, twice, and about as many frames to send, so
+ * that each direction has its share, then the rest. Returns true if nothing was left to do.
+ */
+static inline bool turn(uint32_t count)
+{
+	static uint32_t before; /* frames sent at the turn before */
+	const bool sending = tx_entries != before;
+	uint32_t raw, event;
+
+	before = tx_entries;
+	served = 0;
+	for (uint32_t n = 0; n < 2; n++) { /* bound: 2 */
+		raw = fwio_read(GL_FWIO_EVENT);
+		event = raw & EVENTS;
+		/* completions first: they bring the descriptors that received frames need */
+		if (event & GL_FWIO_EVENT_DMA_MASK || backlog_count)
+			completions();
+		if (!(event & GL_FWIO_EVENT_RX_MASK))
+			break;
+		rx_records(sending ? RX_BATCH : RX_BATCH_ONLY);
+	}
+	if (waits.any) {
+		if (waits.stuck)
+			look_for_room(raw);
+		if (waits.limited)
+			look_for_tokens();
+	}
+	if (ready.count)
+		look_turn();
+	if (run_count && !waits.stuck)
+		run_turn(before);
 	if (dirty.count)
 		flush_oldest(!(event & GL_FWIO_EVENT_RX_MASK));
+	if (event & EVENTS_SELDOM || waits.later)
+		seldom(event, tx_entries != before);
 	if (!event || count % 64 == 0) {
 		heartbeat();
 		shm.info.loops = count;
 		shm.info.tx_frames = tx_entries;
 	}
-	return !event && !dirty.count && !ready.count && !backlog_count;
+	return !event && !dirty.count && !ready.count && !waits.later && !backlog_count &&
+	       (waits.stuck || !run_count);
 }
 
 #ifdef GL_HOST
@@ -343,7 +655,7 @@ bool fw_step(void)
 {
 	static uint32_t count;
 
-	return turn(++count) && !blocked.count;
+	return turn(++count) && !waits.stuck && !limited.count;
 }
 #else
 __attribute__((noreturn)) void fw_main(void)

@@ -39,6 +39,9 @@ struct chain {
 	uint32_t id;   /* buffer id (packed) */
 };
 
+#define TAG_AT	(GL_HDR_LEN + 12u) /* of a VLAN tag behind the virtio_net_hdr */
+#define TAG_LEN 4u
+
 enum gather { GATHERED, GATHER_WAIT, GATHER_BROKEN };
 
 static uint64_t desc_addr(const struct desc *d)
@@ -276,6 +279,18 @@ void walkers_release(uint32_t ctx)
 {
 	walker_free(&vqs[ctx * 2]);
 	walker_free(&vqs[ctx * 2 + 1]);
+}
+
+/* Clears what walkers last read for the context. */
+void walkers_forget(uint32_t ctx)
+{
+	for (uint32_t i = 0; i < WALKERS; i++) { /* bound: WALKERS */
+		struct walker *w = &walkers[i];
+		if (w->q != &vqs[ctx * 2] && w->q != &vqs[ctx * 2 + 1])
+			continue;
+		memset(w->list, 0, w->capacity * sizeof(struct desc));
+		*w = (struct walker){ 0 };
+	}
 }
 
 #ifdef GL_HOST
@@ -637,7 +652,9 @@ bool tx_special(struct vq *q)
 		broken(q, GL_RESET_REASON_BAD_LENGTH);
 		return false;
 	}
-	fwio_write(GL_FWIO_TX_ALLOC, length | q->ctx_cmd);
+	const uint32_t work = CHAIN_WORK + PIECE_WORK * c.n;
+	const uint32_t cost = length > work ? length : work;
+	fwio_write(GL_FWIO_TX_ALLOC, length | (q->ctx_cmd & GL_FWIO_TX_ALLOC_CTX_MASK));
 	uint32_t skip = GL_HDR_LEN; /* bytes of the virtio_net_hdr still to pass over */
 	uint32_t offset = GL_SLOT_DATA;
 	/* two instructions until TX_SLOT shows the result */
@@ -647,9 +664,13 @@ bool tx_special(struct vq *q)
 	if (!(slot & GL_FWIO_TX_SLOT_OK_MASK)) {
 		if (q->walker == BIG_WALKER + 1)
 			walker_free(q); /* there is one only: the chain is read again later */
-		blocked_push(q);
+		if (slot & GL_FWIO_TX_SLOT_LIMITED_MASK)
+			limited_push(q);
+		else
+			blocked_push(q);
 		return false;
 	}
+	q->deficit -= (int32_t)cost;
 	for (uint32_t i = 0; i < c.n && length;
 	     i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
 		const struct desc *d = &c.list[i];
@@ -683,8 +704,8 @@ static void rx_drop(uint32_t record, uint32_t counter)
 }
 
 /* Writes n bytes of the record's slot from `offset` on to addr. */
-static void rx_piece(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n,
-		     bool last)
+static void rx_slot(struct vq *q, uint32_t record, uint32_t offset, uint64_t addr, uint32_t n,
+		    bool last)
 {
 	dma_room(1);
 	fwio_write(GL_FWIO_DMA_ADDR_LO, (uint32_t)addr);
@@ -693,6 +714,53 @@ static void rx_piece(struct vq *q, uint32_t record, uint32_t offset, uint64_t ad
 					      GL_FWIO_DMA_LOCAL_KIND_MASK | offset);
 	fwio_write(GL_FWIO_DMA_COOKIE, q->cookie);
 	fwio_write(GL_FWIO_DMA_CMD, n | q->ctx_cmd | DMA_WRITE | (last ? DMA_LAST : 0));
+}
+
+/*
+ * Writes octets [at, at + n) of what the guest gets, header first, to addr: the slot's, without a tag that is to be left out, or
+ * with the one in *tag behind the source address. last: there are no more.
+ */
+static void rx_piece(struct vq *q, uint32_t record, const uint32_t *tag, uint32_t at, uint64_t addr,
+		     uint32_t n, bool last)
+{
+	const uint32_t vlan = (record & GL_FWIO_RX_RECORD_VLAN_MASK) >> GL_FWIO_RX_RECORD_VLAN_LSB;
+	uint32_t offset = GL_SLOT_HDR + at; /* in the slot */
+
+	if (vlan == GL_RX_VLAN_STRIP || vlan == GL_RX_VLAN_INSERT) {
+		if (at < TAG_AT) {
+			const uint32_t part = min_u32(n, TAG_AT - at);
+			rx_slot(q, record, offset, addr, part, last && part == n);
+			at += part;
+			addr += part;
+			n -= part;
+		}
+		if (n && vlan == GL_RX_VLAN_INSERT && at < TAG_AT + TAG_LEN) {
+			const uint32_t part = min_u32(n, TAG_AT + TAG_LEN - at);
+			dma_room(1);
+			dma_mem(q, DMA_WRITE, addr, (const uint8_t *)tag + (at - TAG_AT), part,
+				q->cookie);
+			at += part;
+			addr += part;
+			n -= part;
+		}
+		offset = GL_SLOT_HDR + at;
+		offset = vlan == GL_RX_VLAN_STRIP ? offset + TAG_LEN : offset - TAG_LEN;
+	}
+	if (n)
+		rx_slot(q, record, offset, addr, n, last);
+}
+
+/* A place for the tag until it is in the guest's memory. */
+static const uint32_t *rx_tag(uint32_t record, uint32_t tag)
+{
+	static uint32_t next;
+	const uint32_t vlan = (record & GL_FWIO_RX_RECORD_VLAN_MASK) >> GL_FWIO_RX_RECORD_VLAN_LSB;
+
+	if (vlan != GL_RX_VLAN_INSERT)
+		return NULL;
+	next = (next + 1u) % TAGS;
+	shm.tag[next] = tag;
+	return &shm.tag[next];
 }
 
 /* The simple entry at head was used for `written` bytes. */
@@ -710,10 +778,10 @@ static void rx_entry_used(struct vq *q, uint32_t written)
 }
 
 /* Writes one frame into n simple buffers, n > 1 (virtio 1.2, 5.1.6.4). */
-static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
+static void rx_merge(struct vq *q, uint32_t record, const uint32_t *tag, uint32_t n)
 {
-	uint32_t left = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
-	uint32_t offset = GL_SLOT_DATA;
+	uint32_t left = rx_length(record);
+	uint32_t at = GL_HDR_LEN;
 
 	for (uint32_t i = 0; i < n; i++) { /* bound: MERGE_MAX */
 		const struct desc *d = window_at(q, q->head);
@@ -728,8 +796,8 @@ static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
 			data -= GL_HDR_LEN;
 		}
 		if (data)
-			rx_piece(q, record, offset, addr, data, left == 0);
-		offset += data;
+			rx_piece(q, record, tag, at, addr, data, left == 0);
+		at += data;
 		if (i && !q->split)
 			q->merged |= 1u << q->head % WINDOW;
 		rx_entry_used(q, take);
@@ -737,9 +805,9 @@ static void rx_merge(struct vq *q, uint32_t record, uint32_t n)
 }
 
 /* Writes one frame into the chain at head. */
-static enum deliver rx_chain(struct vq *q, uint32_t record)
+static enum deliver rx_chain(struct vq *q, uint32_t record, uint32_t tag)
 {
-	const uint32_t length = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+	const uint32_t length = rx_length(record);
 	struct chain c;
 	uint32_t room;
 	uint32_t left = length;
@@ -759,11 +827,11 @@ static enum deliver rx_chain(struct vq *q, uint32_t record)
 		walker_free(q);
 		return DELIVERED;
 	}
+	const uint32_t *const place = rx_tag(record, tag);
 	for (uint32_t i = 0; i < c.n && left;
 	     i = chain_next(&c, i)) { /* bound: GL_QUEUE_SIZE_MAX */
 		const uint32_t n = min_u32(c.list[i].len, left);
-		rx_piece(q, record, GL_SLOT_HDR + length - left, desc_addr(&c.list[i]), n,
-			 left == n);
+		rx_piece(q, record, place, length - left, desc_addr(&c.list[i]), n, left == n);
 		left -= n;
 	}
 	chain_used(q, &c, length);
@@ -775,9 +843,9 @@ static enum deliver rx_chain(struct vq *q, uint32_t record)
  * dropped because its buffer is too small (the buffer stays for the next frame). REFUSED: the context is broken; the record is
  * still the caller's.
  */
-enum deliver rx_deliver(struct vq *q, uint32_t record)
+enum deliver rx_deliver(struct vq *q, uint32_t record, uint32_t tag)
 {
-	const uint32_t length = (record & GL_FWIO_RX_RECORD_LEN_MASK) + GL_HDR_LEN;
+	const uint32_t length = rx_length(record);
 	uint32_t total = 0;
 	uint32_t n = 0;
 
@@ -791,7 +859,7 @@ enum deliver rx_deliver(struct vq *q, uint32_t record)
 			if (not_available(q, entry))
 				break;
 			if (!n)
-				return rx_chain(q, record);
+				return rx_chain(q, record, tag);
 			n = MERGE_MAX; /* a frame is not merged over a chain */
 			break;
 		}
@@ -814,10 +882,10 @@ enum deliver rx_deliver(struct vq *q, uint32_t record)
 	}
 	if (n == 1) {
 		const struct desc *d = window_at(q, q->head);
-		rx_piece(q, record, GL_SLOT_HDR, desc_addr(d), length, true);
+		rx_piece(q, record, rx_tag(record, tag), 0, desc_addr(d), length, true);
 		rx_entry_used(q, length);
 	} else {
-		rx_merge(q, record, n);
+		rx_merge(q, record, rx_tag(record, tag), n);
 	}
 	return DELIVERED;
 }
@@ -829,13 +897,14 @@ enum deliver rx_deliver(struct vq *q, uint32_t record)
 bool rx_slow(struct vq *q, uint32_t record)
 {
 	const uint32_t before = q->head;
+	const uint32_t tag = fwio_read(GL_FWIO_RX_TAG); /* before the next record is taken */
 
 	if (!q->live) {
 		rx_drop(record, GL_CSTAT_RX_DROP_NOTREADY);
 		return false;
 	}
 	if (!q->pending_n) {
-		const enum deliver result = rx_deliver(q, record);
+		const enum deliver result = rx_deliver(q, record, tag);
 		if (result == REFUSED) {
 			rx_drop(record, GL_CSTAT_RX_DROP_NOTREADY);
 			return false;
@@ -848,7 +917,9 @@ bool rx_slow(struct vq *q, uint32_t record)
 	if (q->pending_n == PENDING) {
 		rx_drop(record, GL_CSTAT_RX_DROP_NODESC);
 	} else {
-		pending[vq_ctx(q)][(q->pending_at + q->pending_n) % PENDING] = record;
+		const uint32_t at = (q->pending_at + q->pending_n) % PENDING;
+		pending[vq_ctx(q)][at] = record;
+		pending_tag[vq_ctx(q)][at] = tag;
 		q->pending_n++;
 	}
 	q->fast_end = q->head;

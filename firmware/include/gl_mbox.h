@@ -7,8 +7,20 @@
  * command at a time. All fields are little-endian and naturally aligned.
  *
  * To bring up context c: CTX_CREATE, the switch entry and the translation table (BAR0.SW_*, BAR0.ROOT_*), CTX_ENABLE,
- * BAR0.CTX_CONTROL.ENABLE = 1. To take it away: BAR0.REVOKE (or BAR0.CTX_CONTROL.ENABLE = 0), CTX_DISABLE (answered when the firmware
- * holds nothing of the context any more), CTX_DESTROY.
+ * BAR0.CTX_CONTROL.ENABLE = 1. To take it away: BAR0.REVOKE, or BAR0.CTX_CONTROL.ENABLE = 0; then CTX_DISABLE (answered when
+ * the firmware holds nothing of the context any more) and CTX_DESTROY.
+ *
+ * After the watchdog fired: wait for BAR0.WATCHDOG_STATE.STOPPED, BAR0.RESTART, load the firmware's segments (and nothing else
+ * of data memory: the checkpoint of the firmware before lies behind them), CONTROL.CORE_RUN = 1, wait for GL_FW_RUN. Then
+ * gl_fw_info.resumed has a bit for each context that goes on as if nothing had happened: its configuration is in force and
+ * CTX_CREATE and CTX_ENABLE would be refused with GL_MBOX_STATUS_STATE. Other contexts that were created are one of these:
+ * created still, in the state that CTX_GET tells (no driver, DEVICE_NEEDS_RESET); or GL_CTX_ABSENT, when the checkpoint had no
+ * good record of them or BAR0.CTX_CONTROL.ENABLE is 0: the host brings them up anew. The weakest host looks at CTX_GET only,
+ * and creates what is absent. A host that wants to begin anew clears CTX_CONTROL.ENABLE of every context before CORE_RUN.
+ * A mailbox command that was under way when the firmware hung is to be repeated.
+ *
+ * What a resumed guest may notice: frames that waited in the NIC are lost; frames that it sent and had not been told of are
+ * sent once more; a queue in the middle of whose used entries the firmware hung needs a reset (RESET_REASON.WATCHDOG).
  */
 #ifndef GL_MBOX_H
 #define GL_MBOX_H
@@ -20,7 +32,7 @@
 #endif
 
 /* Version of everything in this file; the firmware refuses another with GL_MBOX_STATUS_VERSION. */
-#define GL_MBOX_VERSION 1u
+#define GL_MBOX_VERSION 2u
 
 #define GL_MBOX_REQ_SIZE     256u
 #define GL_MBOX_PAYLOAD_SIZE 240u
@@ -80,7 +92,16 @@ static_assert(sizeof(struct gl_mbox_resp) == GL_MBOX_REQ_SIZE, "mailbox response
 #define GL_MBOX_FIELD_FEATURES \
 	0x8u /* only while the driver has not set FEATURES_OK: else it takes effect at its reset */
 #define GL_MBOX_FIELD_QUEUE_SIZE 0x10u /* likewise */
-#define GL_MBOX_FIELD_ALL	 0x1fu
+#define GL_MBOX_FIELD_WEIGHT	 0x20u
+#define GL_MBOX_FIELD_ALL	 0x3fu
+
+/*
+ * Shares of transmission. In each round a context may send GL_WEIGHT_OCTETS octets (destination address to the end, without
+ * FCS) for each unit of its weight; a frame that goes beyond is sent and taken off the next rounds. Contexts that send nothing
+ * take no share. Work of the firmware that a context causes beyond what frames of that size cost counts as octets too.
+ */
+#define GL_WEIGHT_DEFAULT 16u
+#define GL_WEIGHT_OCTETS  128u
 
 /* Feature bits that the firmware can offer (virtio 1.2, 5.1.3 and 6). */
 #define GL_FEATURE_MTU		   3
@@ -103,7 +124,7 @@ struct gl_mbox_ctx_config {
 	uint16_t queue_size;  /* QueueNumMax: 1 to GL_QUEUE_SIZE_MAX; 0: GL_QUEUE_SIZE_MAX */
 	uint8_t mac[6];
 	uint8_t link_up; /* 0 or 1 */
-	uint8_t reserved;
+	uint8_t weight;	 /* 1 to 255; 0: GL_WEIGHT_DEFAULT */
 };
 static_assert(sizeof(struct gl_mbox_ctx_config) == 24, "mailbox context configuration");
 
@@ -138,7 +159,7 @@ struct gl_mbox_ctx_state {
 	uint16_t queue_size;
 	uint8_t mac[6];
 	uint8_t link_up;
-	uint8_t reserved;
+	uint8_t weight;
 	struct gl_mbox_queue_state queue[2];
 };
 static_assert(sizeof(struct gl_mbox_ctx_state) == 56, "mailbox context state");
@@ -193,8 +214,14 @@ struct gl_fw_info {
 	uint32_t trap_cause;		/* mcause, mepc, mtval of a panic */
 	uint32_t trap_pc;
 	uint32_t trap_value;
+	uint32_t starts;     /* 0: nothing was found in data memory; else starts since then */
+	uint32_t resumed[8]; /* bit c % 32 of word c / 32: context c went on from the checkpoint */
+	uint32_t limited;    /* times a queue waited for tokens (BAR0.TX_RATE) */
+	uint32_t stuck;	     /* times transmission waited for room in the packet buffers */
+	uint32_t
+		postponed; /* doorbells and events of contexts that cause more work than their share, put off */
 	uint32_t reserved;
 };
-static_assert(sizeof(struct gl_fw_info) == 80, "information block");
+static_assert(sizeof(struct gl_fw_info) == 128, "information block");
 
 #endif

@@ -170,7 +170,7 @@ module guestlane #(
       .halt_o        (halt),
       .flow_rst_o    (flow_rst),
       .flr_i         (flr),
-      .tables_ready_i(guard_ready),
+      .tables_ready_i(guard_ready && sw_cfg_ready && sh_cfg_ready),
       .tgt_valid_i   (tgt_valid && tgt_bar == 2'd0),
       .tgt_ready_o   (mg_ready),
       .tgt_we_i      (tgt_we),
@@ -246,14 +246,15 @@ module guestlane #(
   );
 
   // Configuration bus: who holds registers of BAR0 0x0100..0x01ff answers, the others give 0.
-  logic [31:0] cfg_rdata, guard_rdata, fault_rdata, revoke_rdata;
-  assign cfg_rdata = guard_rdata | fault_rdata | revoke_rdata;
+  logic [31:0] cfg_rdata, guard_rdata, fault_rdata, revoke_rdata, sw_cfg_rdata, sh_cfg_rdata;
+  logic sw_cfg_ready, sh_cfg_ready;
+  assign cfg_rdata = guard_rdata | fault_rdata | revoke_rdata | sw_cfg_rdata | sh_cfg_rdata;
 
   // --- Revocation ---
   logic revoke_busy, dis_valid, inv_valid, inv_ready, inv_done, ev_inv, ev_revoke, ev_fault;
   logic [7:0] revoke_ctx;
   logic clr_switch_valid, clr_switch_done, clr_valid, clr_late;
-  logic clr_page, clr_stats, clr_fault, clr_irq, clr_bell, clr_slots;
+  logic clr_page, clr_stats, clr_fault, clr_irq, clr_bell, clr_slots, clr_shaper;
 
   nic_revoke #(
       .NCTX(NCTX)
@@ -272,7 +273,7 @@ module guestlane #(
       .clr_switch_valid_o(clr_switch_valid),
       .clr_switch_done_i (clr_switch_done),
       .clr_valid_o       (clr_valid),
-      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_bell && clr_slots),
+      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_bell && clr_slots && clr_shaper),
       .ctx_o             (revoke_ctx),
       .busy_o            (revoke_busy),
       .ev_done_o         (ev_revoke),
@@ -280,7 +281,6 @@ module guestlane #(
   );
   // What the device page still had to say has come when it is clear.
   assign clr_late = clr_valid && clr_page;
-  assign clr_switch_done = clr_switch_valid;
 
   // --- Faults ---
   logic flt_valid, flt_ready, flt_write, flt_nr_valid, flt_nr_ready, fault_idle;
@@ -748,7 +748,15 @@ module guestlane #(
   logic dec_valid, dec_wire, wire_valid, wire_ready;
   logic [NCTX-1:0] dec_map;
   logic [8:0] dec_refs;
-  logic pb_idle, sw_idle;
+  logic pb_idle, sw_idle, sh_idle;
+  logic gone_valid, gone_ring, wire_tag_valid;
+  logic [7:0] gone_ctx;
+  logic [11:0] wire_vid;
+  logic tx_ok, tx_take, rx_take_valid, rx_take_ready, flood_take_valid, flood_take_wire, wire_flood_ok;
+  logic [7:0] tx_take_ctx, rx_take_ctx, flood_take_ctx;
+  logic [13:0] tx_take_len, take_len;
+  logic [NCTX-1:0] rx_ok, flood_ok;
+  logic ev_tx_limited, ev_flood, ev_share, ev_rate;
   logic ev_rx_drop_full, ev_rel_bad, ev_alloc_full;
   logic ev_nobody, ev_source, ev_vlan, ev_txerr, ev_from_wire, ev_from_ctx, ev_to_wire, ev_to_ctx;
 
@@ -782,19 +790,19 @@ module guestlane #(
       .rel_ready_o      (rel_ready),
       .rel_slot_i       (rel_slot),
       .rel_ctx_i        (rel_ctx),
-      /* verilator lint_off PINCONNECTEMPTY */
-      .gone_valid_o     (),
-      .gone_ring_o      (),
-      .gone_ctx_o       (),
-      .tx_take_o        (),
-      .ev_tx_limited_o  (),
-      /* verilator lint_on PINCONNECTEMPTY */
+      .gone_valid_o     (gone_valid),
+      .gone_ring_o      (gone_ring),
+      .gone_ctx_o       (gone_ctx),
       .clr_valid_i      (clr_valid),
       .clr_ctx_i        (revoke_ctx),
       .clr_done_o       (clr_slots),
-      .tx_ok_i          (1'b1),
-      .wire_tag_valid_i (1'b0),
-      .wire_vid_i       (12'h0),
+      .tx_ok_i          (tx_ok),
+      .tx_take_o        (tx_take),
+      .tx_take_ctx_o    (tx_take_ctx),
+      .tx_take_len_o    (tx_take_len),
+      .ev_tx_limited_o  (ev_tx_limited),
+      .wire_tag_valid_i (wire_tag_valid),
+      .wire_vid_i       (wire_vid),
       .wire_valid_i     (wire_valid),
       .wire_ready_o     (wire_ready),
       .wire_slot_i      (wire_slot),
@@ -849,6 +857,7 @@ module guestlane #(
   ) u_switch (
       .clk_i,
       .rst_i         (nic_rst),
+      .flow_rst_i    (flow_rst),
       .sw_valid_i    (sw_valid),
       .sw_ready_o    (sw_ready),
       .sw_slot_i     (sw_slot),
@@ -865,6 +874,8 @@ module guestlane #(
       .wire_valid_o  (wire_valid),
       .wire_ready_i  (wire_ready),
       .wire_slot_o   (wire_slot),
+      .wire_tag_valid_o(wire_tag_valid),
+      .wire_vid_o    (wire_vid),
       .tbl_we_i      (sw_we),
       .tbl_re_i      (sw_re),
       .tbl_index_i   (sw_index),
@@ -872,6 +883,29 @@ module guestlane #(
       .tbl_ctl_i     (sw_ctl_w),
       .tbl_mac_o     (sw_mac_r),
       .tbl_ctl_o     (sw_ctl_r),
+      .cfg_we_i      (cfg_we),
+      .cfg_re_i      (cfg_re),
+      .cfg_addr_i    (cfg_addr),
+      .cfg_ctx_i     (cfg_ctx),
+      .cfg_wdata_i   (cfg_wdata),
+      .cfg_rdata_o   (sw_cfg_rdata),
+      .cfg_ready_o   (sw_cfg_ready),
+      .clr_valid_i   (clr_switch_valid),
+      .clr_ctx_i     (revoke_ctx),
+      .clr_done_o    (clr_switch_done),
+      .rx_ok_i       (rx_ok),
+      .flood_ok_i    (flood_ok),
+      .wire_flood_ok_i(wire_flood_ok),
+      .rx_take_valid_o(rx_take_valid),
+      .rx_take_ready_i(rx_take_ready),
+      .rx_take_ctx_o (rx_take_ctx),
+      .flood_take_valid_o(flood_take_valid),
+      .flood_take_wire_o(flood_take_wire),
+      .flood_take_ctx_o(flood_take_ctx),
+      .take_len_o    (take_len),
+      .gone_valid_i  (gone_valid),
+      .gone_ring_i   (gone_ring),
+      .gone_ctx_i    (gone_ctx),
       .rec_valid_o   (rec_valid),
       .rec_ready_i   (rec_ready),
       .rec_data_o    (rec_data),
@@ -889,8 +923,45 @@ module guestlane #(
       .ev_from_ctx_o (ev_from_ctx),
       .ev_to_wire_o  (ev_to_wire),
       .ev_to_ctx_o   (ev_to_ctx),
+      .ev_flood_o    (ev_flood),
+      .ev_share_o    (ev_share),
+      .ev_rate_o     (ev_rate),
       .idle_o        (sw_idle)
   );
+
+  nic_shaper #(
+      .NCTX(NCTX)
+  ) u_shaper (
+      .clk_i,
+      .rst_i             (nic_rst),
+      .tx_ask_ctx_i      (alloc_ctx),
+      .tx_ok_o           (tx_ok),
+      .tx_take_valid_i   (tx_take),
+      .tx_take_ctx_i     (tx_take_ctx),
+      .tx_take_len_i     (tx_take_len),
+      .rx_ok_o           (rx_ok),
+      .flood_ok_o        (flood_ok),
+      .wire_flood_ok_o   (wire_flood_ok),
+      .rx_take_valid_i   (rx_take_valid),
+      .rx_take_ready_o   (rx_take_ready),
+      .rx_take_ctx_i     (rx_take_ctx),
+      .flood_take_valid_i(flood_take_valid),
+      .flood_take_wire_i (flood_take_wire),
+      .flood_take_ctx_i  (flood_take_ctx),
+      .take_len_i        (take_len),
+      .cfg_we_i          (cfg_we),
+      .cfg_re_i          (cfg_re),
+      .cfg_addr_i        (cfg_addr),
+      .cfg_ctx_i         (cfg_ctx),
+      .cfg_wdata_i       (cfg_wdata),
+      .cfg_rdata_o       (sh_cfg_rdata),
+      .cfg_ready_o       (sh_cfg_ready),
+      .clr_valid_i       (clr_valid),
+      .clr_ctx_i         (revoke_ctx),
+      .clr_done_o        (clr_shaper),
+      .idle_o            (sh_idle)
+  );
+
 
   // --- MAC ---
   logic mac_tx_busy, mac_rx_busy;
@@ -983,6 +1054,10 @@ module guestlane #(
     ev[glregs_pkg::STAT_INVALIDATIONS]    = ev_inv;
     ev[glregs_pkg::STAT_REVOCATIONS]      = ev_revoke;
     ev[glregs_pkg::STAT_WATCHDOG]         = ev_watchdog;
+    ev[glregs_pkg::STAT_SW_DROP_FLOOD]    = ev_flood;
+    ev[glregs_pkg::STAT_SW_DROP_SHARE]    = ev_share;
+    ev[glregs_pkg::STAT_SW_DROP_RATE]     = ev_rate;
+    ev[glregs_pkg::STAT_TX_LIMITED]       = ev_tx_limited;
   end
 
   nic_stats #(
@@ -1016,7 +1091,7 @@ module guestlane #(
 
   // Registered: a simulator that skips time looks at it once per cycle.
   always_ff @(posedge clk_i) begin
-    idle_o <= core_sleep && dma_idle && pb_idle && sw_idle && dp_idle && irq_idle && stats_idle && pcie_idle
+    idle_o <= core_sleep && dma_idle && pb_idle && sw_idle && sh_idle && dp_idle && irq_idle && stats_idle && pcie_idle
         && !mac_tx_busy && !mac_rx_busy && !gmii_rx_dv_i && !pop_valid && !evq_valid && !rec_valid && !comp_valid
         && mg_idle && fault_idle && !nrq_valid_q;
   end

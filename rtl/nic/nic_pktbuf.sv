@@ -14,7 +14,7 @@
 //
 //   NCTX         contexts, 1 to 256
 //   RING_BYTES   size of each ring, a power of two, 16 KiB to 256 KiB
-//   flow_rst_i   (BAR0.RESTART) like rst_i, but the residence sums stay
+//   flow_rst_i   (BAR0.RESTART) like rst_i, but the residence sums stay. The MAC is reset with it
 module nic_pktbuf #(
     parameter int unsigned NCTX       = 32,
     parameter int unsigned RING_BYTES = 32768
@@ -75,6 +75,8 @@ module nic_pktbuf #(
     input  logic [13:0]     alloc_len_i,
     input  logic            tx_ok_i,
     output logic            tx_take_o,
+    output logic [7:0]      tx_take_ctx_o,
+    output logic [13:0]     tx_take_len_o,
     output logic            alloc_ok_o,
     output logic            alloc_limited_o,
     output logic [6:0]      alloc_slot_o,
@@ -215,6 +217,8 @@ module nic_pktbuf #(
     .slot_free_i (tx_slot_free),
     .take_o      (tx_take),
     .take_words_o(tx_take_words),
+    .take_ctx_o  (tx_take_ctx_o),
+    .take_len_o  (tx_take_len_o),
     .new_valid_o (tx_new_valid),
     .new_ready_i (tx_new_ready),
     .new_slot_o  (tx_new_slot),
@@ -355,8 +359,8 @@ module nic_pktbuf #(
   );
 
   nic_pktbuf_tx #(.AW(AW)) u_tx (
-    .clk_i, .rst_i, .flow_rst_i,
-    .enable_i    (table_ready),
+    .clk_i,
+    .rst_i       (rst),
     .wire_valid_i, .wire_ready_o, .wire_slot_i, .wire_tag_valid_i, .wire_vid_i,
     .get_valid_o (get_valid),
     .get_slot_o  (get_slot),

@@ -8,7 +8,8 @@
 //   enable_i       0: the slot table is not ready, nothing is allocated
 //   tx_ok_i        one cycle after alloc_valid_i: the context may send (nic_shaper); else alloc_limited_o
 //   alloc_*        request and answer; the answer is held until the next request
-//   word_i .. slot_free_i   room (nic_pktbuf_space); take_*: the slot is taken
+//   word_i .. slot_free_i   room (nic_pktbuf_space); take_*: the slot is taken, by
+//                  take_ctx_o for a frame of take_len_o octets
 //   new_*          slot table entry
 module nic_pktbuf_alloc #(
     parameter int unsigned NCTX = 32,
@@ -32,6 +33,8 @@ module nic_pktbuf_alloc #(
     input  logic          slot_free_i,
     output logic          take_o,
     output logic [11:0]   take_words_o,
+    output logic [7:0]    take_ctx_o,
+    output logic [13:0]   take_len_o,
 
     output logic          new_valid_o,
     input  logic          new_ready_i,
@@ -95,6 +98,8 @@ module nic_pktbuf_alloc #(
 
   assign take_o       = ok;
   assign take_words_o = words_q;
+  assign take_ctx_o   = ctx_q;
+  assign take_len_o   = len_q;
   assign alloc_ok_o   = ok_q;
   assign alloc_slot_o = {1'b1, slot_q};
   assign ev_full_o    = full_q;

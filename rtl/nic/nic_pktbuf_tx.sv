@@ -8,8 +8,6 @@
 // A frame with wire_tag_valid_i gets an 802.1Q tag (TPID 8100, priority 0, wire_vid_i) behind its addresses: from
 // octet 12 on every word leaves with the upper half of the word before it and its own lower half.
 //
-//   flow_rst_i   the packet buffers are emptied. A frame that the MAC has begun is ended once enable_i is high again, long after the
-//                MAC has run out of words and spoiled the frame's FCS
 //   wire_*       slots to send, in order; holds all slots of the ring
 //   get_*        asks the slot table; get_done_i: get_word_i and get_len_i are valid
 //   mac_*        read port of the transmit ring (nic_pktbuf_read)
@@ -21,8 +19,6 @@ module nic_pktbuf_tx #(
 ) (
     input  logic          clk_i,
     input  logic          rst_i,
-    input  logic          flow_rst_i,
-    input  logic          enable_i,
 
     input  logic          wire_valid_i,
     output logic          wire_ready_o,
@@ -69,18 +65,14 @@ module nic_pktbuf_tx #(
   logic [3:0]    bytes_q;        // in the last word
   logic [2:0]    credit_q;       // words that may still be asked for
   logic [2:0]    last_q;         // of the reads on their way
-  logic          rst;
   logic          head_tag, tag_q;
   logic [11:0]   head_vid, vid_q;
   logic [3:0]    last_bytes_q;   // of the last word read (the next frame starts much later)
   logic          issue, given, queue_ready;
   logic [13:0]   len_m1;
 
-  assign rst = rst_i || flow_rst_i;
-
   lib_fifo #(.WIDTH(19), .DEPTH_LOG2(6)) u_wire (
-    .clk_i,
-    .rst_i     (rst),
+    .clk_i, .rst_i,
     .wr_valid_i(wire_valid_i),
     .wr_ready_o(wire_ready_o),
     .wr_data_i ({wire_slot_i[5:0], wire_tag_valid_i, wire_vid_i}),
@@ -93,11 +85,11 @@ module nic_pktbuf_tx #(
   );
 
   assign issue  = state_q == RUN && credit_q != '0;
-  assign given  = out_valid && tx_ready_i && !cut_q;
+  assign given  = tx_valid_o && tx_ready_i;
   assign len_m1 = get_len_i + (tag_q ? 14'd3 : 14'h3fff);
 
   always_ff @(posedge clk_i) begin
-    if (rst) begin
+    if (rst_i) begin
       state_q  <= IDLE;
       credit_q <= 3'd4;
       last_q   <= '0;
@@ -132,7 +124,7 @@ module nic_pktbuf_tx #(
   end
 
   // --- Words as they come: one register away from the ring, then with the tag ---
-  logic        back_q, back_last_q, word_valid_q, word_last_q, out_valid;
+  logic        back_q, back_last_q, word_valid_q, word_last_q;
   logic [63:0] back_data_q, word_data_q;
   logic [31:0] high_q;           // upper half of the word before
   logic [1:0]  place_q;          // place of the word in its frame: 0, 1, 2 or more
@@ -143,7 +135,7 @@ module nic_pktbuf_tx #(
   assign tag = {back_vid_q[7:0], 4'd0, back_vid_q[11:8], 16'h0081};  // octet 0 in bits 7:0
 
   always_ff @(posedge clk_i) begin
-    if (rst) begin
+    if (rst_i) begin
       back_q       <= 1'b0;
       word_valid_q <= 1'b0;
       place_q      <= 2'd0;
@@ -167,36 +159,17 @@ module nic_pktbuf_tx #(
   end
 
   lib_fifo #(.WIDTH(64 + 1 + 4), .DEPTH_LOG2(2)) u_words (
-    .clk_i,
-    .rst_i     (rst),
+    .clk_i, .rst_i,
     .wr_valid_i(word_valid_q),
     .wr_ready_o(queue_ready),
     .wr_data_i ({word_data_q, word_last_q, last_bytes_q}),
-    .rd_valid_o(out_valid),
-    .rd_ready_i(tx_ready_i && !cut_q),
-    .rd_data_o ({tx_data_o, out_last, tx_last_bytes_o}),
+    .rd_valid_o(tx_valid_o),
+    .rd_ready_i(tx_ready_i),
+    .rd_data_o ({tx_data_o, tx_last_o, tx_last_bytes_o}),
     /* verilator lint_off PINCONNECTEMPTY */  // the level does not matter
     .level_o   ()
     /* verilator lint_on PINCONNECTEMPTY */
   );
-
-  // --- A frame cut short by flow_rst_i ---
-  logic open_q, cut_q, out_last;  // the MAC has words of a frame but not the last; it must be ended
-
-  always_ff @(posedge clk_i) begin
-    if (rst_i) begin
-      open_q <= 1'b0;
-      cut_q  <= 1'b0;
-    end else begin
-      if (tx_valid_o && tx_ready_i) open_q <= !tx_last_o;
-      if (flow_rst_i) cut_q <= cut_q || (open_q && !(tx_valid_o && tx_ready_i && tx_last_o)) ||
-                               (tx_valid_o && tx_ready_i && !tx_last_o);
-      else if (tx_valid_o && tx_ready_i) cut_q <= 1'b0;
-    end
-  end
-
-  assign tx_valid_o = cut_q ? enable_i : out_valid;
-  assign tx_last_o  = cut_q || out_last;
 
   assign get_valid_o  = state_q == GET;
   assign get_slot_o   = slot_q;
@@ -204,7 +177,7 @@ module nic_pktbuf_tx #(
   assign mac_word_o   = word_q;
   assign done_valid_o = state_q == DONE;
   assign done_slot_o  = slot_q;
-  assign idle_o       = state_q == IDLE && !head_valid && credit_q == 3'd4 && !cut_q;
+  assign idle_o       = state_q == IDLE && !head_valid && credit_q == 3'd4;
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin

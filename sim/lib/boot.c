@@ -192,6 +192,9 @@ int gls_boot(struct gls *s)
 {
 	bar0_write(s, GL_BAR0_CONTROL,
 		   0); /* the core must stand still while its memories are loaded */
+	/* Everything begins anew: the firmware is to resume no context. */
+	for (unsigned c = 0; c < gls_contexts(s); c++)
+		gls_enable_context(s, c, false);
 	return boot(s);
 }
 
@@ -213,6 +216,7 @@ int gls_restart(struct gls *s)
 					"BAR0.WATCHDOG_STATE does not show STOPPED: the firmware "
 					"has not hung, or DMA goes on");
 	bar0_write(s, GL_BAR0_RESTART, 1);
+	s->restarts++;
 	/* Loads what the image has bytes for; the checkpoint, which has none, stays. */
 	int error = load_firmware(s);
 	return error ? error : start(s);

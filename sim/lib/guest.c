@@ -48,7 +48,8 @@ struct slot {
 	uint64_t hash; /* transmit: of the room when the frame was handed over */
 	struct virtq_segment segment[VIRTQ_SEGMENTS];
 	unsigned segments;
-	bool given; /* to the device */
+	bool given;	   /* to the device */
+	unsigned restarts; /* of the NIC when it was given */
 };
 
 struct queue {
@@ -412,6 +413,7 @@ static bool refill(struct gls_guest *g)
 			break;
 		take_idle(q);
 		slot->given = true;
+		slot->restarts = g->s->restarts;
 		some = true;
 	}
 	return some;
@@ -432,7 +434,9 @@ static uint32_t take_bytes(struct gls_guest *g, struct queue *q, struct slot *sl
 		memset(from, ROOM_BYTE, part);
 		copied += part;
 	}
-	if (g->scratch[0] != ROOM_BYTE || memcmp(g->scratch, g->scratch + 1, q->room - 1))
+	/* A frame that was written but not returned before a RESTART is lost, and its buffer takes another one. */
+	if (slot->restarts == g->s->restarts &&
+	    (g->scratch[0] != ROOM_BYTE || memcmp(g->scratch, g->scratch + 1, q->room - 1)))
 		virtq_fault(
 			&g->faults,
 			"%s: bytes beyond the used length %u were written in the buffer at 0x%llx",

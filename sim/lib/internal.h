@@ -23,6 +23,7 @@ struct timer {
 };
 
 struct gls {
+	unsigned restarts; /* gls_restart() calls */
 	struct gls_config config;
 	struct model *model;
 	struct model_pins pins;

@@ -18,8 +18,11 @@ struct frame {
 };
 
 /* Frames under way from one port to another, in order. */
+#define SEEN 64
 struct flow {
 	struct frame *first, **last;
+	struct frame *seen[SEEN]; /* that arrived last, if frames may come twice */
+	unsigned seen_at;
 };
 
 static struct flow flows[PORTS][PORTS];
@@ -80,24 +83,58 @@ static unsigned port_of(const uint8_t mac[6])
 	return NOBODY;
 }
 
-static bool vlan_fits(uint32_t control, const uint8_t *f, size_t bytes)
+/* VLAN entries: VID -> entry, entry -> member ports. */
+static uint8_t vlan_entry[4096];
+static uint32_t vlan_members[64];
+static uint64_t filters[WIRE];
+
+#define NO_VLAN	 (-1)
+#define BAD_VLAN (-2)
+
+static bool is_access(unsigned p)
 {
-	if (!(control & SW(VLAN_ACCESS)))
-		return true;
-	return bytes >= 16 && f[12] == 0x81 && f[13] == 0x00 &&
-	       (unsigned)((f[14] & 15) << 8 | f[15]) ==
-		       (control & GL_BAR0_SW_CONTROL_VID_MASK) >> GL_BAR0_SW_CONTROL_VID_LSB;
+	return p != WIRE && ports[p].control & SW(VLAN_ACCESS);
 }
 
-static bool takes(unsigned p, const uint8_t *f, size_t bytes)
+static unsigned access_vid(unsigned p)
+{
+	return (ports[p].control & GL_BAR0_SW_CONTROL_VID_MASK) >> GL_BAR0_SW_CONTROL_VID_LSB;
+}
+
+static bool carries(unsigned p, int vid)
+{
+	return vlan_entry[vid] && vlan_members[vlan_entry[vid]] >> p & 1;
+}
+
+/* VLAN that a frame belongs to (docs/isolation.md, "Switch"), NO_VLAN, or BAD_VLAN if its sender may not send it. */
+static int vlan_of(unsigned from, const uint8_t *f, size_t bytes)
+{
+	uint32_t c = from == WIRE ? 0 : ports[from].control;
+	bool typed = f[12] == 0x81 && f[13] == 0x00, tagged = typed && bytes >= 18;
+	int vid = tagged ? (f[14] & 15) << 8 | f[15] : 0;
+	if (is_access(from))
+		return typed ? BAD_VLAN : (int)access_vid(from);
+	if (c & SW(VLAN_TRUNK) &&
+	    ((typed && !tagged) || (vid ? !carries(from, vid) : !(c & SW(UNTAGGED)))))
+		return BAD_VLAN;
+	return vid ? vid : NO_VLAN;
+}
+
+static bool takes(unsigned p, const uint8_t *f, int vlan)
 {
 	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
 	uint32_t c = ports[p].control;
-	if (!ports[p].up || !(c & SW(ENABLE)) || !vlan_fits(c, f, bytes))
+	if (!ports[p].up || !(c & SW(ENABLE)))
+		return false;
+	if (is_access(p) ? vlan != (int)access_vid(p)
+			 : c & SW(VLAN_TRUNK) &&
+				   !(vlan == NO_VLAN ? (c & SW(UNTAGGED)) != 0 : carries(p, vlan)))
 		return false;
 	if (c & SW(PROMISC) || port_of(f) == p)
 		return true;
-	return !memcmp(f, all, 6) ? c & SW(BROADCAST) : f[0] & 1 && c & SW(MULTICAST);
+	if (!memcmp(f, all, 6))
+		return c & SW(BROADCAST);
+	return f[0] & 1 && (c & SW(MULTICAST) || filters[p] >> gls_multicast_hash(f) & 1);
 }
 
 /* Ports that get the frame. */
@@ -105,12 +142,13 @@ static uint64_t switched(unsigned from, const uint8_t *f, size_t bytes)
 {
 	uint64_t to = 0;
 	uint32_t c = from == WIRE ? 0 : ports[from].control;
-	if (from != WIRE && (!(c & SW(ENABLE)) || !vlan_fits(c, f, bytes) ||
+	int vlan = vlan_of(from, f, bytes);
+	if (from != WIRE && (!(c & SW(ENABLE)) || vlan == BAD_VLAN ||
 			     (port_of(f + 6) != from && !(c & SW(ANY_SOURCE)))))
 		return 0;
 	bool unicast = false;
 	for (unsigned p = 0; p < WIRE; p++) {
-		if (p != from && takes(p, f, bytes))
+		if (p != from && takes(p, f, vlan))
 			to |= 1ull << p;
 		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p)
 			unicast = true;
@@ -120,15 +158,33 @@ static uint64_t switched(unsigned from, const uint8_t *f, size_t bytes)
 	return to;
 }
 
+/* The frame as it looks where it arrives: with a tag, without, padded by a MAC. */
+static size_t delivered(unsigned from, unsigned to, const uint8_t *f, size_t bytes, uint8_t *out)
+{
+	memset(out, 0, bytes + 60);
+	memcpy(out, f, bytes);
+	if (from == WIRE && bytes < 60)
+		bytes = 60;
+	if (is_access(from) && !is_access(to)) {
+		const uint8_t tag[4] = { 0x81, 0, (uint8_t)(access_vid(from) >> 8),
+					 (uint8_t)access_vid(from) };
+		memmove(out + 16, out + 12, bytes - 12);
+		memcpy(out + 12, tag, 4);
+		bytes += 4;
+	} else if (!is_access(from) && is_access(to)) {
+		memmove(out + 12, out + 16, bytes - 16);
+		bytes -= 4;
+	}
+	return to == WIRE && bytes < 60 ? 60 : bytes;
+}
+
 /* --- Sending and arriving ------------------------------------------------------------------------------------------------------ */
 
 static void note(unsigned from, unsigned to, const uint8_t *f, size_t bytes)
 {
-	size_t padded = to == WIRE || from == WIRE ? (bytes < 60 ? 60 : bytes) : bytes;
-	struct frame *n = calloc(1, sizeof(*n) + padded);
+	struct frame *n = calloc(1, sizeof(*n) + bytes + 64);
 	struct flow *flow = &flows[from][to];
-	memcpy(n->octet, f, bytes);
-	n->bytes = padded;
+	n->bytes = delivered(from, to, f, bytes, n->octet);
 	n->cycle = gls_now(nic);
 	if (!flow->first)
 		flow->last = &flow->first;
@@ -137,13 +193,26 @@ static void note(unsigned from, unsigned to, const uint8_t *f, size_t bytes)
 	ports[to].pending++;
 }
 
+static bool may_repeat;
+
+void net_may_repeat(void)
+{
+	may_repeat = true;
+}
+
 static void forget(unsigned from, unsigned to)
 {
 	struct flow *flow = &flows[from][to];
 	struct frame *f = flow->first;
 	flow->first = f->next;
 	ports[to].pending--;
-	free(f);
+	if (may_repeat) {
+		struct frame **place = &flow->seen[flow->seen_at++ % SEEN];
+		free(*place);
+		*place = f;
+	} else {
+		free(f);
+	}
 }
 
 bool net_send(unsigned from, const void *frame, size_t bytes)
@@ -174,14 +243,43 @@ static bool same(const struct frame *f, const uint8_t *octet, size_t bytes)
 	return f->bytes == bytes && !memcmp(f->octet, octet, bytes);
 }
 
+/* The frame is not the next one of its flow, but has arrived already. */
+static bool came_before(unsigned to, const uint8_t *octet, size_t bytes)
+{
+	const unsigned from = may_repeat && bytes >= 12 ? port_of(octet + 6) : NOBODY;
+
+	if (from == NOBODY)
+		return false;
+	struct flow *flow = &flows[from][to];
+	for (const struct frame *f = flow->first; f; f = f->next)
+		if (same(f, octet, bytes))
+			return false;
+	for (unsigned i = 0; i < SEEN; i++) {
+		const struct frame *f = flow->seen[i];
+		if (!f || !same(f, octet, bytes))
+			continue;
+		net.twice++;
+		return true;
+	}
+	return false;
+}
+
 static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 {
 	/* Whoever sent it: by its source address, or (ANY_SOURCE, broken addresses) whoever has such a frame under way. */
 	unsigned from = bytes >= 12 ? port_of(octet + 6) : NOBODY;
+	if (came_before(to, octet, bytes))
+		return;
 	net.arrived++;
 	for (unsigned p = 0; p < PORTS && (from == NOBODY || !flows[from][to].first); p++)
 		if (flows[p][to].first && same(flows[p][to].first, octet, bytes))
 			from = p;
+	/* A context that is being revoked has no address: frames to it leave to the wire like those to any stranger. */
+	unsigned dest = bytes >= 12 ? port_of(octet) : NOBODY;
+	if (to == WIRE && dest < WIRE && ports[dest].lossy && from < WIRE &&
+	    ports[from].control & SW(TO_WIRE) &&
+	    !(flows[from][to].first && same(flows[from][to].first, octet, bytes)))
+		return;
 	if (from == NOBODY || !flows[from][to].first) {
 		/* Who writes rings by hand sends what happens to lie there. */
 		if (from != NOBODY && ports[from].hostile) {
@@ -369,6 +467,9 @@ void net_watch(void (*fn)(const uint32_t *dw))
 
 void net_open(const struct gls_config *config)
 {
+	memset(vlan_entry, 0, sizeof(vlan_entry));
+	memset(vlan_members, 0, sizeof(vlan_members));
+	memset(filters, 0, sizeof(filters));
 	struct gls_config c = *config;
 	if (!c.seed)
 		c.seed = net_seed;
@@ -472,6 +573,23 @@ void net_switch(unsigned context, uint32_t control)
 	net_mac(context, entry.mac);
 	gls_set_switch(nic, context, &entry);
 	ports[context].control = control;
+}
+
+void net_filter(unsigned context, uint64_t filter)
+{
+	gls_set_multicast(nic, context, filter);
+	net_reg(GL_BAR0_SCRATCH); /* the writes have arrived */
+	filters[context] = filter;
+}
+
+void net_vlan(unsigned vid, unsigned entry, uint32_t contexts)
+{
+	gls_set_vlan(nic, vid, entry);
+	vlan_entry[vid] = (uint8_t)entry;
+	for (unsigned c = 0; c < gls_contexts(nic) && entry; c++)
+		gls_set_vlan_member(nic, c, entry, contexts >> c & 1);
+	vlan_members[entry] = contexts;
+	net_reg(GL_BAR0_SCRATCH);
 }
 
 unsigned net_pending(unsigned port)
@@ -630,6 +748,7 @@ int net_setup(void **state)
 	forgiving = false;
 	on_arrival = NULL;
 	on_stray = NULL;
+	may_repeat = false;
 	return 0;
 }
 
@@ -668,9 +787,14 @@ int net_teardown(void **state)
 	for (unsigned p = 0; p < WIRE; p++)
 		gls_guest_free(guest[p]);
 	for (unsigned from = 0; from < PORTS; from++)
-		for (unsigned to = 0; to < PORTS; to++)
+		for (unsigned to = 0; to < PORTS; to++) {
 			while (flows[from][to].first)
 				forget(from, to);
+			for (unsigned i = 0; i < SEEN; i++) {
+				free(flows[from][to].seen[i]);
+				flows[from][to].seen[i] = NULL;
+			}
+		}
 	gls_close(nic);
 	nic = NULL;
 	return 0;

@@ -54,7 +54,7 @@ extern unsigned net_gap; /* most cycles between two frames of random traffic (20
 
 /* Counts of this test. */
 extern struct net_counts {
-	unsigned sent, arrived, wrong, lost, strange;
+	unsigned sent, arrived, wrong, lost, strange, twice;
 } net;
 
 void net_open(const struct gls_config *config);
@@ -69,7 +69,12 @@ void net_leave(unsigned context);
 void net_mac(unsigned port, uint8_t mac[6]);
 /* A port may lose frames from now on (its device is reset); what arrives must still be right. */
 void net_lossy(unsigned port);
-/* The same, and the test writes the guest's rings by hand: what its driver thinks of them does not count. */
+/*
+ * From now on a frame of the last 64 of its flow may arrive again (counted in net.twice): firmware that goes on after a
+ * RESTART sends again what it had not returned.
+ */
+void net_may_repeat(void);
+/* The same as net_lossy(), and the test writes the guest's rings by hand: what its driver thinks of them does not count. */
 void net_hostile(unsigned port);
 /* The same, and nobody looks at what it gets. */
 void net_ignore(unsigned port);
@@ -79,6 +84,9 @@ void net_forget(unsigned port);
 void net_window(unsigned port, unsigned frames);
 /* What the switch in C believes of a context. */
 void net_switch(unsigned context, uint32_t control);
+/* The multicast filter of a context, and the trunks (a bit per context) that carry a VLAN, kept in an entry from 1 to 63. */
+void net_filter(unsigned context, uint64_t filter);
+void net_vlan(unsigned vid, unsigned entry, uint32_t contexts);
 
 /* Sends a frame from a port. The switch in C notes who must get it. False: no room now. */
 bool net_send(unsigned from, const void *frame, size_t bytes);

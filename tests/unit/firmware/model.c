@@ -210,6 +210,15 @@ bool model_dma_idle(void)
 
 /* --- FWIO --- */
 
+static uint32_t tx_used(void)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 64; i < SLOTS; i++)
+		used += slots[i].taken;
+	return used;
+}
+
 static uint32_t event(void)
 {
 	uint32_t e = 0;
@@ -222,7 +231,8 @@ static uint32_t event(void)
 	}
 	return e | (c_count ? GL_FWIO_EVENT_DMA_MASK : 0) | (r_count ? GL_FWIO_EVENT_RX_MASK : 0) |
 	       (model.mbox_busy ? GL_FWIO_EVENT_MBOX_MASK : 0) |
-	       (q_count <= 16 ? GL_FWIO_EVENT_DMA_FREE_MASK : 0);
+	       (q_count <= 16 ? GL_FWIO_EVENT_DMA_FREE_MASK : 0) |
+	       (tx_used() < model.tx_room ? GL_FWIO_EVENT_TX_ROOM_MASK : 0);
 }
 
 uint32_t fwio_read(uint32_t offset)
@@ -482,7 +492,8 @@ bool model_settle(uint32_t steps)
 
 	while (steps--) {
 		if (fw_step() && model_dma_idle() &&
-		    !(event() & ~(uint32_t)GL_FWIO_EVENT_DMA_FREE_MASK)) {
+		    !(event() &
+		      ~(uint32_t)(GL_FWIO_EVENT_DMA_FREE_MASK | GL_FWIO_EVENT_TX_ROOM_MASK))) {
 			if (++idle == 3)
 				return true;
 		} else {
