@@ -208,6 +208,9 @@ module nic_dma_split (
   assign held_o = held_q || gr_valid_i;
 
   // Slots whose last READ is on its way. Cleared some cycles after the submit, when an owner check sees it.
+  // Set one cycle after the piece has left: the next command asks two cycles after it.
+  logic            shut_q;
+  logic [5:0]      shut_slot_q;
   logic [3:0]      sub_q;
   logic [3:0][5:0] sub_slot_q;
 
@@ -215,12 +218,15 @@ module nic_dma_split (
     if (rst_i) begin
       closing_q <= '0;
       sub_q     <= '0;
+      shut_q    <= 1'b0;
     end else begin
       sub_q <= {sub_q[2:0], sub_valid_i};
-      if (state_q == EMIT && piece_ready_i && piece_o.sub) closing_q[c_q.slot[5:0]] <= 1'b1;
+      shut_q <= state_q == EMIT && piece_ready_i && piece_o.sub;
+      if (shut_q) closing_q[shut_slot_q] <= 1'b1;
       if (sub_q[3]) closing_q[sub_slot_q[3]] <= 1'b0;
     end
-    sub_slot_q <= {sub_slot_q[2:0], sub_slot_i};
+    sub_slot_q  <= {sub_slot_q[2:0], sub_slot_i};
+    shut_slot_q <= c_q.slot[5:0];
   end
 
   assign cmd_ready_o = state_q == IDLE;
