@@ -43,6 +43,10 @@ module guestlane #(
   logic flow_rst;  // RESTART: what holds frames and commands
   logic [63:0] now;
 
+  // --- A revocation's clear bus; the other signals of it are below ---
+  logic [7:0] revoke_ctx;
+  logic clr_valid, clr_page, clr_irq, clr_msix;
+
   // --- PCI Express ---
   logic tgt_valid, tgt_ready, tgt_we, tgt_rvalid;
   logic [ 1:0] tgt_bar;
@@ -117,6 +121,9 @@ module guestlane #(
       .msix_valid_i    (msix_valid),
       .msix_ready_o    (msix_ready),
       .msix_vector_i   (msix_vector),
+      .msix_clr_valid_i(clr_valid && clr_page && clr_irq),
+      .msix_clr_vector_i({1'b0, revoke_ctx} + 9'd1),
+      .msix_clr_done_o (clr_msix),
       .cfg_flr_o       (flr),
       .ev_ur_o         (ev_ur),
       .ev_malformed_o  (ev_malformed),
@@ -252,9 +259,8 @@ module guestlane #(
 
   // --- Revocation ---
   logic revoke_busy, dis_valid, inv_valid, inv_ready, inv_done, ev_inv, ev_revoke, ev_fault;
-  logic [7:0] revoke_ctx;
-  logic clr_switch_valid, clr_switch_done, clr_valid, clr_late;
-  logic clr_page, clr_stats, clr_fault, clr_irq, clr_bell, clr_slots, clr_shaper;
+  logic clr_switch_valid, clr_switch_done, clr_late;
+  logic clr_stats, clr_fault, clr_bell, clr_slots, clr_shaper;
 
   nic_revoke #(
       .NCTX(NCTX)
@@ -273,7 +279,7 @@ module guestlane #(
       .clr_switch_valid_o(clr_switch_valid),
       .clr_switch_done_i (clr_switch_done),
       .clr_valid_o       (clr_valid),
-      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_bell && clr_slots && clr_shaper),
+      .clr_done_i        (clr_page && clr_stats && clr_fault && clr_irq && clr_msix && clr_bell && clr_slots && clr_shaper),
       .ctx_o             (revoke_ctx),
       .busy_o            (revoke_busy),
       .ev_done_o         (ev_revoke),

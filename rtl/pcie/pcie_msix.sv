@@ -12,6 +12,8 @@
 //   enable_i       messages may be sent (MSI-X enable and no function mask, bus master)
 //   tgt_*          target bus, offsets within BAR4
 //   msix_*         please send this vector
+//   clr_*          a revocation: the vector's pending bit is cleared; clr_done_o (until clr_valid_i falls): it is, and no message of the
+//                  vector is on its way
 //   m_*            memory write of m_data_o to m_addr_o; m_done_i: it has left (or was dropped), data may change
 //   ev_sent_o, ev_masked_o  pulses: message given to the requester; vector held
 //   idle_o         nothing under way (vectors may be pending)
@@ -34,6 +36,9 @@ module pcie_msix #(
     input  logic                 msix_valid_i,
     output logic                 msix_ready_o,
     input  logic [8:0]           msix_vector_i,
+    input  logic                 clr_valid_i,
+    input  logic [8:0]           clr_vector_i,
+    output logic                 clr_done_o,
     output logic                 m_valid_o,
     input  logic                 m_ready_i,
     output logic [63:0]          m_addr_o,
@@ -48,7 +53,8 @@ module pcie_msix #(
   localparam logic [VW-1:0] Last = VW'(VECTORS - 1);
 
   typedef enum logic [3:0] {
-    M_SWEEP, M_IDLE, M_CTL, M_CTL2, M_LO, M_HI, M_DATA, M_DATA2, M_HOLD, M_SEND, M_DONE, M_NEXT
+    M_SWEEP, M_IDLE, M_CTL, M_CTL2, M_LO, M_HI, M_DATA, M_DATA2, M_HOLD, M_SEND, M_DONE, M_NEXT,
+    M_CLR, M_CLR2
   } state_e;
 
   state_e        state_q;
@@ -135,7 +141,7 @@ module pcie_msix #(
   // --- The machine ---
   logic set_pba, clear_pba;
   assign set_pba   = state_q == M_HOLD && !is_pending;
-  assign clear_pba = state_q == M_SEND && m_ready_i && is_pending;
+  assign clear_pba = ((state_q == M_SEND && m_ready_i) || state_q == M_CLR2) && is_pending;
 
   always_ff @(posedge clk_i) begin
     if (state_q == M_SWEEP) pba[sweep_q[PBW-1:0]] <= '0;
@@ -174,6 +180,9 @@ module pcie_msix #(
             one_q   <= 1'b1;
             state_q <= M_CTL;
           end
+        end else if (clr_valid_i && !clr_done_o) begin
+          vec_q   <= clr_vector_i[VW-1:0];
+          state_q <= M_CLR;
         end else if (msix_valid_i) begin
           vec_q <= msix_vector_i[VW-1:0];
           if (msix_vector_i < 9'(VECTORS)) state_q <= M_CTL;
@@ -202,6 +211,11 @@ module pcie_msix #(
         state_q <= M_SEND;
       end
       M_HOLD: state_q <= M_IDLE;
+      M_CLR:  state_q <= M_CLR2;       // reads the PBA word
+      M_CLR2: begin
+        state_q    <= M_IDLE;
+        clr_done_o <= 1'b1;
+      end
       M_SEND: if (m_ready_i) state_q <= M_DONE;
       M_DONE: if (m_done_i) state_q <= scan_q ? M_NEXT : M_IDLE;
       default: begin                   // M_NEXT: the scan goes on
@@ -210,7 +224,10 @@ module pcie_msix #(
       end
     endcase
 
+    if (!clr_valid_i) clr_done_o <= 1'b0;
+
     if (rst_i || flr_i) begin
+      clr_done_o <= 1'b0;
       sweep_q   <= '0;
       scan_q    <= 1'b0;
       kick_q    <= 1'b0;
@@ -220,13 +237,14 @@ module pcie_msix #(
     end
   end
 
-  assign msix_ready_o = state_q == M_IDLE && !tgt_valid_i;
+  assign msix_ready_o = state_q == M_IDLE && !tgt_valid_i && !(clr_valid_i && !clr_done_o);
   assign m_valid_o    = state_q == M_SEND;
   assign m_addr_o     = {hi_q, lo_q};
   assign m_data_o     = data_q;
   assign idle_o       = state_q == M_IDLE && !kick_q && !tgt_rvalid_o && !rd_table_q && !rd_pba_q && !rd_none_q && !ev_sent_o && !ev_masked_o;
 
 `ifndef SYNTHESIS
+  always_ff @(posedge clk_i) if (!rst_i && clr_valid_i) assert (clr_vector_i < 9'(VECTORS));
   initial if (VECTORS < 2 || VECTORS > 512 || VECTORS * 16 > 2 ** (BAR4_LOG2 - 1))
     $fatal(1, "pcie_msix: 2 to 512 vectors, and the table must fit into half of BAR4");
 `endif

@@ -119,6 +119,75 @@ static void a_false_source_address_is_dropped(void **state)
 	assert_int_equal(net.arrived, 2);
 }
 
+/* Frames of all VLANs from everybody to everybody: whoever may not get one must not. */
+static void every_vlan_everywhere(void)
+{
+	static const unsigned vids[] = { 0, 100, 4094, 101 };
+	for (unsigned from = 0; from < 5; from++)
+		for (unsigned v = 0; v < 4; v++) {
+			unsigned port = from == 4 ? WIRE : from;
+			for (unsigned to = 0; to < 5; to++)
+				if (to != from)
+					send_to(port, to == 4 ? WIRE : to, vids[v],
+						64 + net_below(200));
+			send(port, all, vids[v], 18 + net_below(1480));
+			send(port, group, vids[v], 60);
+		}
+	net_drain();
+}
+
+static void access_ports_are_apart(void **state)
+{
+	(void)state;
+	open4();
+	net_switch(0, SW_USUAL | SW_VLAN(100));
+	net_switch(1, SW_USUAL | SW_VLAN(100));
+	net_switch(2, SW_USUAL | SW_VLAN(4094));
+	every_vlan_everywhere();
+	assert_true(gls_stat(nic, GL_STAT_SW_DROP_VLAN) > 0);
+}
+
+static void trunks_carry_their_vlans(void **state)
+{
+	(void)state;
+	open4();
+	net_switch(0, SW_USUAL | SW(VLAN_TRUNK));
+	net_switch(1, SW_USUAL | SW(VLAN_TRUNK) | SW(UNTAGGED));
+	net_switch(2, SW_USUAL | SW_VLAN(100));
+	net_vlan(100, 1, 1u << 0 | 1u << 1);
+	net_vlan(4094, 63, 1u << 0);
+	every_vlan_everywhere();
+	assert_true(gls_stat(nic, GL_STAT_SW_DROP_VLAN) > 0);
+	net_vlan(100, 1, 1u << 1);
+	net_vlan(101, 63, 1u << 0);
+	every_vlan_everywhere();
+}
+
+/* A tag that comes and goes moves every octet behind it: all sizes, into buffers of all sizes. */
+static void tags_move_frames_of_all_sizes(void **state)
+{
+	(void)state;
+	net_open(&(struct gls_config){ 0 });
+	net_guest(0, &(struct gls_guest_config){ 0 });
+	net_guest(1, &(struct gls_guest_config){ .split = true });
+	net_guest(2, &(struct gls_guest_config){ 0 });
+	net_switch(0, SW_USUAL | SW_VLAN(7));
+	for (size_t bytes = 14; bytes < 90; bytes++) {
+		send_to(0, 1, 0, bytes); /* inserted */
+		send_to(0, WIRE, 0, bytes);
+		if (bytes >= 18) {
+			send_to(1, 0, 7, bytes); /* stripped */
+			send_to(WIRE, 0, 7, bytes);
+		}
+	}
+	for (unsigned i = 0; i < 60; i++) {
+		size_t bytes = 60 + net_below(1455);
+		send(0, all, 0, bytes);
+		send_to(2, 0, 7, bytes);
+	}
+	net_drain();
+}
+
 static void filters_let_in_their_groups(void **state)
 {
 	(void)state;
@@ -178,6 +247,9 @@ int main(void)
 		NET_TEST(without_to_wire_frames_stay_inside),
 		NET_TEST(frames_to_nobody_are_counted),
 		NET_TEST(a_false_source_address_is_dropped),
+		NET_TEST(access_ports_are_apart),
+		NET_TEST(trunks_carry_their_vlans),
+		NET_TEST(tags_move_frames_of_all_sizes),
 		NET_TEST(filters_let_in_their_groups),
 		NET_TEST(a_disabled_entry_neither_sends_nor_receives),
 		NET_TEST(broadcast_to_all_contexts),

@@ -1240,6 +1240,7 @@ static void rc_clear(void)
 	wdat_queue.clear();
 	req_shown = false;
 	msix_queue.clear();
+	dut->msix_clr_valid_i = 0;
 	msi_table.clear();
 	msi_got.clear();
 	msi_before.clear();

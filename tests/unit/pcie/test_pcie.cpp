@@ -818,6 +818,50 @@ static void a_masked_vector_is_sent_at_unmask(void **state)
 	assert_int_equal(ev.msix_sent, 2);
 }
 
+// Revocation: what was pending of the vector is forgotten, and no message of it is on its way; others keep theirs.
+static void a_cleared_vector_sends_nothing(void **state)
+{
+	start(state);
+	for (unsigned v = 0; v < VECTORS; v++)
+		program_vector(v, true);
+	settle(100 * VECTORS + 2000);
+	for (unsigned n = 0; n < 60; n++) {
+		const unsigned c = tb_below(VECTORS), other = (c + 1) % VECTORS;
+		const bool masked = tb_percent(70);
+
+		rc_write32(BAR4_AT + 16 * c + 12, masked);
+		settle(5000);
+		msi_got.clear();
+		opt.tx_stall = masked ? 0 : 90; // a message may be on its way
+		msix_queue.push_back(other);
+		msix_queue.push_back(c);
+		while (!msix_queue.empty())
+			steps(1);
+		steps(masked ? tb_below(40) : tb_below(10));
+		dut->msix_clr_valid_i = 1;
+		dut->msix_clr_vector_i = c;
+		step_until(dut->msix_clr_done_o, 20000);
+		assert_false(pba(c / 32) >> c % 32 & 1);
+		assert_int_equal(msi_got.size(), !masked); // its message was sent before
+		dut->msix_clr_valid_i = 0;
+		opt.tx_stall = 0;
+		steps(2);
+		assert_false(dut->msix_clr_done_o);
+		msi_got.clear();
+		rc_write32(BAR4_AT + 16 * c + 12, 0);
+		settle(5000);
+		steps(3 * VECTORS);
+		assert_int_equal(msi_got.size(), 0);
+		rc_write32(BAR4_AT + 16 * c + 12, 1);
+		rc_write32(BAR4_AT + 16 * other + 12, 0);
+		step_until(msi_got.size() == 1, 3 * VECTORS + 500);
+		assert_int_equal(msi_got[0], other);
+		rc_write32(BAR4_AT + 16 * other + 12, 1);
+		settle(5000);
+		msi_before.clear(); // what was forgotten is owed no more
+	}
+}
+
 static void function_mask_enable_and_bus_master_hold_all(void **state)
 {
 	static const struct {
@@ -1237,6 +1281,7 @@ int main(void)
 		TB_TEST(all_tags_lost_and_found),
 		TB_TEST(the_table_keeps_what_is_written),
 		TB_TEST(a_masked_vector_is_sent_at_unmask),
+		TB_TEST(a_cleared_vector_sends_nothing),
 		TB_TEST(function_mask_enable_and_bus_master_hold_all),
 		TB_TEST(random_masks),
 		TB_TEST(malformed_tlps_are_counted_and_dropped),
