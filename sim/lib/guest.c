@@ -1188,10 +1188,12 @@ bool gls_guest_given(const struct gls_guest *g, uint64_t host_address, size_t by
 		/* The device writes into descriptor rings, but not into split descriptor tables. */
 		if ((!write || c->packed) && inside(at, bytes, c->desc, virtq_desc_bytes(c->size)))
 			return true;
-		if (write ? inside(at, bytes, c->device, virtq_device_bytes(c->size, c->packed))
-			  : inside(at, bytes, c->driver, virtq_driver_bytes(c->size, c->packed)) ||
-				    (c->tables &&
-				     inside(at, bytes, c->tables, virtq_tables_bytes(c->size))))
+		/* It may read again what it wrote (firmware that was loaded anew looks where it was). */
+		if (inside(at, bytes, c->device, virtq_device_bytes(c->size, c->packed)))
+			return true;
+		if (!write &&
+		    (inside(at, bytes, c->driver, virtq_driver_bytes(c->size, c->packed)) ||
+		     (c->tables && inside(at, bytes, c->tables, virtq_tables_bytes(c->size)))))
 			return true;
 		if (write != (n == RX) || !q->slot_count || at < q->slots[0].at)
 			continue;

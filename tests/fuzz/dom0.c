@@ -398,7 +398,8 @@ static void read_around(struct hostile *h, struct rng *r)
 #define JUMP_TO_ITSELF 0x6fu   /* j . */
 #define HANG_LIMIT     3000u   /* cycles of the watchdog */
 #define HANG_ANSWER    100000u /* until it has fired and DMA has stopped */
-#define HANG_AFTER     60000u  /* cycles in which frames that were under way may still come */
+#define HANG_AFTER     400000u /* cycles until drivers have all buffers back */
+#define HANG_SETTLE    30000u  /* and frames have arrived */
 
 static int context_state(unsigned context)
 {
@@ -484,11 +485,13 @@ static void hang(struct rng *r)
 		fail_msg("the firmware hangs, and the watchdog does not stop it");
 	for (unsigned i = 0; i < fuzz.innocents; i++)
 		driver_again(fuzz.innocent[i]);
-	unsigned from, to;
+	/* What drivers had sent and were not told of is sent again. */
 	uint64_t end = gls_now(nic) + HANG_AFTER;
-	while (net_oldest(&from, &to) && gls_now(nic) < end)
+	while (!innocent_sent_all() && gls_now(nic) < end)
 		gls_run(nic, 2000);
+	gls_run(nic, HANG_SETTLE);
 	fuzz.forgiven += net_forgive(false);
+	fuzz.repeated = net.twice;
 	innocent_pause(false);
 }
 

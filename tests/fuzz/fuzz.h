@@ -90,6 +90,7 @@ extern struct fuzz {
 	struct gls_config link;	      /* of this run */
 	unsigned restarted_innocents; /* drivers that had to start anew after firmware hung */
 	bool firmware_broken;	      /* its memory was spoiled, and it was not loaded anew since */
+	unsigned repeated;	      /* frames that came twice after a hang */
 	unsigned forgiven;	      /* frames that were lost when firmware hung */
 } fuzz;
 
@@ -135,6 +136,8 @@ void innocent_start(uint64_t seed, unsigned period);
 void innocent_stop(void);
 /* Nobody sends while on; what is measured meanwhile does not count. */
 void innocent_pause(bool on);
+/* Whether all that innocent guests had to send came back to their drivers. */
+bool innocent_sent_all(void);
 /* From now on hostile guests act: what was measured before is the measure. */
 void innocent_baseline_ends(void);
 /* Problems of innocent guests: "" if there is none. */

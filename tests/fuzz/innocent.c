@@ -22,6 +22,7 @@ static struct sender {
 } senders[PORTS];
 static unsigned sender_count;
 static char problem[512];
+static unsigned idle_room[WIRE]; /* frames that can be sent when none is under way */
 
 static double ratio(double a, double b)
 {
@@ -68,9 +69,9 @@ static void send_some(void *arg)
 	if (paused)
 		return;
 	size_t bytes = below(&traffic, 3) ? 60 + below(&traffic, 200) : 60 + below(&traffic, 1455);
-	struct sender *t = &senders[below(&traffic, sender_count)];
-	if (t == s)
-		return;
+	struct sender *t = &senders[below(&traffic, sender_count - 1)];
+	if (t >= s)
+		t++;
 	net_mac(s->port, from);
 	net_mac(t->port, to);
 	bool group = s->port != WIRE && !below(&traffic, 64);
@@ -127,8 +128,17 @@ void innocent_new(unsigned context, struct rng *r)
 						       .indirect = below(r, 2),
 						       .in_order = below(r, 2),
 						       .random_layout = !below(r, 3) });
+	idle_room[context] = gls_guest_tx_free(guest[context]);
 	gls_set_rx_share(nic, context, fuzz.innocent_share);
 	monitor_strict(fuzz.monitor, context, true);
+}
+
+bool innocent_sent_all(void)
+{
+	for (unsigned i = 0; i < fuzz.innocents; i++)
+		if (gls_guest_tx_free(guest[fuzz.innocent[i]]) < idle_room[fuzz.innocent[i]])
+			return false;
+	return true;
 }
 
 void innocent_start(uint64_t seed, unsigned period)
@@ -213,6 +223,8 @@ const char *innocent_check(bool thorough)
 	if (net.wrong || net.strange || net.lost)
 		snprintf(problem, sizeof(problem), "%u frames wrong, %u strange, %u lost: %s",
 			 net.wrong, net.strange, net.lost, net_problem());
+	else if (net.twice != fuzz.repeated)
+		snprintf(problem, sizeof(problem), "a frame came twice, and no firmware had hung");
 	else if (net_oldest(&from, &to) > STALLED)
 		snprintf(problem, sizeof(problem),
 			 "a frame from port %u to port %u did not arrive in %u cycles", from, to,
