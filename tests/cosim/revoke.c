@@ -205,6 +205,29 @@ static void at_random_cycles(void **state)
 	}
 }
 
+/*
+ * Found by the fuzzer: a slot that was being filled when its owner was revoked stayed allocated, and after enough of them nobody could
+ * send. With nothing to do the NIC must have nothing stored.
+ */
+static void no_slot_is_left(void **state)
+{
+	(void)state;
+	uint32_t host = 2000;
+	scene(&(struct gls_config){ .latency = host, .out_of_order = true });
+	for (unsigned turn = 0; turn < 16; turn++) {
+		victim(turn);
+		for (unsigned k = 0; k < 8; k++)
+			net_try_to(VICTIM, turn & 1 ? WIRE : 2, 900 + net_below(600));
+		gls_run(nic, net_below(12000));
+		revoke(BOUND + 2 * host);
+		leave();
+		if (!gls_settle(nic, 2000000))
+			fail_msg("turn %u: the NIC keeps something of the context", turn);
+	}
+	net_traffic_among(OTHERS, 40, 1514);
+	net_drain();
+}
+
 static void walks_under_way(void **state)
 {
 	(void)state;
@@ -384,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NET_TEST(at_random_cycles),
+		NET_TEST(no_slot_is_left),
 		NET_TEST(walks_under_way),
 		NET_TEST(reads_that_are_never_answered),
 		NET_TEST(the_next_guest_sees_nothing),

@@ -54,6 +54,7 @@ void dom0_monitor(void (*escape)(void *arg, unsigned context, const char *text))
 		.region_pages = net_reg(GL_BAR0_REGION_PAGES),
 		.max_payload = fuzz.link.max_payload,
 		.max_read_request = fuzz.link.max_read_request,
+		.completion_timeout = net_reg(GL_BAR0_CPL_TIMEOUT),
 		.memory = host_memory,
 		.now = cycle,
 		.given = given,

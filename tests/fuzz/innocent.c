@@ -66,7 +66,7 @@ static void send_some(void *arg)
 	if (!running)
 		return;
 	gls_at(nic, gls_now(nic) + period_of / 2 + below(&traffic, period_of), send_some, s);
-	if (paused)
+	if (paused || sender_count < 2)
 		return;
 	size_t bytes = below(&traffic, 3) ? 60 + below(&traffic, 200) : 60 + below(&traffic, 1455);
 	struct sender *t = &senders[below(&traffic, sender_count - 1)];

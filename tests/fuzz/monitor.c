@@ -46,6 +46,12 @@ struct host_request {
 	uint64_t event; /* at which the NIC took it */
 };
 
+/* A read of the NIC, by its tag, until its last completion. */
+struct nic_read {
+	bool out;
+	uint64_t page, cycle;
+};
+
 struct monitor {
 	struct monitor_config c;
 	struct monitor_counts counts;
@@ -56,6 +62,7 @@ struct monitor {
 		uint32_t data;
 	} vector[VECTORS];
 	struct host_request request[256];
+	struct nic_read read[256];
 	uint64_t event; /* counts what happens, in order */
 	uint32_t index; /* BAR0.CTX_INDEX */
 	uint32_t root_hi, inv_page, inv_pages;
@@ -98,6 +105,11 @@ const struct monitor_counts *monitor_counts(struct monitor *m)
 	return &m->counts;
 }
 
+static uint64_t now(const struct monitor *m)
+{
+	return m->c.now ? m->c.now(m->c.arg) : 0;
+}
+
 static void escape(struct monitor *m, unsigned context, const uint32_t *dw, size_t count,
 		   const char *format, ...) __attribute__((format(printf, 5, 6)));
 static void escape(struct monitor *m, unsigned context, const uint32_t *dw, size_t count,
@@ -111,8 +123,8 @@ static void escape(struct monitor *m, unsigned context, const uint32_t *dw, size
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	int n = snprintf(text, sizeof(text), "cycle %llu: %s; TLP of %zu DW:",
-			 (unsigned long long)(m->c.now ? m->c.now(m->c.arg) : 0), why, count);
+	int n = snprintf(text, sizeof(text),
+			 "cycle %llu: %s; TLP of %zu DW:", (unsigned long long)now(m), why, count);
 	for (size_t i = 0; i < count && i < 8 && n > 0 && (size_t)n < sizeof(text); i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, " %08x", dw[i]);
 	m->c.escape(m->c.arg, context, text);
@@ -286,6 +298,13 @@ static bool decode(struct tlp *t, const uint32_t *dw, size_t count)
 	return true;
 }
 
+/* Of the completions for a request (2.2.9): its byte count, 0 for 4096, is not more than it brings. */
+static bool last_part(const struct tlp *t, const uint32_t *dw)
+{
+	uint32_t left = dw[1] & 0xfff ? dw[1] & 0xfff : 4096;
+	return !t->has_data || left <= t->length * 4 - (dw[2] & 3);
+}
+
 /* Whether any message of that address and data is programmed; its vector. */
 static unsigned vector_of(const struct monitor *m, uint64_t address, uint32_t data)
 {
@@ -323,10 +342,12 @@ static void memory_request(struct monitor *m, const struct tlp *t, const uint32_
 	uint64_t end = t->address + t->length * 4ull, page = t->address & ~(PAGE - 1ull);
 	const char *what = write ? "write" : "read";
 	unsigned long long at = t->address;
-	if (write)
+	if (write) {
 		m->counts.writes++;
-	else
+	} else {
 		m->counts.reads++;
+		m->read[t->tag] = (struct nic_read){ true, page, now(m) };
+	}
 	uint32_t most = write ? m->c.max_payload : m->c.max_read_request;
 	if (most && t->length * 4 > most) {
 		escape(m, MONITOR_NOBODY, dw, count, "%s of %u bytes at 0x%llx, more than %u", what,
@@ -407,6 +428,26 @@ static void memory_request(struct monitor *m, const struct tlp *t, const uint32_
 		       what, (unsigned long long)(to - from), (unsigned long long)from, v.context);
 }
 
+/* At the end of an invalidation or revocation: reads that were under way have been answered, or given up. */
+static void no_read_waits(struct monitor *m, unsigned context)
+{
+	for (unsigned tag = 0; tag < 256; tag++) {
+		struct nic_read *r = &m->read[tag];
+		if (!r->out)
+			continue;
+		struct verdict v = look_up(m, r->page);
+		bool given_up = m->c.completion_timeout &&
+				now(m) - r->cycle + 16 >= m->c.completion_timeout;
+		if (!v.page && !v.table && !given_up)
+			escape(m, context, NULL, 0,
+			       "a read of the page at 0x%llx, tag %u, still waits at the end of "
+			       "an invalidation or revocation of context %u",
+			       (unsigned long long)r->page, tag, context);
+		/* Once is enough. */
+		r->out = v.page || v.table;
+	}
+}
+
 static void done(struct monitor *m, const struct host_request *r, uint32_t value)
 {
 	if (r->asked == ASKED_INVALIDATION && m->invalidation.busy &&
@@ -416,18 +457,20 @@ static void done(struct monitor *m, const struct host_request *r, uint32_t value
 		monitor_look(m, m->invalidation.context);
 		forget(m, m->invalidation.context, m->invalidation.event, m->invalidation.first,
 		       m->invalidation.pages);
+		no_read_waits(m, m->invalidation.context);
 	}
 	if (r->asked == ASKED_REVOCATION && m->revocation.busy &&
 	    !(value & GL_BAR0_REVOKE_BUSY_MASK) && r->event > m->revocation.event) {
 		unsigned c = m->revocation.context;
 		m->revocation.busy = false;
 		m->counts.revocations++;
-		uint64_t cycles = m->c.now ? m->c.now(m->c.arg) - m->revocation.cycle : 0;
+		uint64_t cycles = now(m) - m->revocation.cycle;
 		if (cycles > m->counts.revocation_most)
 			m->counts.revocation_most = cycles;
 		/* A new guest's table may already be set; then only what is in it. */
 		monitor_look(m, c);
 		forget(m, c, m->revocation.event, 0, GUEST_PAGES);
+		no_read_waits(m, c);
 		m->context[c].enabled = false;
 		m->context[c].revoked = true;
 	}
@@ -454,8 +497,7 @@ void monitor_up(struct monitor *m, const uint32_t *dw, size_t count)
 			escape(m, MONITOR_NOBODY, dw, count, "completion that nobody waits for");
 			break;
 		}
-		/* The last part: its byte count (2.2.9) is not more than it brings. */
-		if (!t.has_data || (dw[1] & 0xfff) <= t.length * 4 - (dw[2] & 3))
+		if (last_part(&t, dw))
 			r->waiting = false;
 		if (t.has_data && !(dw[1] >> 13 & 7))
 			done(m, r, dw[3]);
@@ -526,7 +568,7 @@ static void bar0_write(struct monitor *m, uint32_t offset, uint32_t value)
 		m->revocation.busy = true;
 		m->revocation.context = m->index;
 		m->revocation.event = ++m->event;
-		m->revocation.cycle = m->c.now ? m->c.now(m->c.arg) : 0;
+		m->revocation.cycle = now(m);
 		break;
 	default:
 		break;
@@ -551,8 +593,13 @@ void monitor_down(struct monitor *m, const uint32_t *dw, size_t count)
 {
 	struct tlp t;
 	m->event++;
-	if (!decode(&t, dw, count) || t.kind == TLP_COMPLETION)
+	if (!decode(&t, dw, count))
 		return;
+	if (t.kind == TLP_COMPLETION) {
+		if (last_part(&t, dw))
+			m->read[t.tag].out = false;
+		return;
+	}
 	uint64_t bar0 = t.address - m->c.bar0, bar4 = t.address - m->c.bar4;
 	if (t.kind != TLP_WRITE) {
 		struct host_request *r = &m->request[t.tag];

@@ -32,6 +32,8 @@ struct monitor_config {
 	uint64_t region_pages;
 	/* most bytes of a write and of a read request; 0: not checked */
 	uint32_t max_payload, max_read_request;
+	/* cycles after which the NIC may give up a read that was not answered; 0: never */
+	uint32_t completion_timeout;
 	void *arg;
 	/* Bytes of host memory, or NULL. */
 	const void *(*memory)(void *arg, uint64_t address, size_t bytes);

@@ -160,6 +160,7 @@ static int setup(void **state)
 						  .bar4 = BAR4,
 						  .max_payload = 256,
 						  .max_read_request = 512,
+						  .completion_timeout = 8000,
 						  .memory = memory,
 						  .now = now,
 						  .given = given,
@@ -340,6 +341,42 @@ static void an_unlinked_table_is_forbidden_too(void **state)
 	reported(nic_reads(P_RW, 64), "no table names");
 }
 
+/* A completion for the NIC's read with tag 0. */
+static void answer(uint32_t bytes_left, uint32_t dws)
+{
+	uint32_t dw[3 + 64] = { 0x4a000000u | dws, bytes_left, 0x01000000 };
+	monitor_down(m, dw, 3 + dws);
+}
+
+static void reads_that_wait_at_the_end(void **state)
+{
+	(void)state;
+	for (unsigned answered = 0; answered < 3; answered++) {
+		entry(L1, 0, P_RW | RW);
+		allowed(nic_reads(P_RW, 64));
+		monitor_look(m, 2);
+		entry(L1, 0, 0);
+		reg(GL_BAR0_CTX_INDEX, 2);
+		reg(GL_BAR0_INV_CONTROL, 1);
+		if (answered > 0)
+			answer(64, 8);
+		if (answered > 1)
+			answer(32, 8);
+		if (answered < 2)
+			reported(show(GL_BAR0_INV_CONTROL, 0), "still waits");
+		else
+			allowed(show(GL_BAR0_INV_CONTROL, 0));
+	}
+	/* A read of a page that stays may wait. */
+	allowed(nic_reads(P_R, 64));
+	reg(GL_BAR0_INV_CONTROL, 1);
+	allowed(show(GL_BAR0_INV_CONTROL, 0));
+	/* One that was never answered is given up. */
+	cycle += 10000;
+	reg(GL_BAR0_REVOKE, 1);
+	allowed(show(GL_BAR0_REVOKE, 0));
+}
+
 /* It is enough that a page which it serves was invalidated. */
 static void an_unlinked_table_after_one_page(void **state)
 {
@@ -461,6 +498,7 @@ int main(void)
 		TEST(a_store_too_late_for_the_invalidation),
 		TEST(an_old_answer_is_no_end),
 		TEST(an_unlinked_table_is_forbidden_too),
+		TEST(reads_that_wait_at_the_end),
 		TEST(an_unlinked_table_after_one_page),
 		TEST(revocation_ends_all),
 		TEST(a_context_without_root_or_enable),
