@@ -158,3 +158,9 @@ void gls_set_vlan_member(struct gls *s, unsigned context, unsigned entry, bool m
 	    entry << GL_BAR0_VLAN_MEMBER_ENTRY_LSB |
 		    (member ? GL_BAR0_VLAN_MEMBER_MEMBER_MASK : 0));
 }
+
+int gls_set_weight(struct gls *s, unsigned context, unsigned weight)
+{
+	(void)s, (void)context, (void)weight;
+	return 0;
+}
