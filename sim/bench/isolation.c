@@ -498,7 +498,7 @@ static json_t *share_case(const struct bench_options *o, unsigned contexts, enum
 {
 	struct load l;
 	json_t *j = NULL;
-	double x[BENCH_CONTEXTS], least = INFINITY, most = 0;
+	double x[BENCH_CONTEXTS], least = INFINITY, most = 0, weights = 0;
 	uint64_t octets = 0, before[BENCH_CONTEXTS];
 	struct gls_guest_config c = { .memory = 2 << 20 };
 	if (!open_load(&l, o, contexts, &c))
@@ -521,15 +521,15 @@ static json_t *share_case(const struct bench_options *o, unsigned contexts, enum
 		unsigned weight = mix == WEIGHTED ? 1 + i % 4 : 1;
 		uint64_t sent = l.guest[i].sent_octets - before[i];
 		x[i] = (double)sent / weight;
+		weights += weight;
 		octets += sent;
 		least = fmin(least, x[i]);
 		most = fmax(most, x[i]);
 	}
 	double index = jain(x, contexts), rate = per(octets, gls_now(l.s) - from);
 	printf("%8u %-12s %8.2f %8.5f %10.3f %10.3f %8.3f %8s\n", contexts, mix_names[mix],
-	       JAIN_GOAL, index, least * contexts / (double)octets * (mix == WEIGHTED ? 2.5 : 1),
-	       most * contexts / (double)octets * (mix == WEIGHTED ? 2.5 : 1), rate,
-	       index >= JAIN_GOAL ? "yes" : "no");
+	       JAIN_GOAL, index, least * weights / (double)octets, most * weights / (double)octets,
+	       rate, index >= JAIN_GOAL ? "yes" : "no");
 	j = json_pack("{s:i, s:s, s:f, s:f, s:f, s:f}", "contexts", (int)contexts, "load",
 		      mix_names[mix], "goal", JAIN_GOAL, "jain_index", index, "octets_per_cycle",
 		      rate, "least_to_most", most > 0 ? least / most : 0);
@@ -572,7 +572,7 @@ struct attack {
 	bool armed;
 };
 
-#define BELL_CYCLES  16u  /* a doorbell each: what the device pages take */
+#define BELL_CYCLES  16u /* a doorbell each: what the device pages take */
 /* Until the firmware has found out who causes work: it lets each context have some of it (firmware/fw.h, AHEAD_CYCLES). */
 #define FLOOD_WARM   2000000u
 #define ERROR_CYCLES 600u /* from one attacker's broken descriptor to the next one's */
