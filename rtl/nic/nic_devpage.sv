@@ -32,7 +32,8 @@
 //   ev_*       one-cycle pulses for the NIC's counters
 //   idle_o     nothing is pending here
 module nic_devpage #(
-    parameter int unsigned NCTX = 32  // contexts, 1 to 256
+    parameter int unsigned NCTX  = 32,   // contexts, 1 to 256
+    parameter bit          SWEEP = 1'b1  // 0: memories are not cleared after reset; for proofs, where they may hold anything
 ) (
     input  logic            clk_i,
     input  logic            rst_i,
@@ -262,7 +263,7 @@ module nic_devpage #(
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      step_q     <= StSweep;
+      step_q     <= SWEEP ? StSweep : StArb;
       sweep_q    <= '0;
       last_isr_q <= 1'b0;
     end else begin

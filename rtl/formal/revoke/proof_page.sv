@@ -45,7 +45,7 @@ module proof_page #(
   logic [3:0] db_queue, cst_idx;
   logic [15:0] cst_add;
 
-  nic_devpage #(.NCTX(NCTX)) dut (
+  nic_devpage #(.NCTX(NCTX), .SWEEP(1'b0)) dut (
     .clk_i, .rst_i(rst),
     .tgt_valid_i, .tgt_ready_o(tgt_ready), .tgt_we_i, .tgt_addr_i, .tgt_be_i, .tgt_wdata_i, .tgt_rvalid_o(tgt_rvalid), .tgt_rdata_o(tgt_rdata),
     .fw_valid_i, .fw_ready_o(fw_ready), .fw_we_i, .fw_addr_i, .fw_wdata_i, .fw_rvalid_o(fw_rvalid), .fw_rdata_o(fw_rdata),
@@ -66,7 +66,6 @@ module proof_page #(
   lib_ready_valid_props #(.WIDTH(49), .ASSUME(1)) u_fw (
     .clk_i, .rst_i(rst), .valid_i(fw_valid_i), .ready_i(fw_ready), .data_i({fw_we_i, fw_addr_i, fw_wdata_i})
   );
-
   (* anyconst *) logic [7:0] ctx_c;
   (* anyconst *) logic [5:0] word_c;
   localparam int unsigned CW = $clog2(NCTX);
@@ -85,6 +84,7 @@ module proof_page #(
     else if (off_q != 8'd15) off_q <= off_q + 8'd1;
   end
   (* hierconn *) logic [NCTX-1:0] \dut.en_q ;
+  (* hierconn *) logic [7:0] \dut.cur_ctx_q ;  // of the operation that ends; who asked for it may have been reset since
   logic clr_q;
   logic [7:0] clr_ctx_q;
   always_ff @(posedge clk_i) begin
@@ -111,7 +111,7 @@ module proof_page #(
     if (!rst && past && !was_rst_q) begin
       disabled: assert (on_q || !run[ctx_c[CW-1:0]]);
       at_once: assert (!$past(en_we_i && !en_value_i && en_ctx_i == ctx_c) || !run[ctx_c[CW-1:0]]);
-      acknowledged: assert (!(run[ctx_c[CW-1:0]] && !$past(run[ctx_c[CW-1:0]])) || $past(ack_valid_i && ack_ready && ack_ctx_i == ctx_c));
+      acknowledged: assert (!(run[ctx_c[CW-1:0]] && !$past(run[ctx_c[CW-1:0]])) || $past(ack_ready && \dut.cur_ctx_q == ctx_c));
       left_alone: assert (!(!run[ctx_c[CW-1:0]] && $past(run[ctx_c[CW-1:0]])) ||
                           $past((db_clear && db_ctx == ctx_c) || (en_we_i && en_ctx_i == ctx_c)));
       dead_page: assert (!(tgt_rvalid && read_ctx_q == ctx_c && off_q == 8'd15) ||
@@ -122,7 +122,7 @@ module proof_page #(
 
       starts: cover (run[ctx_c[CW-1:0]]);
       stops: cover (!run[ctx_c[CW-1:0]] && $past(run[ctx_c[CW-1:0]]) && !on_q);
-      stays_off: cover ($past(ack_valid_i && ack_ready && ack_ctx_i == ctx_c) && off_q == 8'd15);
+      stays_off: cover ($past(ack_ready && \dut.cur_ctx_q == ctx_c) && off_q == 8'd15);
     end
   end
 endmodule
