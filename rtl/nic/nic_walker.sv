@@ -575,7 +575,7 @@ module nic_walker #(
       end else begin
         if (f_now) f_fresh_q <= 1'b1;
         if (state_q == IDLE) f_mark_q <= f_fresh_q && mk_valid_i && mk_ctx_i == f_ctx;
-        if (mk_done_o && f_mark_q && !flow_rst_i) f_settled_q <= 1'b1;
+        if (mk_done_o && f_mark_q) f_settled_q <= 1'b1;
       end
     end
 
@@ -745,6 +745,9 @@ module nic_walker #(
 
     always_ff @(posedge clk_i) begin
       if (!rst_i && f_past_q) begin
+        fill_steady: assert (!$past(fl_valid_o && !fl_done_i && !flow_rst_i && !rst_i) ||
+                             (fl_valid_o && $stable(fl_shared_o) && $stable(fl_ctx_o) && $stable(fl_page_o) && $stable(fl_hpage_o) &&
+                              $stable(fl_r_o) && $stable(fl_w_o)));
         numbers: assert (&w_numbers);
         out: assert (&w_out);
         sent: assert (&w_sent);
