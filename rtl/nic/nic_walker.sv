@@ -333,14 +333,10 @@ module nic_walker #(
         MATCH: state_q <= ANSWER;
         ANSWER: state_q <= near_q ? NEAR : IDLE;
 
-        NEAR: begin
-          if (urgent)      state_q <= IDLE;
-          else if (!own_k) state_q <= NEAR_W;
-          else if (k_q == '1) state_q <= IDLE;
-        end
+        NEAR: state_q <= urgent || own_k ? IDLE : NEAR_W;
         NEAR_W: state_q <= NEAR_C;
         NEAR_C: state_q <= NEAR_FILL;
-        NEAR_FILL: if (fl_done_i || !fl_valid_o) state_q <= k_q == '1 ? IDLE : NEAR;
+        NEAR_FILL: if (fl_done_i || !fl_valid_o) state_q <= NEAR;
         default: state_q <= IDLE;
       endcase
     end
@@ -410,7 +406,7 @@ module nic_walker #(
         addr_q  <= {12'd0, e_q[51:21], level_q == 2'd2 && e_leaf_q ? page_q[8:0] : e_q[20:12]};
         level_q <= e_leaf_q ? 2'd0 : level_q - 2'd1;
       end
-      NEAR: if (own_k) k_q <= k_q + 3'd1;
+      ANSWER: k_q <= page_q[2:0] + 3'd1;  // the next page first, then round
       NEAR_FILL: if (fl_done_i || !fl_valid_o) k_q <= k_q + 3'd1;
       default: ;
     endcase
@@ -455,9 +451,7 @@ module nic_walker #(
   end
 
   // A walk is over, or is given up, in the last state of its job.
-  assign finish = slot_q && ((state_q == DATA_GO && e_stale_q) || (state_q == ANSWER && !near_q) ||
-                             (state_q == NEAR && (urgent || (own_k && k_q == '1))) ||
-                             (state_q == NEAR_FILL && (fl_done_i || !fl_valid_o) && k_q == '1));
+  assign finish = slot_q && ((state_q == DATA_GO && e_stale_q) || (state_q == ANSWER && !near_q) || (state_q == NEAR && (urgent || own_k)));
 
   always_ff @(posedge clk_i) begin
     if (rst_i || flow_rst_i) begin
