@@ -69,10 +69,10 @@ FORMAT_SRC += $(wildcard sim/demo/*.c sim/demo/*.h sim/tool/*.h)
 # --- make bench: BENCH_FLAGS="--frame 64 --contexts 1" ---
 BENCH := $(BUILD)/bench$(if $(TRACE),-trace)/glane-bench
 
-$(BENCH): sim/bench/bench.c sim/tool/option.h $(SIM_LIB) $(SIM_H) $(REGS_H)
+$(BENCH): $(wildcard sim/bench/*.c sim/bench/*.h) sim/tool/option.h $(SIM_LIB) $(SIM_H) $(REGS_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
-	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $< $(SIM_LIBS) -ljansson
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -o $@ $(filter sim/bench/%.c,$^) $(SIM_LIBS) -ljansson
 
 .PHONY: run-bench
 run-bench: $(BENCH) $(FIRMWARE_ELF)
@@ -80,4 +80,4 @@ run-bench: $(BENCH) $(FIRMWARE_ELF)
 
 BENCHES    += run-bench
 ALL        += $(BENCH)
-FORMAT_SRC += sim/bench/bench.c
+FORMAT_SRC += $(wildcard sim/bench/*.c sim/bench/*.h)

@@ -15,4 +15,4 @@ $(foreach n,1 2 256,$(eval $(call verilator_test_full,guard_$(n),nic_guard,$(REG
 FORMAT_SRC += tests/unit/nic/test_guard.cpp
 $(eval $(call verilator_test,dma,nic_dma,$(REGS_PKG) rtl/nic/nic_pkg.sv $(wildcard rtl/lib/*.sv) $(DMA_RTL),tests/unit/nic/test_dma.cpp,))
 FORMAT_SRC += tests/unit/nic/test_dma.cpp
-TESTS_FULL += tests/unit/nic/mutants_dma
+TESTS_FULL += tests/unit/nic/mutants_dma tests/unit/nic/mutants_guard

@@ -160,7 +160,7 @@ module nic_dma #(
   // --- Lives of contexts ---
   // Only whether two numbers are equal counts, so the memory needs no start value.
   localparam int unsigned CAW = NCTX > 1 ? $clog2(NCTX) : 1;
-  nic_dma_pkg::life_t lives [2**CAW];
+  logic [nic_dma_pkg::LIFE_BITS-1:0] lives [2**CAW];  // a life_t each: yosys makes one register of a memory of a named type
   nic_dma_pkg::life_t cmd_life, head_life, split_life, issue_life;
   nic_dma_pkg::life_t next_q;
   /* verilator lint_off UNUSEDSIGNAL */  // the upper bits of a context number; those from NCTX on never run

@@ -74,7 +74,7 @@ module nic_dma_land (
   /* verilator lint_on PINCONNECTEMPTY */
 
   // --- Targets ---
-  nic_dma_pkg::target_t targets [16];
+  logic [nic_dma_pkg::TARGET_BITS-1:0] targets [16];  // a target_t each: yosys makes one register of a memory of a named type
   nic_dma_pkg::target_t i_target;
   logic [15:0]          pending_q;
 
@@ -281,12 +281,20 @@ module nic_dma_land (
   assign idle_o = !(i_valid || s1_v_q || s2_v_q || s3_v_q || c_v_q || o_v_q);
 
 `ifndef SYNTHESIS
+`ifdef FORMAL
+  logic started_q;         // a proof begins with a reset
+  assign started_q = 1'b1;
+`else
   logic started_q = 1'b0;  // the first reset has been seen
+  always_ff @(posedge clk_i) if (rst_i) started_q <= 1'b1;
+`endif
   always_ff @(posedge clk_i) begin
-    if (rst_i) started_q <= 1'b1;
     if (started_q && !rst_i) begin
       if (target_we_i) assert (!pending_q[target_id_i]);
+`ifndef FORMAL  // there for one id, any one
       if (done_valid_o) assert (pending_q[done_id_o]);
+`endif
+      if (c_v_q) assert (c_be_q != '0);
       if (o_v_q && o_wr_q) assert (o_be_q != '0);
     end
   end

@@ -4,7 +4,8 @@ package nic_dma_pkg;
   localparam int unsigned CMD_BITS   = 148;   // bits of nic_pkg::dma_cmd_t
   localparam int unsigned ENTRY_BITS = 72;    // bits of entry_t
   localparam int unsigned LEN_MAX    = 9216;  // longest command in bytes
-  localparam int unsigned LIFE_BITS  = 4;     // bits of life_t
+  localparam int unsigned LIFE_BITS   = 4;    // bits of life_t
+  localparam int unsigned TARGET_BITS = 39;   // bits of target_t
 
   // Counts how often a context was enabled; tells commands given before from those given after.
   typedef logic [LIFE_BITS-1:0] life_t;

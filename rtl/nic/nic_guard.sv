@@ -38,6 +38,9 @@
 //   ready_o  low after reset while tables are cleared (16 * NCTX cycles, at least 512); no query, cfg_* or inv_* before
 //   idle_o nothing is under way
 module nic_guard #(
+`ifdef FORMAL
+    parameter int unsigned WATCH = 0,  // 1: the proof below (rtl/formal/guard)
+`endif
     parameter int unsigned NCTX = 32
 ) (
     input  logic            clk_i,
@@ -330,13 +333,14 @@ module nic_guard #(
   end
 
   // Reading: the address one cycle later, the register's value two, the output three. The root comes out of the walker's RAM.
-  logic        rd1_q, rd2_q, rd2_lo_q, rd2_hi_q;
+  logic        rd1_q, rd1_root_q, rd2_q, rd2_lo_q, rd2_hi_q;
   logic [7:0]  rd1_addr_q, rd1_ctx_q;
   logic [31:0] rd2_data_q, rd3_data_q;
   logic [52:0] root_rdata;
 
   always_ff @(posedge clk_i) begin
     rd1_q      <= cfg_re_i && !rst_i;
+    rd1_root_q <= cfg_re_i && !rst_i && (cfg_addr_i == AtRootLo || cfg_addr_i == AtRootHi);
     rd1_addr_q <= cfg_addr_i;
     rd1_ctx_q  <= cfg_ctx_i;
     rd2_q      <= rd1_q && !rst_i;
@@ -487,7 +491,7 @@ module nic_guard #(
     .region_base_i  (region_base_q),
     .region_pages_i (region_pages_q),
     .rt_we_i        (root_we_q),
-    .rt_re_i        (rd1_q),
+    .rt_re_i        (rd1_root_q),
     .rt_ctx_i       (rd1_ctx_q),
     .rt_wdata_i     ({root_v_q, root_q}),
     .rt_rdata_o     (root_rdata),
@@ -509,6 +513,143 @@ module nic_guard #(
   lib_ready_valid_props #(.WIDTH(80)) u_flt_props (
     .clk_i, .rst_i, .valid_i(flt_valid_o), .ready_i(flt_ready_i), .data_i({flt_ctx_o, flt_addr_o, flt_kind_o, flt_write_o, flt_queue_o})
   );
+`endif
+
+`ifdef FORMAL
+  // One page of one context is followed, any page. From some time on (fresh) the tables translate it as t_* says, or not at all. After
+  // an invalidation that was asked for since then, and from its fence on already, the page is answered OK only so, and only for an access
+  // that is allowed. IOTLB and walker are free here, but for what their own proofs say (the assumptions below).
+  if (WATCH != 0) begin : g_watch
+    (* anyconst *) logic [7:0]  f_ctx;
+    (* anyconst *) logic [26:0] f_page;
+    (* anyconst *) logic        t_ok, t_r, t_w, f_start;
+    (* anyconst *) logic [39:0] t_hpage;
+    (* anyseq *)   logic        f_now;
+    always_comb assume (f_ctx < NCTX);
+
+    logic sw_valid, mk_valid, lq_valid;
+    assign sw_valid = inv_q == I_SWEEP;
+    assign mk_valid = inv_q == I_MARK;
+    assign lq_valid = state_q == LOOK && !range_q;
+
+    logic f_past_q = 1'b0, f_fresh_q;
+    always_ff @(posedge clk_i) begin
+      f_past_q <= !rst_i;
+      if (rst_i) f_fresh_q <= f_start;
+      else if (f_now) f_fresh_q <= 1'b1;
+    end
+
+    // The walker: after a mark that was asked for when fresh, fills and results are what the tables say.
+    logic f_mark_q, f_settled_q, f_res_true, f_fill_true;
+    assign f_res_true  = t_ok && {res_r, res_w, res_hpage} == {t_r, t_w, t_hpage};
+    assign f_fill_true = t_ok && {fl_r, fl_w, fl_hpage} == {t_r, t_w, t_hpage};
+    always_ff @(posedge clk_i) begin
+      if (rst_i) {f_mark_q, f_settled_q} <= {1'b0, f_start};
+      else begin
+        if (!mk_valid) f_mark_q <= f_fresh_q;
+        if (mk_done && f_mark_q && i_ctx_q == f_ctx) f_settled_q <= 1'b1;
+      end
+    end
+    always_comb begin
+      assume (!(f_settled_q && fl_valid && fl_ctx == f_ctx && fl_page == f_page) || f_fill_true);
+      assume (!(f_settled_q && res_valid && ctx_q == f_ctx && gpage_q[26:0] == f_page && !res_stop && res_kind == KdNone) || f_res_true);
+      assume (!res_valid || state_q == WALK);
+      assume (!mk_done || mk_valid);
+      assume (!fl_done || fl_valid);
+      assume (!sw_done || (sw_valid && f_swept_q));  // a sweep takes more than a cycle
+      assume (!lq_done || (lq_valid && !sw_done));
+      assume (!hl_done || hint_q == H_LOOK);
+      assume (!hs_done || hint_q == H_WALK);
+    end
+
+    // The IOTLB: once all that was filled in for the page since a sweep of it began was right, it is found so or not at all.
+    logic f_covers, f_sweep_q, f_dirty_q, f_fill_bad, f_swept_q;
+    always_ff @(posedge clk_i) f_swept_q <= sw_valid;
+    assign f_covers   = sw_valid && i_ctx_q == f_ctx && i_first_q <= f_page && f_page <= i_last_q;
+    assign f_fill_bad = fl_done && fl_ctx == f_ctx && fl_page == f_page && !f_fill_true;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) {f_sweep_q, f_dirty_q} <= '0;
+      else begin
+        f_sweep_q <= f_covers && !sw_done && !f_fill_bad && (f_sweep_q || !$past(sw_valid));
+        if (f_fill_bad) f_dirty_q <= 1'b1;
+        else if (sw_done && f_sweep_q) f_dirty_q <= 1'b0;
+      end
+    end
+    always_comb assume (!(lq_done && ctx_q == f_ctx && gpage_q[26:0] == f_page && lk_hit && !f_dirty_q) ||
+                        (t_ok && {lk_r, lk_w, lk_hpage} == {t_r, t_w, t_hpage}));
+
+    // What was asked for since fresh
+    logic f_want_cfg_q, f_want_rev_q, f_sure_q, f_asked, f_fence_sure, f_cfg_runs, f_new_covers;
+    logic [28:0] f_end;
+    assign f_end   = {2'd0, inv_page_q} + {1'b0, inv_pages_q};
+    assign f_asked = cfg_we_i && cfg_addr_i == AtInvControl && !inv_busy_q && cfg_ctx_i == f_ctx && f_fresh_q && inv_pages_q != '0 &&
+                     (cfg_wdata_i[0] || (inv_page_q <= f_page && {2'd0, f_page} < f_end));
+    always_ff @(posedge clk_i) begin
+      if (rst_i) {f_want_cfg_q, f_want_rev_q, f_sure_q} <= {2'b00, f_start};
+      else begin
+        if (f_asked) f_want_cfg_q <= 1'b1;
+        else if (inv_end) f_want_cfg_q <= 1'b0;
+        if (inv_valid_i && inv_ready_o) f_want_rev_q <= inv_ctx_i == f_ctx && f_fresh_q;
+        if ((inv_end && f_want_cfg_q) || (inv_done_o && f_want_rev_q)) f_sure_q <= 1'b1;
+      end
+    end
+    assign f_cfg_runs   = inv_q != I_IDLE && !i_revoke_q;
+    assign f_new_covers = inv_page_q <= f_page && {2'd0, f_page} < f_end && inv_end_q == f_end - 29'd1;
+    assign f_fence_sure = fence_valid_o && (i_revoke_q ? f_want_rev_q : f_want_cfg_q);
+
+    // The query as it was accepted
+    logic [7:0]  f_q_ctx_q;
+    logic [51:0] f_q_page_q;
+    logic        f_q_write_q;
+    always_ff @(posedge clk_i) if (gq_valid_i && gq_ready_o) {f_q_ctx_q, f_q_page_q, f_q_write_q} <= {gq_ctx_i, gq_gpage_i, gq_write_i};
+
+    // The rules of the inputs
+    always_comb begin
+      assume (!cfg_we_i || ({1'b0, cfg_ctx_i} < 9'(NCTX) && ready_o));
+      assume (!inv_valid_i || {1'b0, inv_ctx_i} < 9'(NCTX));
+      assume (!rst_i || !cfg_we_i);
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_i && f_past_q) begin
+        answer: assert (!(gr_valid_o && gr_status_o == StOk && (f_sure_q || f_fence_sure) && f_q_ctx_q == f_ctx && f_q_page_q == {25'd0, f_page}) ||
+                        (t_ok && (f_q_write_q ? t_w : t_r) && gr_hpage_o == {12'd0, t_hpage}));
+        range: assert (!(gr_valid_o && gr_status_o == StOk) || f_q_page_q[51:27] == '0);
+        status: assert (!gr_valid_o || gr_status_o == StOk || gr_status_o == StRefused || gr_status_o == StStopped);
+
+        // What the proofs of IOTLB and walker ask of the guard
+        rule_lookup: assert (!$past(lq_valid && !lq_done && !flow_rst_i && !rst_i) || (lq_valid && $stable(ctx_q) && $stable(gpage_q)));
+        rule_walk: assert (!$past(state_q == WALK && !res_valid && !flow_rst_i && !rst_i) ||
+                           (state_q == WALK && $stable(ctx_q) && $stable(gpage_q)));
+        rule_walked: assert (!$past(res_valid) || state_q != WALK);
+        rule_sweep: assert (!$past(sw_valid && !sw_done && !rst_i) ||
+                            (sw_valid && $stable(i_ctx_q) && $stable(i_first_q) && $stable(i_last_q)));
+        rule_swept: assert (!$past(sw_done) || !sw_valid);
+        rule_mark: assert (!$past(mk_valid && !mk_done && !rst_i) || (mk_valid && $stable(i_ctx_q) && $stable(i_revoke_q)));
+        rule_marked: assert (!$past(mk_done) || !mk_valid);
+        rule_ctx: assert (inv_q == I_IDLE || {1'b0, i_ctx_q} < 9'(NCTX));
+        rule_hint: assert (!$past((hint_q == H_LOOK && !hl_done) || (hint_q == H_WALK && !hs_done)) || $past(flow_rst_i) ||
+                           (hint_q == $past(hint_q) && $stable(h_ctx_q) && $stable(h_page_q)));
+
+        // Why
+        kept: assert (state_q == IDLE || (f_q_ctx_q == ctx_q && f_q_page_q == gpage_q && f_q_write_q == write_q));
+        in_range: assert (!(state_q == LOOK || state_q == WALK) || range_q == (gpage_q[51:27] != '0));
+        wait_ctx: assert (!(inv_new_q || inv_wait_q) || ({1'b0, inv_ctx_q} < 9'(NCTX) && inv_busy_q));
+        want: assert (!f_want_cfg_q || (inv_busy_q && f_fresh_q));
+        want_new: assert (!(f_want_cfg_q && inv_new_q) || (inv_ctx_q == f_ctx && (inv_all_q || f_new_covers)));
+        want_wait: assert (!(f_want_cfg_q && inv_wait_q) || (inv_ctx_q == f_ctx && w_first_q <= f_page && f_page <= w_last_q));
+        want_one: assert (!inv_busy_q || {1'b0, inv_new_q} + {1'b0, inv_wait_q} + {1'b0, f_cfg_runs} == 2'd1);
+        want_runs: assert (!f_cfg_runs || inv_busy_q);
+        runs: assert (!((f_cfg_runs && f_want_cfg_q) || (inv_q != I_IDLE && i_revoke_q && f_want_rev_q)) ||
+                      (f_fresh_q && i_ctx_q == f_ctx && i_first_q <= f_page && f_page <= i_last_q &&
+                       (inv_q != I_MARK || f_mark_q) && (inv_q == I_MARK || f_settled_q) &&
+                       (inv_q == I_MARK || inv_q == I_SWEEP || !f_dirty_q) &&
+                       (inv_q != I_SWEEP || !$past(inv_q == I_SWEEP) || f_sweep_q)));
+        sure: assert (!f_sure_q || (f_settled_q && !f_dirty_q));
+        settled: assert ((!f_settled_q && !f_mark_q) || f_fresh_q);
+      end
+    end
+  end
 `endif
 
 endmodule

@@ -377,6 +377,8 @@ module nic_iotlb #(
       if (!rst_i && f_past_q) begin
         watched: assert (!((lq_done_o || hl_done_o) && f_mine && lk_hit_o && !f_dirty_q) || {lk_r_o, lk_w_o, lk_hpage_o} == f_value);
 
+        apart: assert (!(lq_done_o && sw_done_o) && (!sw_done_o || $past(sw_valid_i)));
+
         // Why. Reset clears both words; in a sweep, what was read at a word's address is on its way to be compared, or has been.
         clean: assert (clear_q || f_dirty_q || (!f_p_bad && !f_s_bad));
         clear_p: assert (!(clear_q && clear_at_q > CAw'(f_p_at)) || !f_p_v);

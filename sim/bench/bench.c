@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// glane-bench: what the NIC carries, in exact clock cycles. For each frame size, direction and number of contexts it is loaded
+// glane-bench: what the NIC carries, in exact clock cycles. Throughput: for each frame size, direction and number of contexts it is loaded
 // as hard as the wire allows, and cycles per frame, rate, distance from line rate and the core's time are read from the NIC's
-// own counters.
+// own counters. isolation.c has the other parts.
 //
 // Frame sizes up to 1024 count the FCS (RFC 2544: 64 is the shortest Ethernet frame); 1514 and 9014 do not (full
 // frames at an MTU of 1500 and 9000). A frame's slot on the wire is its octets with FCS plus 20 (preamble, inter-frame gap).
+#include "bench.h"
 #include "guestlane_regs.h"
-#include "guestlane_sim.h"
 #include "option.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CONTEXTS_MAX   32
-#define WIRE_EXTRA     24 /* preamble 8, FCS 4, inter-frame gap 12 */
 #define WARM_CYCLES    60000
 #define MEASURE_CYCLES 400000
 #define DRAIN_CYCLES   20000
@@ -45,12 +42,12 @@ struct counts {
 
 struct bench {
 	struct gls *s;
-	struct gls_guest *guest[CONTEXTS_MAX];
+	struct gls_guest *guest[BENCH_CONTEXTS];
 	const struct bench_case *now;
 	bool running;
-	unsigned tx_room[CONTEXTS_MAX]; /* frames that an empty transmit ring takes */
-	uint64_t tx_frames, rx_frames;	/* seen by the wire, by the guests */
-	unsigned next_rx;		/* context of the next frame from the wire */
+	unsigned tx_room[BENCH_CONTEXTS]; /* frames that an empty transmit ring takes */
+	uint64_t tx_frames, rx_frames;	  /* seen by the wire, by the guests */
+	unsigned next_rx;		  /* context of the next frame from the wire */
 	uint8_t frame[9100];
 };
 
@@ -59,9 +56,12 @@ struct guest_ref {
 	unsigned index;
 };
 
-static const uint8_t wire_mac[6] = { 0x02, 0x47, 0x4c, 0xee, 0, 1 };
+void bench_wire_mac(uint8_t *mac)
+{
+	memcpy(mac, (uint8_t[]){ 0x02, 0x47, 0x4c, 0xee, 0, 1 }, 6);
+}
 
-static void guest_mac(uint8_t *mac, unsigned index)
+void bench_guest_mac(uint8_t *mac, unsigned index)
 {
 	memcpy(mac, (uint8_t[]){ 0x02, 0x47, 0x4c, 0, 0, (uint8_t)index }, 6);
 }
@@ -76,8 +76,8 @@ static void fill_transmit(struct bench *b, unsigned index)
 {
 	uint8_t frame[9100];
 	memcpy(frame, b->frame, b->now->octets);
-	memcpy(frame, wire_mac, 6);
-	guest_mac(frame + 6, index);
+	bench_wire_mac(frame);
+	bench_guest_mac(frame + 6, index);
 	unsigned kept = b->tx_room[index] - tx_window(b->now);
 	while (b->running && b->now->direction & TX && index < b->now->contexts &&
 	       gls_guest_tx_free(b->guest[index]) > kept)
@@ -115,8 +115,8 @@ static void fill_wire(void *arg)
 	if (!b->running || !(b->now->direction & RX))
 		return;
 	while (gls_wire_pending(b->s) < WIRE_QUEUE) {
-		guest_mac(b->frame, b->next_rx);
-		memcpy(b->frame + 6, wire_mac, 6);
+		bench_guest_mac(b->frame, b->next_rx);
+		bench_wire_mac(b->frame + 6);
 		gls_wire_send(b->s, b->frame, b->now->octets, GLS_WIRE_OK);
 		b->next_rx = (b->next_rx + 1) % b->now->contexts;
 	}
@@ -147,7 +147,7 @@ static struct counts snapshot(struct bench *b)
 static bool drained(void *arg)
 {
 	struct bench *b = arg;
-	for (unsigned i = 0; i < CONTEXTS_MAX && b->guest[i]; i++)
+	for (unsigned i = 0; i < BENCH_CONTEXTS && b->guest[i]; i++)
 		if (gls_guest_tx_free(b->guest[i]) < b->tx_room[i])
 			return false;
 	return !gls_wire_pending(b->s);
@@ -254,8 +254,8 @@ static void print_case(const struct bench *b, const struct bench_case *c, const 
 
 static int make_guests(struct bench *b, bool split)
 {
-	static struct guest_ref ref[CONTEXTS_MAX];
-	for (unsigned i = 0; i < CONTEXTS_MAX && i < gls_contexts(b->s); i++) {
+	static struct guest_ref ref[BENCH_CONTEXTS];
+	for (unsigned i = 0; i < BENCH_CONTEXTS && i < gls_contexts(b->s); i++) {
 		struct gls_guest_config c = {
 			.context = i,
 			.switch_control =
@@ -265,7 +265,7 @@ static int make_guests(struct bench *b, bool split)
 			.rx_buffer = 9216,
 			.memory = 8 << 20,
 		};
-		guest_mac(c.mac, i);
+		bench_guest_mac(c.mac, i);
 		b->guest[i] = gls_guest_new(b->s, &c);
 		if (!b->guest[i]) {
 			fprintf(stderr, "glane-bench: guest %u does not come up: %s\n", i,
@@ -283,21 +283,101 @@ static int make_guests(struct bench *b, bool split)
 	return 0;
 }
 
+/* The cases of a throughput run. */
+struct cases {
+	unsigned frames[16], frame_count, contexts[16], context_count, direction_count;
+	enum direction directions[16];
+};
+
+static bool throughput(const struct bench_options *o, const struct cases *set, json_t *root)
+{
+	struct bench b = { 0 };
+	b.s = gls_open(&o->config);
+	if (!b.s) {
+		fprintf(stderr, "glane-bench: %s\n", gls_error(NULL));
+		return false;
+	}
+	bool ok = !make_guests(&b, o->split);
+	json_t *cases = json_array();
+	if (!ok)
+		goto out;
+	printf("%s rings, host memory answers after %.0f ns, clock %.0f MHz. Goals in cycles per "
+	       "frame and direction: %u at 1514, "
+	       "%u at 64 now, %u at 64 in the end.\n\n",
+	       o->split ? "Split" : "Packed",
+	       1e9 * (o->config.latency ? o->config.latency : 100) / gls_clock_hz(b.s),
+	       gls_clock_hz(b.s) / 1e6, GOAL_FULL, GOAL_SHORT_NOW, GOAL_SHORT);
+	printf("                           ------- transmit ------ ------- receive -------        "
+	       "----- core, %% ----     sim\n");
+	printf("%6s %-9s %4s %6s %8s %6s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "frame",
+	       "direction", "ctx", "limit", "cyc/frm", "Gb/s", "line", "cyc/frm", "Gb/s", "line",
+	       "lost", "firmw", "dma", "idle", "Mcyc/s");
+	for (unsigned f = 0; f < set->frame_count; f++)
+		for (unsigned d = 0; d < set->direction_count; d++)
+			for (unsigned n = 0; n < set->context_count; n++) {
+				if (set->contexts[n] > gls_contexts(b.s))
+					continue;
+				struct bench_case c = { set->frames[f],
+							set->frames[f] <= 1024 ? set->frames[f] - 4
+									       : set->frames[f],
+							set->directions[d], set->contexts[n] };
+				struct timespec t0, t1;
+				uint64_t s0 = gls_simulated(b.s);
+				clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
+				struct counts r = run(&b, &c);
+				clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
+				double seconds = (double)(t1.tv_sec - t0.tv_sec) +
+						 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+				r.simulated = gls_simulated(b.s) - s0;
+				print_case(&b, &c, &r, seconds);
+				json_array_append_new(cases, case_json(&b, &c, &r, seconds));
+			}
+	printf("\nlimit: cycles of a frame slot on the wire; line: share of line rate. core: "
+	       "running firmware, asleep with DMA "
+	       "outstanding, asleep otherwise.\n");
+	json_object_set_new(root, "goal_cycles_per_frame",
+			    json_pack("{s:i, s:i, s:i}", "1514", GOAL_FULL, "64_now",
+				      GOAL_SHORT_NOW, "64", GOAL_SHORT));
+	json_object_set(root, "cases", cases);
+out:
+	json_decref(cases);
+	for (unsigned i = 0; i < BENCH_CONTEXTS; i++)
+		if (b.guest[i])
+			gls_guest_free(b.guest[i]);
+	gls_close(b.s);
+	return ok;
+}
+
+static const struct {
+	const char *name;
+	json_t *(*run)(const struct bench_options *o);
+} parts[] = {
+	{ "throughput", NULL },		{ "translation", bench_translation },
+	{ "buffers", bench_buffers },	{ "revocation", bench_revocation },
+	{ "fairness", bench_fairness }, { "flood", bench_flood },
+};
+
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
 static void usage(FILE *out)
 {
-	fputs("usage: glane-bench [--json FILE] [--frame N]... [--contexts N]... [--direction "
-	      "transmit|receive|both]... [--split]\n"
-	      "                   [--latency CYCLES] [--firmware ELF]\n"
+	fputs("usage: glane-bench [--json FILE] [--part P]... [--frame N]... [--contexts N]... "
+	      "[--direction transmit|receive|both]...\n"
+	      "                   [--split] [--latency CYCLES] [--firmware ELF]\n"
 	      "\n"
 	      "Loads the simulated NIC with frames as fast as the wire goes and counts clock "
 	      "cycles.\n"
 	      "\n"
 	      "  --json FILE       the figures for machines (build/bench/bench.json)\n"
-	      "  --frame N         only this frame size: 64, 128, 256, 512, 1024 (with FCS), 1514, "
+	      "  --part P          only this part: throughput, translation, buffers, "
+	      "revocation, fairness, flood; may be repeated\n"
+	      "  --frame N         throughput: only this frame size: 64, 128, 256, 512, 1024 (with "
+	      "FCS), 1514, "
 	      "9014 (without); may be repeated\n"
-	      "  --contexts N      only this many contexts, 1 to 32 (1, 8 and 32); may be "
+	      "  --contexts N      throughput: only this many contexts, 1 to 32 (1, 8 and 32); may "
+	      "be "
 	      "repeated\n"
-	      "  --direction D     only this direction; may be repeated\n"
+	      "  --direction D     throughput: only this direction; may be repeated\n"
 	      "  --split           split instead of packed rings\n"
 	      "  --latency CYCLES  of the host's memory (100, i.e. 800 ns)\n"
 	      "  --firmware ELF    firmware (build/firmware/guestlane.elf)\n"
@@ -309,6 +389,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, 'j' },
+		{ "part", required_argument, NULL, 'p' },
 		{ "frame", required_argument, NULL, 'f' },
 		{ "contexts", required_argument, NULL, 'c' },
 		{ "direction", required_argument, NULL, 'd' },
@@ -318,26 +399,38 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	unsigned frames[16], frame_count = 0, contexts[16], context_count = 0, direction_count = 0;
-	enum direction directions[16];
+	struct cases set = { 0 };
+	struct bench_options o = { 0 };
 	const char *json = "build/bench/bench.json";
-	struct gls_config config = { 0 };
-	bool split = false;
+	unsigned chosen = 0, part; /* a bit for each part */
 	int option;
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			json = optarg;
 			break;
+		case 'p':
+			for (part = 0; part < PARTS && strcmp(optarg, parts[part].name); part++)
+				;
+			if (part == PARTS) {
+				fprintf(stderr,
+					"glane-bench: --part is '%s'; give throughput, "
+					"translation, "
+					"buffers, revocation, fairness or flood\n",
+					optarg);
+				return 2;
+			}
+			chosen |= 1u << part;
+			break;
 		case 'f':
-			if (frame_count < 16)
-				frames[frame_count++] =
+			if (set.frame_count < 16)
+				set.frames[set.frame_count++] =
 					option_number("glane-bench", "frame", optarg, 64, 9014);
 			break;
 		case 'c':
-			if (context_count < 16)
-				contexts[context_count++] = option_number("glane-bench", "contexts",
-									  optarg, 1, CONTEXTS_MAX);
+			if (set.context_count < 16)
+				set.contexts[set.context_count++] = option_number(
+					"glane-bench", "contexts", optarg, 1, BENCH_CONTEXTS);
 			break;
 		case 'd':
 			if (strcmp(optarg, "transmit") && strcmp(optarg, "receive") &&
@@ -348,19 +441,20 @@ int main(int argc, char **argv)
 					optarg);
 				return 2;
 			}
-			if (direction_count < 16)
-				directions[direction_count++] = *optarg == 't'	 ? TX
-								: *optarg == 'r' ? RX
-										 : BOTH;
+			if (set.direction_count < 16)
+				set.directions[set.direction_count++] = *optarg == 't'	 ? TX
+									: *optarg == 'r' ? RX
+											 : BOTH;
 			break;
 		case 's':
-			split = true;
+			o.split = true;
 			break;
 		case 'l':
-			config.latency = option_number("glane-bench", "latency", optarg, 1, 100000);
+			o.config.latency =
+				option_number("glane-bench", "latency", optarg, 1, 100000);
 			break;
 		case 'w':
-			config.firmware = optarg;
+			o.config.firmware = optarg;
 			break;
 		case 'h':
 			usage(stdout);
@@ -379,16 +473,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "glane-bench: '%s' is not an option (try --help)\n", argv[optind]);
 		return 2;
 	}
-	if (!frame_count)
+	if (!set.frame_count)
 		for (unsigned i = 0; i < 7; i++)
-			frames[frame_count++] =
+			set.frames[set.frame_count++] =
 				(unsigned[]){ 64, 128, 256, 512, 1024, 1514, 9014 }[i];
-	if (!context_count)
+	if (!set.context_count)
 		for (unsigned i = 0; i < 3; i++)
-			contexts[context_count++] = (unsigned[]){ 1, 8, 32 }[i];
-	if (!direction_count)
+			set.contexts[set.context_count++] = (unsigned[]){ 1, 8, 32 }[i];
+	if (!set.direction_count)
 		for (unsigned i = 0; i < 3; i++)
-			directions[direction_count++] = (enum direction[]){ TX, RX, BOTH }[i];
+			set.directions[set.direction_count++] =
+				(enum direction[]){ TX, RX, BOTH }[i];
 
 	/* Before the minutes that the measurement takes. */
 	FILE *out = fopen(json, "w");
@@ -397,70 +492,25 @@ int main(int argc, char **argv)
 			strerror(errno));
 		return 2;
 	}
-	struct bench b = { 0 };
-	b.s = gls_open(&config);
-	if (!b.s) {
-		fprintf(stderr, "glane-bench: %s\n", gls_error(NULL));
-		fclose(out);
-		return 2;
-	}
-	int status = 2;
-	json_t *cases = json_array();
-	if (make_guests(&b, split))
-		goto out;
-	printf("%s rings, host memory answers after %.0f ns, clock %.0f MHz. Goals in cycles per "
-	       "frame and direction: %u at 1514, "
-	       "%u at 64 now, %u at 64 in the end.\n\n",
-	       split ? "Split" : "Packed",
-	       1e9 * (config.latency ? config.latency : 100) / gls_clock_hz(b.s),
-	       gls_clock_hz(b.s) / 1e6, GOAL_FULL, GOAL_SHORT_NOW, GOAL_SHORT);
-	printf("                           ------- transmit ------ ------- receive -------        "
-	       "----- core, %% ----     sim\n");
-	printf("%6s %-9s %4s %6s %8s %6s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "frame",
-	       "direction", "ctx", "limit", "cyc/frm", "Gb/s", "line", "cyc/frm", "Gb/s", "line",
-	       "lost", "firmw", "dma", "idle", "Mcyc/s");
-	for (unsigned f = 0; f < frame_count; f++)
-		for (unsigned d = 0; d < direction_count; d++)
-			for (unsigned n = 0; n < context_count; n++) {
-				if (contexts[n] > gls_contexts(b.s))
-					continue;
-				struct bench_case c = { frames[f],
-							frames[f] <= 1024 ? frames[f] - 4
-									  : frames[f],
-							directions[d], contexts[n] };
-				struct timespec t0, t1;
-				uint64_t s0 = gls_simulated(b.s);
-				clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
-				struct counts r = run(&b, &c);
-				clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
-				double seconds = (double)(t1.tv_sec - t0.tv_sec) +
-						 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
-				r.simulated = gls_simulated(b.s) - s0;
-				print_case(&b, &c, &r, seconds);
-				json_array_append_new(cases, case_json(&b, &c, &r, seconds));
-			}
-	json_t *root =
-		json_pack("{s:i, s:s, s:i, s:{s:i, s:i, s:i}, s:O}", "clock_hz",
-			  (int)gls_clock_hz(b.s), "rings", split ? "split" : "packed",
-			  "memory_latency_cycles", (int)(config.latency ? config.latency : 100),
-			  "goal_cycles_per_frame", "1514", GOAL_FULL, "64_now", GOAL_SHORT_NOW,
-			  "64", GOAL_SHORT, "cases", cases);
-	bool written = !json_dumpf(root, out, JSON_INDENT(2)) && !fflush(out);
-	json_decref(root);
-	printf("\nlimit: cycles of a frame slot on the wire; line: share of line rate. core: "
-	       "running firmware, asleep with DMA "
-	       "outstanding, asleep otherwise.\n");
-	if (written)
-		printf("%s is written.\n", json);
-	else
+	json_t *root = json_pack("{s:i, s:s, s:i}", "clock_hz", (int)gls_clock_hz(NULL), "rings",
+				 o.split ? "split" : "packed", "memory_latency_cycles",
+				 (int)(o.config.latency ? o.config.latency : 100));
+	bool ok = true;
+	if (!chosen || chosen & 1)
+		ok = throughput(&o, &set, root);
+	for (unsigned i = 1; i < PARTS && ok; i++)
+		if (!chosen || chosen >> i & 1) {
+			json_t *j = parts[i].run(&o);
+			ok = j && !json_object_set_new(root, parts[i].name, j);
+			fflush(stdout);
+		}
+	if (ok && (json_dumpf(root, out, JSON_INDENT(2)) || fflush(out))) {
 		fprintf(stderr, "glane-bench: cannot write '%s': %s\n", json, strerror(errno));
-	status = written ? 0 : 2;
-out:
+		ok = false;
+	}
+	if (ok)
+		printf("\n%s is written.\n", json);
+	json_decref(root);
 	fclose(out);
-	json_decref(cases);
-	for (unsigned i = 0; i < CONTEXTS_MAX; i++)
-		if (b.guest[i])
-			gls_guest_free(b.guest[i]);
-	gls_close(b.s);
-	return status;
+	return ok ? 0 : 2;
 }

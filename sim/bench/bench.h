@@ -13,8 +13,9 @@ struct bench_options {
 };
 
 #define BENCH_CONTEXTS 32u
-#define WIRE_EXTRA     24u /* cycles of a frame slot beside its octets: preamble 8, FCS 4, inter-frame gap 12 */
-#define FULL_FRAME     1514u
+#define WIRE_EXTRA \
+	24u /* cycles of a frame slot beside its octets: preamble 8, FCS 4, inter-frame gap 12 */
+#define FULL_FRAME 1514u
 
 /* MAC addresses of the station on the wire and of the guest of a context. */
 void bench_wire_mac(uint8_t *mac);

@@ -196,8 +196,12 @@ static struct totals measure(struct load *l, uint64_t cycles)
 	struct totals a = look(l);
 	gls_run(l->s, cycles);
 	struct totals b = look(l);
-	return (struct totals){ b.cycles - a.cycles, b.tx - a.tx,	  b.rx - a.rx,
-				b.lost - a.lost,     b.hits - a.hits, b.misses - a.misses,
+	return (struct totals){ b.cycles - a.cycles,
+				b.tx - a.tx,
+				b.rx - a.rx,
+				b.lost - a.lost,
+				b.hits - a.hits,
+				b.misses - a.misses,
 				b.walk_reads - a.walk_reads };
 }
 
@@ -247,7 +251,8 @@ static uint64_t burst(struct timing *t, unsigned frames)
 	build(frame, sizeof(frame));
 	bench_wire_mac(frame);
 	bench_guest_mac(frame + 6, 0);
-	for (unsigned i = 0; i < frames; i++)
+	/* The first buffer shares its page with a ring: it is not one of those that count. */
+	for (unsigned i = 0; i <= frames; i++)
 		gls_guest_send(g->g, frame, sizeof(frame), false);
 	t->reads = 0;
 	uint64_t from = gls_now(t->l->s);
@@ -285,26 +290,28 @@ static json_t *misses(const struct bench_options *o, bool huge)
 	static const unsigned outstanding[] = { 1, 4, 16 };
 	for (unsigned n = 0; n < 3; n++) {
 		uint64_t warm = 0, cold = 0, reads = 0, walks = 0;
+		/* Buffers are taken in the opposite order each time: every other burst counts. */
 		burst(&t, outstanding[n]);
 		burst(&t, outstanding[n]);
 		for (unsigned i = 0; i < BURSTS; i++) {
 			warm += burst(&t, outstanding[n]);
+			burst(&t, outstanding[n]);
 			gls_invalidate(l.s, 0, t.first, t.last - t.first);
 			uint64_t before = gls_stat(l.s, GL_STAT_WALK_READS);
 			cold += burst(&t, outstanding[n]);
 			walks += gls_stat(l.s, GL_STAT_WALK_READS) - before;
 			reads += t.reads;
+			burst(&t, outstanding[n]);
 		}
 		double hit = per(warm, BURSTS), miss = per(cold, BURSTS);
 		double each = (miss - hit) / outstanding[n];
 		printf("%-7s %11u %10.1f %10.1f %14.1f %12.2f\n", huge ? "2 MiB" : "4 KiB",
 		       outstanding[n], hit, miss, each, per(walks, reads));
-		json_array_append_new(list,
-				      json_pack("{s:s, s:i, s:f, s:f, s:f, s:f}", "pages",
-						huge ? "2 MiB" : "4 KiB", "outstanding",
-						(int)outstanding[n], "hit_cycles", hit,
-						"miss_cycles", miss, "cycles_per_miss", each,
-						"table_reads_per_miss", per(walks, reads)));
+		json_array_append_new(list, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f}", "pages",
+						      huge ? "2 MiB" : "4 KiB", "outstanding",
+						      (int)outstanding[n], "hit_cycles", hit,
+						      "miss_cycles", miss, "cycles_per_miss", each,
+						      "table_reads_per_miss", per(walks, reads)));
 	}
 out:
 	free(t.host);
@@ -331,11 +338,11 @@ static json_t *sequential(const struct bench_options *o, const char *name, bool 
 	       miss = per(t.misses, t.tx + t.rx);
 	printf("%-28s %8u %8.1f %8.1f %8.2f %8.2f %6llu\n", name, FULL_FRAME + WIRE_EXTRA, tx, rx,
 	       miss, per(t.walk_reads, t.tx + t.rx), (unsigned long long)t.lost);
-	j = json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I}", "buffers", name, "limit_cycles_per_frame",
-		      FULL_FRAME + WIRE_EXTRA, "transmit_cycles_per_frame", tx,
-		      "receive_cycles_per_frame", rx, "misses_per_frame", miss,
-		      "table_reads_per_frame", per(t.walk_reads, t.tx + t.rx), "lost",
-		      (json_int_t)t.lost);
+	j = json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I}", "buffers", name,
+		      "limit_cycles_per_frame", FULL_FRAME + WIRE_EXTRA,
+		      "transmit_cycles_per_frame", tx, "receive_cycles_per_frame", rx,
+		      "misses_per_frame", miss, "table_reads_per_frame",
+		      per(t.walk_reads, t.tx + t.rx), "lost", (json_int_t)t.lost);
 out:
 	close_load(&l);
 	return j;
@@ -343,13 +350,15 @@ out:
 
 json_t *bench_translation(const struct bench_options *o)
 {
-	printf("\nTranslation: cycles from the doorbell to the last read of a burst's buffers, all of "
+	printf("\nTranslation: cycles from the doorbell to the last read of a burst's buffers, all "
+	       "of "
 	       "them known to the IOTLB or none.\nA table read takes the host %u cycles.\n\n",
 	       o->config.latency ? o->config.latency : 100);
 	printf("%-7s %11s %10s %10s %14s %12s\n", "pages", "outstanding", "hit", "miss",
 	       "each miss", "reads/miss");
 	json_t *small = misses(o, false), *large = misses(o, true);
-	printf("\nSequential pages, one guest, 1514 octets, both directions\n\n%-28s %8s %8s %8s %8s %8s "
+	printf("\nSequential pages, one guest, 1514 octets, both directions\n\n%-28s %8s %8s %8s "
+	       "%8s %8s "
 	       "%6s\n",
 	       "buffers", "limit", "tx", "rx", "miss/frm", "read/frm", "lost");
 	json_t *few = sequential(o, "few, known", false, false),
@@ -367,7 +376,8 @@ json_t *bench_translation(const struct bench_options *o)
 json_t *bench_buffers(const struct bench_options *o)
 {
 	json_t *list = json_array();
-	printf("\nBuffers: 32 contexts, each cycling over 8 MiB, 1514 octets, both directions; cycles per "
+	printf("\nBuffers: 32 contexts, each cycling over 8 MiB, 1514 octets, both directions; "
+	       "cycles per "
 	       "frame and direction\n\n%-8s %8s %8s %8s %8s %8s %8s %6s\n",
 	       "pages", "limit", "tx", "rx", "worst", "miss/frm", "read/frm", "lost");
 	for (unsigned huge = 0; huge < 2; huge++) {
@@ -387,21 +397,22 @@ json_t *bench_buffers(const struct bench_options *o)
 		}
 		start_load(&l);
 		gls_run(l.s, 2 * WARM_CYCLES);
-		struct totals t = measure(&l, 400 * (FULL_FRAME + WIRE_EXTRA));
+		struct totals t = measure(&l, 1000 * (FULL_FRAME + WIRE_EXTRA));
 		double tx = per(t.cycles, t.tx), rx = per(t.cycles, t.rx),
 		       line = FULL_FRAME + WIRE_EXTRA, worst = 100 * line / (tx > rx ? tx : rx);
 		printf("%-8s %8.0f %8.1f %8.1f %7.2f%% %8.2f %8.2f %6llu\n",
 		       huge ? "2 MiB" : "4 KiB", line, tx, rx, worst, per(t.misses, t.tx + t.rx),
 		       per(t.walk_reads, t.tx + t.rx), (unsigned long long)t.lost);
 		json_array_append_new(
-			list, json_pack("{s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "pages",
-					huge ? "2 MiB" : "4 KiB", "contexts", (int)BENCH_CONTEXTS,
-					"limit_cycles_per_frame", (int)line, "bytes_per_context",
-					(json_int_t)MEMORY, "transmit_cycles_per_frame", tx,
-					"receive_cycles_per_frame", rx, "line_rate_percent", worst,
-					"misses_per_frame", per(t.misses, t.tx + t.rx),
-					"table_reads_per_frame", per(t.walk_reads, t.tx + t.rx),
-					"lost", (json_int_t)t.lost));
+			list,
+			json_pack("{s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "pages",
+				  huge ? "2 MiB" : "4 KiB", "contexts", (int)BENCH_CONTEXTS,
+				  "limit_cycles_per_frame", (int)line, "bytes_per_context",
+				  (json_int_t)MEMORY, "transmit_cycles_per_frame", tx,
+				  "receive_cycles_per_frame", rx, "line_rate_percent", worst,
+				  "misses_per_frame", per(t.misses, t.tx + t.rx),
+				  "table_reads_per_frame", per(t.walk_reads, t.tx + t.rx), "lost",
+				  (json_int_t)t.lost));
 		close_load(&l);
 	}
 	return list;
@@ -450,10 +461,11 @@ json_t *bench_revocation(const struct bench_options *o)
 	qsort(cycles, REVOCATIONS, sizeof(*cycles), by_value);
 	uint64_t median = cycles[REVOCATIONS / 2], p90 = cycles[REVOCATIONS * 9 / 10],
 		 longest = cycles[REVOCATIONS - 1];
-	printf("\nRevocation: %u of them, of %u contexts that send and receive; cycles. Until the next "
+	printf("\nRevocation: %u of them, of %u contexts that send and receive; cycles. Until the "
+	       "next "
 	       "guest's driver is up: %.0f on average.\n\n%8s %8s %8s %8s %8s %8s\n",
-	       REVOCATIONS, REVOKE_GUESTS, per(whole, REVOCATIONS), "goal", "least", "median", "90 %",
-	       "most", "reached");
+	       REVOCATIONS, REVOKE_GUESTS, per(whole, REVOCATIONS), "goal", "least", "median",
+	       "90 %", "most", "reached");
 	printf("%8u %8llu %8llu %8llu %8llu %8s\n", REVOCATION_GOAL, (unsigned long long)cycles[0],
 	       (unsigned long long)median, (unsigned long long)p90, (unsigned long long)longest,
 	       longest <= REVOCATION_GOAL ? "yes" : "no");
@@ -466,3 +478,244 @@ out:
 	return j;
 }
 
+/* --- Fairness ---------------------------------------------------------------------------------------------------------------------------- */
+
+enum mix { EQUAL, MIXED, WEIGHTED };
+static const char *const mix_names[] = { "equal", "mixed sizes", "weights 1-4" };
+
+/* Jain's index of what each context got for a unit of its weight: 1 when all got the same, 1/n when one got all. */
+static double jain(const double *x, unsigned n)
+{
+	double sum = 0, squares = 0;
+	for (unsigned i = 0; i < n; i++) {
+		sum += x[i];
+		squares += x[i] * x[i];
+	}
+	return squares > 0 ? sum * sum / (n * squares) : 0;
+}
+
+static json_t *share_case(const struct bench_options *o, unsigned contexts, enum mix mix)
+{
+	struct load l;
+	json_t *j = NULL;
+	double x[BENCH_CONTEXTS], least = INFINITY, most = 0, weights = 0;
+	uint64_t octets = 0, before[BENCH_CONTEXTS];
+	struct gls_guest_config c = { .memory = 2 << 20 };
+	if (!open_load(&l, o, contexts, &c))
+		goto out;
+	for (unsigned i = 0; i < contexts; i++) {
+		unsigned weight = mix == WEIGHTED ? 8 * (1 + i % 4) : 16;
+		if (gls_set_weight(l.s, i, weight)) {
+			fprintf(stderr, "glane-bench: %s\n", gls_error(l.s));
+			goto out;
+		}
+		l.guest[i].tx_octets = mix == MIXED && i & 1 ? 300 : FULL_FRAME;
+	}
+	start_load(&l);
+	gls_run(l.s, WARM_CYCLES * 2);
+	for (unsigned i = 0; i < contexts; i++)
+		before[i] = l.guest[i].sent_octets;
+	uint64_t from = gls_now(l.s), cycles = (uint64_t)contexts * 50000;
+	gls_run(l.s, cycles < 400000 ? 400000 : cycles);
+	for (unsigned i = 0; i < contexts; i++) {
+		unsigned weight = mix == WEIGHTED ? 1 + i % 4 : 1;
+		uint64_t sent = l.guest[i].sent_octets - before[i];
+		x[i] = (double)sent / weight;
+		weights += weight;
+		octets += sent;
+		least = fmin(least, x[i]);
+		most = fmax(most, x[i]);
+	}
+	double index = jain(x, contexts), rate = per(octets, gls_now(l.s) - from);
+	printf("%8u %-12s %8.2f %8.5f %10.3f %10.3f %8.3f %8s\n", contexts, mix_names[mix],
+	       JAIN_GOAL, index, least * weights / (double)octets, most * weights / (double)octets,
+	       rate, index >= JAIN_GOAL ? "yes" : "no");
+	j = json_pack("{s:i, s:s, s:f, s:f, s:f, s:f}", "contexts", (int)contexts, "load",
+		      mix_names[mix], "goal", JAIN_GOAL, "jain_index", index, "octets_per_cycle",
+		      rate, "least_to_most", most > 0 ? least / most : 0);
+out:
+	close_load(&l);
+	return j;
+}
+
+json_t *bench_fairness(const struct bench_options *o)
+{
+	static const unsigned contexts[] = { 2, 8, 32 };
+	json_t *list = json_array();
+	printf("\nFairness: contexts that all send as much as they can; Jain's index of octets by "
+	       "weight, "
+	       "least and most in shares, octets sent per cycle\n\n%8s %-12s %8s %8s %10s %10s %8s "
+	       "%8s\n",
+	       "contexts", "load", "goal", "Jain", "least", "most", "oct/cyc", "reached");
+	for (unsigned n = 0; n < 3; n++)
+		for (enum mix mix = EQUAL; mix <= WEIGHTED; mix++) {
+			json_t *j = share_case(o, contexts[n], mix);
+			if (!j) {
+				json_decref(list);
+				return NULL;
+			}
+			json_array_append_new(list, j);
+		}
+	return list;
+}
+
+/* --- Floods ------------------------------------------------------------------------------------------------------------------------------ */
+
+enum flood { QUIET, DOORBELLS, ERRORS };
+static const char *const flood_names[] = { "none", "doorbells", "descriptor errors" };
+
+struct attack {
+	struct load *l;
+	enum flood kind;
+	unsigned next;
+	uint64_t acts;
+	bool armed;
+};
+
+#define BELL_CYCLES  16u /* a doorbell each: what the device pages take */
+/* Until the firmware has found out who causes work: it lets each context have some of it (firmware/fw.h, AHEAD_CYCLES). */
+#define FLOOD_WARM   2000000u
+#define ERROR_CYCLES 600u /* from one attacker's broken descriptor to the next one's */
+
+static void put(struct attack *a, uint32_t offset, uint32_t value)
+{
+	gls_write(a->l->s, GLS_BAR2, a->next * PAGE + offset, value, 4);
+}
+
+static void put64(struct attack *a, uint32_t offset, uint64_t value)
+{
+	put(a, offset, (uint32_t)value);
+	put(a, offset + 4, (uint32_t)(value >> 32));
+}
+
+/* Resets its device and brings it up without waiting for anything, with a descriptor that is too long or lies outside its memory. */
+static void break_rules(struct attack *a)
+{
+	struct gls_guest *g = a->l->guest[a->next].g;
+	struct gls_ring_info r[2];
+	uint64_t features = gls_guest_features(g);
+	static const uint32_t steps[] = { 0, 1, 3 };
+	for (unsigned i = 0; i < 3; i++)
+		put(a, GL_DEV_STATUS, steps[i]);
+	for (unsigned i = 0; i < 2; i++) {
+		put(a, GL_DEV_DRIVER_FEATURES_SEL, i);
+		put(a, GL_DEV_DRIVER_FEATURES, (uint32_t)(features >> 32 * i));
+	}
+	put(a, GL_DEV_STATUS, 11);
+	for (unsigned q = 0; q < 2; q++) {
+		gls_guest_ring(g, q, &r[q]);
+		put(a, GL_DEV_QUEUE_SEL, q);
+		put(a, GL_DEV_QUEUE_NUM, r[q].size);
+		put64(a, GL_DEV_QUEUE_DESC_LO, r[q].desc);
+		put64(a, GL_DEV_QUEUE_DRIVER_LO, r[q].driver);
+		put64(a, GL_DEV_QUEUE_DEVICE_LO, r[q].device);
+		put(a, GL_DEV_QUEUE_READY, 1);
+	}
+	bool outside = gls_rand(a->l->s) & 1 << 20;
+	struct {
+		uint64_t address;
+		uint32_t bytes;
+		uint16_t a, b;
+	} d = { outside ? 0x7f00000000ull : r[1].desc, outside ? 100 : 0xffffffff, 0, 0 };
+	if (r[1].packed)
+		d.b = 0x80; /* available, virtio 1.2, 2.8.1 */
+	memcpy(gls_guest_memory(g, r[1].desc, 16), &d, 16);
+	if (!r[1].packed)
+		memcpy(gls_guest_memory(g, r[1].driver, 6), (uint16_t[]){ 0, 1, 0 }, 6);
+	put(a, GL_DEV_STATUS, 15);
+	put(a, GL_DEV_QUEUE_NOTIFY, 1);
+}
+
+/* Guests 1 and on attack, one after the other. */
+static void attack(void *arg)
+{
+	struct attack *a = arg;
+	a->armed = a->l->running;
+	if (!a->armed)
+		return;
+	if (++a->next >= BENCH_CONTEXTS || !a->l->guest[a->next].g)
+		a->next = 1;
+	if (a->kind == DOORBELLS)
+		put(a, GL_DEV_QUEUE_NOTIFY, a->acts & 1);
+	else
+		break_rules(a);
+	a->acts++;
+	gls_at(a->l->s, gls_now(a->l->s) + (a->kind == DOORBELLS ? BELL_CYCLES : ERROR_CYCLES),
+	       attack, a);
+}
+
+static bool attack_over(void *arg)
+{
+	return !((struct attack *)arg)->armed;
+}
+
+/* What guest 0 sends and gets, in frames per cycle, while all others attack. */
+static bool under(const struct bench_options *o, enum flood kind, size_t octets, double *tx,
+		  double *rx, uint64_t *acts)
+{
+	struct load l;
+	struct attack a = { .l = &l, .kind = kind };
+	bool ok = false;
+	struct gls_guest_config c = { .memory = 2 << 20 };
+	if (!open_load(&l, o, BENCH_CONTEXTS, &c))
+		goto out;
+	l.guest[0].tx_octets = l.rx_octets = octets;
+	l.guest[0].rx = true;
+	for (unsigned i = 1; i < BENCH_CONTEXTS; i++)
+		gls_guest_poll(l.guest[i].g, false);
+	start_load(&l);
+	if (kind != QUIET)
+		attack(&a);
+	gls_run(l.s, FLOOD_WARM);
+	struct totals t = measure(&l, 400000);
+	*tx = per(t.tx, t.cycles);
+	*rx = per(t.rx, t.cycles);
+	*acts = a.acts;
+	l.running = false;
+	gls_run_until(l.s, attack_over, &a, 10000);
+	ok = true;
+out:
+	close_load(&l);
+	return ok;
+}
+
+json_t *bench_flood(const struct bench_options *o)
+{
+	static const size_t sizes[] = { FULL_FRAME, 60 };
+	json_t *list = json_array();
+	printf("\nFlood: one guest sends and receives while %u others attack; cycles per frame, "
+	       "and percent "
+	       "of what it has when they are quiet\n\n%6s %-18s %8s %8s %8s %8s %8s %8s %8s\n",
+	       BENCH_CONTEXTS - 1, "octets", "attack", "limit", "tx", "rx", "tx %", "rx %",
+	       "goal %", "reached");
+	for (unsigned n = 0; n < 2; n++) {
+		double tx0 = 0, rx0 = 0;
+		for (enum flood kind = QUIET; kind <= ERRORS; kind++) {
+			double tx, rx;
+			uint64_t acts;
+			if (!under(o, kind, sizes[n], &tx, &rx, &acts)) {
+				json_decref(list);
+				return NULL;
+			}
+			if (kind == QUIET)
+				tx0 = tx, rx0 = rx;
+			double tx_share = 100 * tx / tx0, rx_share = 100 * rx / rx0;
+			bool reached = tx_share >= SHARE_GOAL && rx_share >= SHARE_GOAL;
+			printf("%6zu %-18s %8zu %8.1f %8.1f %7.2f%% %7.2f%% %8.0f %8s\n", sizes[n],
+			       flood_names[kind], sizes[n] + WIRE_EXTRA, 1 / tx, 1 / rx, tx_share,
+			       rx_share, SHARE_GOAL, reached ? "yes" : "no");
+			fflush(stdout);
+			json_array_append_new(
+				list,
+				json_pack("{s:i, s:s, s:I, s:i, s:f, s:f, s:f, s:f, s:f}", "octets",
+					  (int)sizes[n], "attack", flood_names[kind], "acts",
+					  (json_int_t)acts, "limit_cycles_per_frame",
+					  (int)(sizes[n] + WIRE_EXTRA), "transmit_cycles_per_frame",
+					  1 / tx, "receive_cycles_per_frame", 1 / rx,
+					  "transmit_percent_of_share", tx_share,
+					  "receive_percent_of_share", rx_share, "goal_percent",
+					  SHARE_GOAL));
+		}
+	}
+	return list;
+}

@@ -188,6 +188,8 @@ enum gls_limit { GLS_LIMIT_TX, GLS_LIMIT_RX, GLS_LIMIT_FLOOD, GLS_LIMIT_WIRE_FLO
 /* rate: octets in 65536 cycles, 0: no limit; burst: depth in octets. Both below 2^20. */
 void gls_set_limit(struct gls *s, unsigned context, enum gls_limit limit, uint32_t rate,
 		   uint32_t burst);
+/* Share of sending, 1 to 255 against those of the others (16): 0 or a negative errno (runs). */
+int gls_set_weight(struct gls *s, unsigned context, unsigned weight);
 /* Frames that may wait for the context in each ring of the packet buffers, 1 to 64; 0: no limit. */
 void gls_set_rx_share(struct gls *s, unsigned context, unsigned frames);
 /* Multicast addresses that the context receives: bit gls_multicast_hash(mac) of the filter. */

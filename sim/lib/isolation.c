@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 static uint32_t get(struct gls *s, uint32_t offset)
 {
@@ -102,6 +103,26 @@ void gls_event_clear(struct gls *s, uint32_t events)
 void gls_event_enable(struct gls *s, uint32_t events)
 {
 	put(s, GL_BAR0_EVENT_ENABLE, events);
+}
+
+int gls_set_weight(struct gls *s, unsigned context, unsigned weight)
+{
+	struct gl_mbox_ctx_config config = { .fields = GL_MBOX_FIELD_WEIGHT,
+					     .weight = (uint8_t)weight };
+	struct gl_mbox_req req = { .version = GL_MBOX_VERSION,
+				   .command = GL_MBOX_CTX_CONFIGURE,
+				   .context = (uint16_t)context,
+				   .length = sizeof(config) };
+	struct gl_mbox_resp resp;
+	if (!weight || weight > UINT8_MAX)
+		return gls_fail(s, EINVAL, "weight is %u; use 1 to 255", weight);
+	memcpy(req.payload, &config, sizeof(config));
+	int n = gls_mailbox(s, &req, offsetof(struct gl_mbox_req, payload) + sizeof(config), &resp,
+			    offsetof(struct gl_mbox_resp, payload));
+	if (n >= 0 && resp.status)
+		return gls_fail(s, EIO, "context %u: the firmware refuses weight %u (status %u)",
+				context, weight, resp.status);
+	return n < 0 ? n : 0;
 }
 
 /* --- Limits, filters, VLANs ------------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 # Co-simulation tests: C programs that see the NIC through sim/include/guestlane_sim.h only.
 
 
-COSIM_CHECK := frames random switch shares wire events reset errors translate
+COSIM_CHECK := frames random switch shares wire events reset errors translate revoke
 COSIM_FULL  := watchdog hostile noise overload random-long
 
 COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h

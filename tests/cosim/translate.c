@@ -159,7 +159,7 @@ static void faults(const char *name, void (*act)(uint64_t arg), uint64_t arg, ui
 	    !r.count)
 		fail_msg("%s: kind %u (not %u), %s at 0x%llx, %u times", name, r.kind, kind,
 			 r.write ? "write" : "read", (unsigned long long)r.address, r.count);
-	if (r.queue != queue && r.queue)
+	if (r.queue != queue)
 		fail_msg("%s: queue %u", name, r.queue);
 	assert_true(gls_event(nic) & GL_BAR0_EVENT_FAULT_MASK);
 	assert_int_equal(gls_fault_next(nic), 0);
