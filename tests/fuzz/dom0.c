@@ -108,6 +108,20 @@ static void mend(struct hostile *h)
 	look(h);
 }
 
+/* A page of the guest, full of entries that name what is not its. */
+static uint64_t forged_table(struct hostile *h, struct rng *r)
+{
+	uint64_t at = h->memory + below(r, (uint32_t)(h->bytes / PAGE)) * (uint64_t)PAGE;
+	uint64_t *entries = gls_guest_memory(guest[h->context], at, PAGE);
+	uint64_t target = 0xfee00000;
+	if (fuzz.innocents && below(r, 2))
+		target = gls_guest_host_address(guest[fuzz.innocent[below(r, fuzz.innocents)]],
+						0x100000 + below(r, 1024) * PAGE);
+	for (unsigned i = 0; entries && i < PAGE / 8; i++)
+		entries[i] = i & 1 ? target | 3 : (target & ~(HUGE - 1)) | 0x83;
+	return host_of(h, at);
+}
+
 /* Frames for it, so that it has something to receive. */
 static void visit(struct hostile *h, struct rng *r)
 {
@@ -143,7 +157,7 @@ static void spoil(struct hostile *h, struct rng *r)
 		v |= level == 2 && !(v & 0x1ff000) ? 1ull << 63 : 1ull << 7;
 		break;
 	case 2: /* a table that the guest itself can write */
-		v = host_of(h, h->memory + below(r, (uint32_t)h->bytes)) | 3;
+		v = forged_table(h, r) | 3;
 		break;
 	case 3: /* bits that are software's */
 		v ^= any64(r) & 0x7ff0000000000f7cull;

@@ -13,6 +13,7 @@
 #define SHOWN	    12u	  /* escapes that are printed */
 #define THOROUGH    16u	  /* rounds between two checks of all guests' memory */
 #define PROGRESS    5.0	  /* seconds between two lines */
+#define HANG_EVERY  150u  /* operations at least between two hangs of the firmware */
 #define CPL_TIMEOUT 8000u /* cycles: reads that the link swallows fail soon */
 
 struct fuzz fuzz;
@@ -87,6 +88,7 @@ static uint64_t ops_done, ops_of[OP_KINDS], rounds, corpus_added;
 static unsigned escapes_shown;
 static double began, told;
 static bool finished;
+static uint64_t hang_from; /* operation before which firmware does not hang again */
 static enum op_kind last_kind;
 
 static double wall(void)
@@ -345,6 +347,11 @@ static void run_op(const struct op *op)
 	if (fuzz.firmware_broken && (op->kind == OP_RESTART || op->kind == OP_REVOKE ||
 				     op->kind == OP_REPLACE || op->kind == OP_HANG))
 		mend_firmware();
+	/* A hang takes long; programs that have one are not to fill the run. */
+	if (op->kind == OP_HANG && ops_done < hang_from)
+		return;
+	if (op->kind == OP_HANG)
+		hang_from = ops_done + HANG_EVERY;
 	ops_of[op->kind]++;
 	ops_done++;
 	if (op->kind == OP_RESTART) {
