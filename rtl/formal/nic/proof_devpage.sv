@@ -93,6 +93,7 @@ module proof_devpage #(
   (* hierconn *) logic            \dut.toggled_hit_q ;
   (* hierconn *) logic            \dut.com_run_set_q ;
   (* hierconn *) logic [3:0]      \dut.cst_level ;
+  (* hierconn *) logic            \dut.u_cst.ready_for_checks_q ;
   (* hierconn *) logic            \dut.u_state.kept ;
   (* hierconn *) logic [34:0]     \dut.u_state.mem_q ;
   (* hierconn *) logic [6:0]      \dut.u_words.kept ;
@@ -170,6 +171,7 @@ module proof_devpage #(
       looked_settled: assert (!(working && !\dut.touched_q  && !\dut.toggled_hit_q  && exists) || !\dut.toggled_q [\dut.cur_ctx_q [0]]);
       starts: assert (!(\dut.com_run_set_q  && !\dut.touched_q ) ||
                       (exists && \dut.en_q [\dut.cur_ctx_q [0]] && !\dut.toggled_q [\dut.cur_ctx_q [0]]));
+      fifo_checks: assert (\dut.u_cst.ready_for_checks_q );
       counters_take: assert (\dut.cst_level  <= 4'd2);
       if (SOON != 0) soon: assert (wait_q < 5'(WAIT));
     end
