@@ -651,6 +651,10 @@ static void after_reset_nobody_gets_anything(void **state)
 	assert_true(from_wire(mac_of(1), 4095).nobody);
 	set_vlan(6, 63);
 	assert_true(from_wire(mac_of(1), 6).nobody);
+	set_member(1, 1, true), set_member(1, 63, true);
+	assert_true(HAS(from_wire(mac_of(1), 6), 1));
+	assert_true(from_wire(mac_of(1), 5).nobody);
+	assert_true(from_wire(mac_of(1), 4095).nobody);
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(HAS(from_wire(mac_of(1), NOT_VID), 1));
 	table_percent = 100;
