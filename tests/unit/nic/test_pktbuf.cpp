@@ -1600,6 +1600,13 @@ static void a_context_without_tokens_gets_no_slot(void **state)
 	dut->tx_ok_i = 0;
 	assert_true(alloc(3, 100) < 0);
 	assert_true(dut->alloc_limited_o && dut->idle_o);
+	dut->alloc_valid_i = 1;
+	tb_tick();
+	dut->alloc_valid_i = 0;
+	tb_tick();
+	tb_eval();
+	assert_true(dut->ev_tx_limited_o && !dut->ev_alloc_full_o); // counted as what it is
+	tb_ticks(4);
 	dut->tx_ok_i = 1;
 	assert_int_equal(alloc(3, 100), 64);
 	assert_false(dut->alloc_limited_o);
