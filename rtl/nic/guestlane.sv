@@ -4,6 +4,7 @@
 // other is in docs/interfaces.md.
 module guestlane #(
     parameter int unsigned NCTX       = 32,  // contexts, 1 to 256
+    parameter int unsigned RING_BYTES = 32768,  // of each of the two packet buffer rings, see nic_pktbuf
     parameter              IMEM_INIT  = "",  // firmware in initialised block RAM: $readmemh images; then the core
     parameter              DMEM0_INIT = "",  // runs from reset
     parameter              DMEM1_INIT = ""
@@ -767,7 +768,8 @@ module guestlane #(
   logic ev_nobody, ev_source, ev_vlan, ev_txerr, ev_from_wire, ev_from_ctx, ev_to_wire, ev_to_ctx;
 
   nic_pktbuf #(
-      .NCTX(NCTX)
+      .NCTX      (NCTX),
+      .RING_BYTES(RING_BYTES)
   ) u_pktbuf (
       .clk_i,
       .rst_i            (nic_rst),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The NIC with few pins, for `make timing`: inputs come from a shift register, outputs are registered and folded into one
-// bit, so that place and route sees every path of the NIC between flip-flops and none to a pin.
+// bit, so that place and route sees every path of the NIC between flip-flops and none to a pin. 32 contexts with rings of 32 KiB want
+// 114 of the part's 108 block RAMs, so the rings have 16 KiB here.
 module guestlane_timing #(
     parameter int unsigned NCTX = 32
 ) (
@@ -18,7 +19,8 @@ module guestlane_timing #(
   logic [8:0] fold_q;
 
   guestlane #(
-      .NCTX(NCTX)
+      .NCTX      (NCTX),
+      .RING_BYTES(16384)
   ) u_guestlane (
       .clk_i,
       .rst_i         (rst_q),

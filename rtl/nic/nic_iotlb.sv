@@ -328,6 +328,9 @@ module nic_iotlb #(
     assign f_fill_bad = state_q == END && (kind_q == FILL || kind_q == NEAR) && f_mine && {r_q, w_q, hpage_q} != f_value;
     assign f_covers   = sw_valid_i && sw_ctx_i == f_ctx && sw_first_i <= f_page && f_page <= sw_last_i;
 
+    logic f_op;  // an operation is under way
+    assign f_op = state_q == READ || state_q == WAIT || state_q == CMP || state_q == END;
+
     // Has the sweep been at the two words?
     logic f_p_swept_q, f_s_swept_q, f_p_way, f_s_way;
     assign f_p_way = !sw_shared_q && ((sw_v1_q && sw_a1_q[3:0] == f_page[3:0]) || (sw_v2_q && sw_a2_q[3:0] == f_page[3:0]) ||
@@ -377,6 +380,10 @@ module nic_iotlb #(
       if (!rst_i && f_past_q) begin
         watched: assert (!((lq_done_o || hl_done_o) && f_mine && lk_hit_o && !f_dirty_q) || {lk_r_o, lk_w_o, lk_hpage_o} == f_value);
 
+        asked_query: assert (!(f_op && kind_q == QUERY) || (lq_valid_i && lq_ctx_i == ctx_q && lq_page_i == page_q));
+        asked_hint: assert (!(f_op && kind_q == HINT) || (hl_valid_i && hl_ctx_i == ctx_q && hl_page_i == page_q));
+        asked_fill: assert (!(f_op && (kind_q == FILL || kind_q == NEAR)) ||
+                            (fl_valid_i && fl_ctx_i == ctx_q && fl_page_i == page_q && {fl_r_i, fl_w_i, fl_hpage_i} == {r_q, w_q, hpage_q}));
         apart: assert (!(lq_done_o && sw_done_o) && (!sw_done_o || $past(sw_valid_i)));
 
         // Why. Reset clears both words; in a sweep, what was read at a word's address is on its way to be compared, or has been.

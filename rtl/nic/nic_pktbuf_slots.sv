@@ -41,7 +41,8 @@
 //   freed_o              a slot of that ring is no longer live (residence sums)
 module nic_pktbuf_slots #(
     parameter int unsigned NCTX = 32,
-    parameter int unsigned AW   = 12
+    parameter int unsigned AW   = 12,
+    parameter int unsigned SWEEP_LEN = 0   // proofs only: length of the sweep, 0: all; it begins with slots 0, 64, 1, 65
 ) (
     input  logic            clk_i,
     input  logic            rst_i,
@@ -119,6 +120,9 @@ module nic_pktbuf_slots #(
     output logic [1:0]      give_valid_o,
     output logic [11:0]     give_words_o,
     output logic [1:0]      freed_o
+`ifdef FORMAL
+    , output logic [2:0]    f_reached_o  // states that the proof is to reach
+`endif
 );
 
   localparam int unsigned MapWords = (NCTX + 31) / 32;          // words of a bitmap
@@ -356,6 +360,7 @@ module nic_pktbuf_slots #(
   // --- Writes: sweep, result of the operation in the cycle after EXEC, or a new slot ---
   logic             sweep, new_ok;
   logic [MapAw-1:0] sweep_q;
+  logic [6:0]       sweep_slot;
   logic             wstate_q, wmap_q;
   logic [6:0]       wslot_q;
   state_t           wnext_q;
@@ -377,7 +382,7 @@ module nic_pktbuf_slots #(
     new_state.live      = 1'b1;
     new_state.submitted = rx_new;
     state_we    = sweep || wstate_q || rx_new || tx_new;
-    state_waddr = sweep ? sweep_q[MapAw-1-:7] : wstate_q ? wslot_q
+    state_waddr = sweep ? sweep_slot : wstate_q ? wslot_q
                         : rx_new ? {1'b0, rx_new_slot_i} : {1'b1, tx_new_slot_i};
     state_wdata = sweep ? '0 : wstate_q ? wnext_q : new_state;
   end
@@ -403,10 +408,12 @@ module nic_pktbuf_slots #(
     .rdata_o(entry_ram)
   );
 
-  logic [MapAw-1:0] map_waddr, map_raddr;
+  logic [MapAw-1:0] map_waddr, map_raddr, map_sweep;
+  assign sweep_slot = {sweep_q[0], sweep_q[6:1]};
   if (MapLog2 == 0) begin : g_map_one
     assign map_waddr = wslot_q;
     assign map_raddr = slot_q;
+    assign map_sweep = sweep_slot;
   end else begin : g_map_more
     logic [MapLog2-1:0] wword_q;
     always_ff @(posedge clk_i) begin
@@ -414,12 +421,13 @@ module nic_pktbuf_slots #(
     end
     assign map_waddr = {wslot_q, wword_q};
     assign map_raddr = {slot_q, ctx_q[5+:MapLog2]};
+    assign map_sweep = {sweep_slot, sweep_q[MapAw-1:7]};
   end
 
   lib_ram_sdp #(.WIDTH(32), .DEPTH(2 ** MapAw)) u_map (
     .clk_i,
     .we_i   (sweep || wmap_q),
-    .waddr_i(sweep ? sweep_q : map_waddr),
+    .waddr_i(sweep ? map_sweep : map_waddr),
     .wdata_i(sweep ? '0 : wnext_map_q),
     .re_i   (reading),
     .raddr_i(map_raddr),
@@ -436,7 +444,7 @@ module nic_pktbuf_slots #(
       unique case (phase_q)
         SWEEP: begin
           sweep_q <= sweep_q + MapAw'(1);
-          if (&sweep_q) phase_q <= PICK;
+          if (&sweep_q || (SWEEP_LEN != 0 && sweep_q == MapAw'(SWEEP_LEN - 1))) phase_q <= PICK;
         end
         PICK:  if (any) phase_q <= READ;
         READ:  phase_q <= LATCH;
@@ -585,6 +593,15 @@ module nic_pktbuf_slots #(
     for (int i = 0; i < int'(NCTX); i++) dec_ones = dec_ones + 9'(dec_map_i[i]);
   end
 
+  // A proof knows one slot only.
+  logic watched;
+`ifdef FORMAL
+  (* anyconst *) logic [6:0] f_slot;
+  assign watched = slot_q == f_slot;
+`else
+  assign watched = 1'b1;
+`endif
+
   logic seen_reset_q = 1'b0;
   always_ff @(posedge clk_i) begin
     if (rst_i) seen_reset_q <= 1'b1;
@@ -594,22 +611,234 @@ module nic_pktbuf_slots #(
       assert (!(sub_valid_i && unpin_valid_i && sub_slot_i != unpin_slot_i));
       // A decision counts every reference, comes once for a complete slot, and not too fast.
       assert (!(dec_valid_i && (dec_ones != dec_refs_i || dec_pend_q)));
-      assert (!(exec && op_q == OP_DECIDE && word_q == '0 &&
+      assert (!(exec && watched && op_q == OP_DECIDE && word_q == '0 &&
                 !(state_q.live && state_q.submitted && !state_q.decided && !state_q.dead)));
       // References do not underflow; a bit of the bitmap is a reference of a live slot.
-      assert (!(exec && drop_ref && (state_q.refs == '0 || !state_q.live)));
-      assert (!(exec && op_q == OP_RELEASE && map_q != '0 && state_q.refs == '0));
+      assert (!(exec && watched && drop_ref && (state_q.refs == '0 || !state_q.live)));
+      assert (!(exec && watched && op_q == OP_RELEASE && map_q != '0 && state_q.refs == '0));
       // Invariant 3: data of a slot go only to contexts the switch named, and stay in the frame;
       // data enter a slot only from its owner, only before it is submitted.
-      assert (!(exec && op_q == OP_CHECK && chk_ok && chk_write_q &&
+      assert (!(exec && watched && op_q == OP_CHECK && chk_ok && chk_write_q &&
                 !(hit && state_q.live && state_q.decided && !state_q.dead &&
                   {1'b0, end_q} <= 18'(entry_q.len) + 18'(glregs_pkg::SLOT_DATA))));
-      assert (!(exec && op_q == OP_CHECK && chk_ok && !chk_write_q &&
+      assert (!(exec && watched && op_q == OP_CHECK && chk_ok && !chk_write_q &&
                 !(slot_q[6] && state_q.live && !state_q.submitted && !state_q.dead && entry_q.ctx == ctx_q &&
                   !off_rel_q[16] && {1'b0, end_q} <= 18'(entry_q.len) +
                                                      18'(glregs_pkg::SLOT_DATA))));
       assert (!(rx_new_valid_i && rx_count_q == 7'd64));
       assert (!(tx_new_valid_i && tx_count_q == 7'd64));
+    end
+  end
+`endif
+
+`ifdef FORMAL
+  // Proof (rtl/formal/pktbuf): one slot, any of the first four of the sweep, is followed through all that happens to it; f_* is
+  // the truth about it, drawn from the requests and verdicts alone. The RAMs read as anything, but for that slot.
+  state_t           f_state_q, f_state_r, f_now;
+  entry_t           f_entry_q, f_entry_r;
+  logic [31:0]      f_bits_q, f_bits_r, f_bits_now;
+  logic             f_busy_q, f_open_q, f_queued_q, f_offered_q, f_decpend_q, f_wire_q, f_decwire_q, f_live_q, f_decided_q;
+  logic [NCTX-1:0]  f_named_q, f_decmap_q;
+  logic [7:0]       f_owner_q;
+  logic [13:0]      f_len_q, f_granted_q;
+  logic [2:0]       f_pins_q;
+  logic [8:0]       f_sum;
+  logic             f_new, f_rx_new, f_tx_new, f_ex, f_grant, f_dec, f_killed, f_open_r, f_named_ctx;
+
+  assign f_rx_new = rx_new && {1'b0, rx_new_slot_i} == f_slot;
+  assign f_tx_new = tx_new && {1'b1, tx_new_slot_i} == f_slot;
+  assign f_new    = f_rx_new || f_tx_new;
+  assign f_ex     = exec && slot_q == f_slot && !rst_i;
+  assign f_dec    = dec_valid_i && dec_slot_i == f_slot;
+  assign f_grant  = f_ex && op_q == OP_CHECK && chk_ok;
+  assign f_killed = f_open_q && f_open_r && (op_q == OP_RELEASE || op_q == OP_CLEAR) && ctx_q == f_owner_q;
+  assign f_now      = wstate_q && wslot_q == f_slot ? wnext_q : f_state_q;
+  assign f_bits_now = wmap_q && wslot_q == f_slot ? wnext_map_q : f_bits_q;
+
+  always_comb begin
+    f_named_ctx = 1'b0;
+    for (int i = 0; i < int'(NCTX); i++) if (ctx_q == 8'(i)) f_named_ctx = f_named_q[i];
+    f_sum = 9'(f_wire_q) + 9'(f_pins_q);
+    for (int i = 0; i < int'(NCTX); i++) f_sum = f_sum + 9'(f_named_q[i]);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_we && state_waddr == f_slot) f_state_q <= state_wdata;
+    if (f_rx_new) f_entry_q <= {rx_new_word_i, rx_new_len_i, 8'd0};
+    if (f_tx_new) f_entry_q <= {tx_new_word_i, tx_new_len_i, tx_new_ctx_i};
+    if (sweep && sweep_slot == f_slot) f_bits_q <= '0;
+    else if (!sweep && wmap_q && wslot_q == f_slot) f_bits_q <= wnext_map_q;
+    if (reading) begin
+      f_state_r <= f_state_q;
+      f_entry_r <= f_entry_q;
+      f_bits_r  <= f_bits_q;
+    end
+    if (rst_i || f_new) f_open_r <= 1'b0;  // it was open when this operation began
+    else if (reading) f_open_r <= f_open_q;
+
+    if (f_dec) begin
+      f_decmap_q  <= dec_map_i;
+      f_decwire_q <= dec_wire_i;
+    end
+    if (f_new) begin
+      f_owner_q <= tx_new_ctx_i;
+      f_len_q   <= f_rx_new ? rx_new_len_i : tx_new_len_i;
+    end
+    if (rst_i) begin
+      {f_busy_q, f_open_q, f_queued_q, f_offered_q, f_decpend_q, f_wire_q, f_live_q, f_decided_q} <= '0;
+      f_named_q   <= '0;
+      f_pins_q    <= '0;
+      f_granted_q <= '0;
+    end else if (f_new) begin
+      f_busy_q    <= 1'b1;
+      f_live_q    <= 1'b1;
+      f_open_q    <= f_tx_new;
+      f_queued_q  <= f_rx_new;
+      f_offered_q <= 1'b0;
+      f_decpend_q <= 1'b0;
+      f_decided_q <= 1'b0;
+      f_wire_q    <= 1'b0;
+      f_named_q   <= '0;
+      f_pins_q    <= '0;
+      f_granted_q <= '0;
+    end else begin
+      if (f_dec) f_decpend_q <= 1'b1;
+      if (queue_valid_o && {1'b1, queue_slot_o} == f_slot && !rst_i) f_queued_q <= 1'b1;
+      if (f_ex) begin
+        unique case (op_q)
+          OP_DECIDE: begin
+            f_named_q   <= f_decmap_q;
+            f_wire_q    <= f_decwire_q;
+            f_decpend_q <= 1'b0;
+            f_offered_q <= 1'b0;
+            f_decided_q <= 1'b1;
+          end
+          OP_DONE:    f_wire_q <= 1'b0;
+          OP_END: begin
+            if (end_sub) f_open_q <= 1'b0;
+            if (end_unpin) f_pins_q <= f_pins_q - 3'd1;
+          end
+          OP_ITEM: begin
+            f_queued_q  <= 1'b0;
+            f_offered_q <= !item_discard_i && !found_dead_o;
+          end
+          OP_RECLAIM: if (!state_q.live) f_busy_q <= 1'b0;
+          OP_RELEASE, OP_CLEAR: begin
+            for (int i = 0; i < int'(NCTX); i++) if (ctx_q == 8'(i)) f_named_q[i] <= 1'b0;
+            if (f_killed) f_open_q <= 1'b0;
+          end
+          OP_CHECK: if (chk_ok) begin
+            f_pins_q <= f_pins_q + 3'd1;
+            if (!chk_write_q) f_granted_q <= end_rel_q[13:0];
+          end
+          default: ;
+        endcase
+      end
+    end
+  end
+
+  assign f_reached_o = {f_ex && op_q == OP_CLEAR && f_killed && f_pins_q != '0,  // cleared under a READ
+                        f_grant && !chk_write_q && f_granted_q != '0,              // filled in two pieces
+                        f_grant && chk_write_q && !f_named_q[0]};                  // read for context 1
+
+  // What the neighbours promise.
+  always_comb begin
+    if (SWEEP_LEN != 0) assume (f_slot[5:0] < 6'd2);
+    assume (MapWords == 1);
+    if (phase_q == LATCH && slot_q == f_slot) begin
+      assume (state_ram == f_state_r);
+      assume (entry_ram == f_entry_r);
+      assume (map_ram == f_bits_r);
+    end
+    if (!rst_i) begin
+      // Slots are taken in ring order (nic_pktbuf_space); a decision comes once, for a frame that was offered.
+      assume (!rx_new_valid_i || rx_new_slot_i == rx_tail_q + rx_count_q[5:0]);
+      assume (!tx_new_valid_i || tx_new_slot_i == tx_tail_q + tx_count_q[5:0]);
+      assume (!(dec_valid_i && (dec_ones != dec_refs_i || dec_pend_q)));
+      assume (!(f_dec && (!f_offered_q || f_decpend_q)));
+      assume (!(f_dec && item_valid_i && item_slot_i == f_slot));
+      assume (!(dec_valid_i && exec && op_q == OP_DECIDE));
+      // nic_pktbuf_item looks up a frame once, and withdraws one that was not decided; nic_pktbuf_tx ends what goes to the wire.
+      assume (!(item_valid_i && item_slot_i == f_slot && !(item_discard_i ? f_offered_q && !f_decpend_q : f_queued_q)));
+      assume (!(done_valid_i && {1'b1, done_slot_i} == f_slot && !f_wire_q));
+      // The DMA engine tells the end of what was granted, and has no more than six commands on this slot.
+      assume (!(f_ex && op_q == OP_END && (!end_unpin || f_pins_q == '0)));
+      // Commands end in order, so a submit comes with the end of the last one.
+      assume (!(f_ex && op_q == OP_END && end_sub && f_pins_q != 3'd1));
+      assume (!(f_ex && op_q == OP_CHECK && f_pins_q == 3'd6));
+      assume (!(sub_valid_i && !sub_slot_i[6]));
+      assume (!(sub_valid_i && unpin_valid_i && sub_slot_i != unpin_slot_i));
+      assume (end_queue_ready);
+      assume (!(rx_new_valid_i && rx_count_q == 7'd64));
+      assume (!(tx_new_valid_i && tx_count_q == 7'd64));
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (seen_reset_q && !rst_i) begin
+      // Invariant 3. Out of a slot: only for a context that the switch named and that has not given it up nor been cleared since.
+      f_read_out: assert (!(f_grant && chk_write_q) || (f_named_ctx && f_decided_q));
+      // Into a slot: only for its owner, before it was submitted, given up or cleared, the bytes behind those granted before.
+      f_fill: assert (!(f_grant && !chk_write_q) ||
+                      (f_open_q && ctx_q == f_owner_q && slot_q[6] && off_rel_q == {3'd0, f_granted_q} &&
+                       {1'b0, end_q} <= 18'(f_len_q) + 18'(glregs_pkg::SLOT_DATA)));
+      // No slot is given back, so none is used again, under a DMA command, a reference or a frame to the wire.
+      f_reuse: assert (!(f_ex && op_q == OP_RECLAIM && !state_q.live) ||
+                       (f_pins_q == '0 && f_named_q == '0 && !f_wire_q && !f_open_q && !f_queued_q));
+      // A frame is submitted once, by its owner.
+      f_once: assert (!(queue_valid_o && {1'b1, queue_slot_o} == f_slot) || (f_open_q && !f_queued_q && !f_offered_q));
+
+      // What makes it inductive: an operation is of the request that was picked.
+      f_i_phase: assert (phase_q <= EXEC && (sweep || phase_q == PICK || op_q <= OP_CHECK) && (phase_q != EXEC || word_q == '0));
+      if (phase_q == READ || phase_q == LATCH || phase_q == EXEC) begin
+        f_i_op_dec: assert (op_q != OP_DECIDE || (dec_pend_q && slot_q == dec_slot_q));
+        f_i_op_end: assert (op_q != OP_END || (end_valid && slot_q == end_slot));
+        f_i_op_item: assert (op_q != OP_ITEM || (item_valid_i && slot_q == item_slot_i));
+        f_i_op_done: assert (op_q != OP_DONE || (done_valid_i && slot_q == {1'b1, done_slot_i}));
+        f_i_op_check: assert (op_q != OP_CHECK || phase_q != READ || (chk_valid_i && slot_q == chk_slot_i && ctx_q == chk_ctx_i));
+      end
+      f_i_write: assert (!(wstate_q || wmap_q) || phase_q == PICK);
+      if (sweep) begin
+        f_i_sweep: assert (32'(sweep_q) < SWEEP_LEN && !wstate_q && !wmap_q && f_sum == '0 && !f_busy_q && !f_open_q && !f_queued_q &&
+                           !f_offered_q && !f_decpend_q && !f_live_q);
+        f_i_swept: assert (sweep_q <= {f_slot[5:0], f_slot[6]} || (f_state_q == '0 && f_bits_q == '0));
+      end
+      // The table is the truth.
+      if (!sweep) begin
+        f_i_bits: assert (f_bits_now == 32'(f_named_q));
+        if (f_now.live) begin
+          f_i_refs: assert (f_now.refs == f_sum);
+          f_i_busy: assert (f_busy_q);
+          f_i_open: assert (f_open_q == (!f_now.submitted && !f_now.dead && f_slot[6]));
+          f_i_decided: assert (f_now.decided == f_decided_q);
+          f_i_entry: assert (f_entry_q.len == f_len_q && (!f_slot[6] || f_entry_q.ctx == f_owner_q));
+          f_i_open_only: assert (!f_open_q || (!f_decided_q && f_named_q == '0 && !f_wire_q && !f_queued_q && !f_offered_q && !f_now.offered));
+          f_i_decided_only: assert (!f_decided_q || (f_now.submitted && f_now.offered && !f_now.dead && !f_queued_q && !f_offered_q));
+          f_i_dead_only: assert (!f_now.dead || (!f_decided_q && !f_now.offered && f_named_q == '0 && !f_wire_q && f_slot[6]));
+          f_i_undecided: assert (f_decided_q || (f_named_q == '0 && !f_wire_q));
+          f_i_granted: assert (!f_open_q || f_now.granted == f_granted_q);
+        end else begin
+          f_i_dead: assert (f_sum == '0 && !f_open_q && !f_queued_q && !f_offered_q && !f_decpend_q);
+        end
+      end
+      f_i_ring: assert (f_busy_q == (f_slot[6] ? {1'b0, f_slot[5:0] - tx_tail_q} < tx_count_q : {1'b0, f_slot[5:0] - rx_tail_q} < rx_count_q));
+      f_i_count: assert (rx_count_q <= 7'd64 && tx_count_q <= 7'd64);
+      f_i_reclaim: assert (!(exec && op_q == OP_RECLAIM) || slot_q == (slot_q[6] ? {1'b1, tx_tail_q} : {1'b0, rx_tail_q}));
+      f_i_pins: assert (f_pins_q <= 3'd6);
+      f_i_rx: assert (f_slot[6] || !f_open_q);
+      f_i_wire: assert (!(f_wire_q || f_named_q != '0) || f_decided_q);
+      f_i_queued: assert (!f_queued_q || (f_pins_q == '0 && f_now.live && f_now.submitted && !f_now.offered && !f_now.decided));
+      f_i_offered: assert (!f_offered_q || (f_now.live && f_now.submitted && f_now.offered && !f_now.dead && !f_now.decided && f_pins_q == '0));
+      f_i_decpend: assert (f_decpend_q == (dec_pend_q && dec_slot_q == f_slot));
+      f_i_decmap: assert (!f_decpend_q || (f_offered_q && 32'(f_decmap_q) == dec_map_q[31:0] &&
+                          dec_refs_q == 9'(f_decwire_q) + 9'($countones(f_decmap_q))));
+      if (slot_q == f_slot && phase_q == LATCH) f_i_latch: assert (f_state_r == f_now || !f_state_r.live);
+      if (slot_q == f_slot && phase_q == LATCH) f_i_latch_bits: assert (f_bits_r == f_bits_now || f_bits_r == '0);
+      if (slot_q == f_slot && phase_q == EXEC) begin
+        f_i_exec: assert (state_q == f_now || !state_q.live);
+        f_i_exec_bits: assert (map_q == f_bits_now || map_q == '0);
+        f_i_exec_entry: assert (!state_q.live || entry_q == f_entry_q);
+      end
     end
   end
 `endif

@@ -17,7 +17,7 @@
 //              events that come for it until then are taken and forgotten
 //   idle_o     everything is in the RAMs, no read is going on
 module nic_stats #(
-    parameter int unsigned NEV  = 38,  // counters of the NIC, 8 to 63
+    parameter int unsigned NEV  = 49,  // counters of the NIC, 8 to 63
     parameter int unsigned NCTX = 32,  // contexts, 1 to 256
     parameter int unsigned NSRC = 5    // inputs for context events, 2 to 8
 ) (

@@ -27,7 +27,8 @@
 //   rec_tag_o  with rec_data_o: the tag to insert, octet 0 in bits 7:0
 //   ev_to_ctx_o, ev_share_o, ev_rate_o may pulse in NCTX cycles in a row (a group address); others once per frame
 module nic_switch #(
-    parameter int unsigned NCTX = 32
+    parameter int unsigned NCTX       = 32,
+    parameter int unsigned SWEEP_LOG2 = 12   // less for proofs only: log2 of the cycles that the sweep of all tables takes
 ) (
     input  logic            clk_i,
     input  logic            rst_i,
@@ -115,6 +116,7 @@ module nic_switch #(
 );
 
   localparam int unsigned Pairs   = (NCTX + 1) / 2;
+  localparam int unsigned SweepFlow = SWEEP_LOG2 < 9 ? SWEEP_LOG2 : 9;
   localparam logic [13:0] MinLen  = 14'd14;      // both addresses and the type
   localparam logic [13:0] TagLen  = 14'd18;      // the same with an 802.1Q tag
   localparam logic [15:0] TpidTag = 16'h0081;    // TPID 8100 as it lies in the header, octet 0 low
@@ -159,7 +161,7 @@ module nic_switch #(
       sweep_addr_q <= '0;
     end else if (sweep_q) begin
       sweep_addr_q <= sweep_addr_q + 12'd1;
-      if (sweep_all_q ? &sweep_addr_q : &sweep_addr_q[8:0]) sweep_q <= 1'b0;
+      if (sweep_all_q ? &sweep_addr_q[SWEEP_LOG2-1:0] : &sweep_addr_q[SweepFlow-1:0]) sweep_q <= 1'b0;
     end
   end
 
@@ -680,6 +682,45 @@ module nic_switch #(
       assert (!(dec_wire_o && !dec_slot_o[6]));  // frames from the wire do not go back to it
       // Invariant 3: nothing leaves a context that is not allowed to send it, nor comes back to it.
       assert (!((err_q || bad) && dec_refs_o != '0));
+    end
+  end
+`endif
+
+`ifdef FORMAL
+  // Proof (rtl/formal/switch): no decision names anybody for a frame that its sender may not send; tables, FIFOs and neighbours are free.
+  // These make it inductive: where the frame is in the pipeline, and that it has no receivers yet.
+  logic f_scan1, f_scan2, f_scan3;
+  assign f_scan1 = v1_q && !source1_q;
+  assign f_scan2 = v2_q && !source2_q;
+  assign f_scan3 = v3_q && !source3_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_i && !flow_rst_i) begin
+      f_wire_only: assert (!(dec_valid_o && dec_wire_o) || (from_ctx_q && !err_q && !bad && wire_ok_q));
+      f_nobody: assert (!(dec_valid_o && (err_q || bad)) || (dec_map_o == '0 && dec_refs_o == '0));
+
+      f_i_step: assert ((step_q & (step_q - 7'd1)) == '0);
+      f_i_look: assert ((state_q == LOOK) == (step_q[3:0] != '0));
+      f_i_later: assert (step_q[6:4] == '0 || state_q == SCAN || state_q == FLUSH);
+      f_i_quiet: assert (!(state_q == IDLE || state_q == SOURCE || state_q == DECIDE || state_q == TELL || state_q == RECORDS) ||
+                         (!v1_q && !v2_q && !v3_q && step_q == '0));
+      f_i_flush: assert (state_q != FLUSH || (flush_q != '0 && (flush_q == 2'd3 || !v1_q) && (flush_q != 2'd1 || !v2_q)));
+      f_i_first: assert ((step_q[4:0] == '0 || !f_scan1) && (step_q[5:0] == '0 || !f_scan2) && (step_q == '0 || !f_scan3));
+      f_i_source: assert ((!(v1_q && source1_q) || step_q[0]) && (!(v2_q && source2_q) || step_q[1]) &&
+                          (!(v3_q && source3_q) || step_q[2]));
+      f_i_flush_late: assert (state_q != FLUSH || flush_q != 2'd1 || step_q == '0);
+      f_i_none: assert (!(step_q != '0 || state_q == SOURCE || bad || err_q) || state_q == IDLE || (refs_q == '0 && map_q == '0));
+      f_i_err: assert (!err_q || state_q == IDLE || state_q == DECIDE || state_q == TELL || state_q == RECORDS);
+      f_i_wire: assert (!(state_q == TELL || state_q == RECORDS) || !wire_q || (from_ctx_q && !err_q && !bad && wire_ok_q));
+      f_i_total: assert (state_q != RECORDS || total_q == refs_q + 9'(wire_q));
+      f_i_slot: assert (state_q == IDLE || from_ctx_q == slot_q[6]);
+      f_i_pair: assert (!(state_q == SOURCE || state_q == LOOK || (Pairs == 1 && state_q == SCAN)) || pair_q == '0);
+      f_i_one: assert (Pairs != 1 || (!(f_scan1 && f_scan2) && !(f_scan1 && f_scan3) && !(f_scan2 && f_scan3) &&
+                       !(state_q == SCAN && (f_scan1 || f_scan2 || f_scan3)) &&
+                       !((state_q == SCAN || f_scan1 || f_scan2 || f_scan3) && (refs_q != '0 || map_q != '0))));
+      f_i_ones: assert (state_q == IDLE || refs_q == 9'($countones(map_q)));
+      f_i_ready: assert (!(cfg_ready_o && vlan_busy));
+      f_i_dec: assert (!(dec_q || wire_valid_q) || state_q == RECORDS);
     end
   end
 `endif

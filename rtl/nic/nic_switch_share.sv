@@ -124,7 +124,8 @@ module nic_switch_share #(
     end else begin
       if (cfg_we_i || clr_we) touch_q <= 2'b11;
       else if (v0 && kind0 == KEEP) touch_q <= touch_q[0] ? 2'b10 : 2'b00;
-      clr_done_q <= clr_valid_i && (clr_done_q || clr_we);
+      // A write of management takes the place of what the clear has still to do: it is done again.
+      clr_done_q <= clr_valid_i && (clr_done_q || clr_we) && !(cfg_we_i && touch_q != '0);
     end
     if (cfg_we_i) touch_ctx_q <= ctx_i;
     else if (clr_we) touch_ctx_q <= clr_ctx_i;

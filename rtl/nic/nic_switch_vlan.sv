@@ -190,10 +190,14 @@ module nic_switch_vlan #(
 
 `ifndef SYNTHESIS
   logic seen_reset_q = 1'b0;
+`ifdef FORMAL
+  always_ff @(posedge clk_i) f_i_seen: assert (rst_i || seen_reset_q);
+`endif
   always_ff @(posedge clk_i) begin
     if (rst_i) seen_reset_q <= 1'b1;
     if (seen_reset_q && !rst_i) begin
       assert (!(set_valid_i && busy_o));
+      assert (!(clr_q && (state_q == IDLE || state_q == MAP_WRITE || state_q == MAP_READ)));
       assert (!(look_i && (look1_q || look2_q || look3_q)));
     end
   end

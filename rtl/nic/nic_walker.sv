@@ -739,6 +739,7 @@ module nic_walker #(
 
     always_ff @(posedge clk_i) begin
       if (!rst_i && f_past_q) begin
+        result_asked: assert ((!res_valid_o || dm_valid_i) && (!mk_done_o || mk_valid_i));
         fill_steady: assert (!$past(fl_valid_o && !fl_done_i && !flow_rst_i && !rst_i) ||
                              (fl_valid_o && $stable(fl_shared_o) && $stable(fl_ctx_o) && $stable(fl_page_o) && $stable(fl_hpage_o) &&
                               $stable(fl_r_o) && $stable(fl_w_o)));

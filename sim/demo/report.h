@@ -7,8 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guestlane_regs.h"
+
 #define REPORT_CONTEXTS 33 /* at most 32 guests, and the wire */
-#define REPORT_COUNTERS 15 /* enum CSTAT */
+#define REPORT_COUNTERS (GL_CSTAT_RX_DROP_LIMIT + 1) /* enum CSTAT */
 
 struct report_context {
 	uint8_t mac[6];

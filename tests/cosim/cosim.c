@@ -428,6 +428,8 @@ void net_send_to(unsigned from, unsigned to, size_t bytes)
 
 /* --- Guests, running, checking ----------------------------------------------------------------------------------------------------- */
 
+static void note_read(const uint32_t *dw);
+
 /* Whatever happens, the NIC reaches pages of guests, tables to read them, and the MSI address only (DESIGN.md, invariant 1). */
 static void upstream(void *arg, const uint32_t *dw, size_t count)
 {
@@ -435,6 +437,7 @@ static void upstream(void *arg, const uint32_t *dw, size_t count)
 	uint64_t address, region, region_bytes;
 	size_t bytes;
 	bool write;
+	note_read(dw);
 	if (watch)
 		watch(dw);
 	if (!net_request(dw, &address, &bytes, &write))
@@ -460,6 +463,44 @@ bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *wri
 	return true;
 }
 
+/* Reads that the NIC has sent and that are not wholly answered, by tag. */
+static struct {
+	uint64_t address;
+	bool open;
+} reads[256];
+
+static void note_read(const uint32_t *dw)
+{
+	uint64_t address;
+	size_t bytes;
+	bool write;
+	if (!net_request(dw, &address, &bytes, &write) || write)
+		return;
+	reads[dw[1] >> 8 & 0xff].address = address;
+	reads[dw[1] >> 8 & 0xff].open = true;
+}
+
+/* A completion: the last one of a read has as many bytes as are left (PCI Express base specification, 2.2.9). */
+static void downstream(void *arg, const uint32_t *dw, size_t count)
+{
+	(void)arg;
+	uint32_t type = dw[0] >> 24;
+	if (count < 3 || (type != 0x0a && type != 0x4a))
+		return;
+	uint32_t left = dw[1] & 0xfff ? dw[1] & 0xfff : 4096,
+		 here = (dw[0] & 0x3ff ? dw[0] & 0x3ff : 1024) * 4 - (dw[2] & 3);
+	if (type == 0x0a || left <= here)
+		reads[dw[2] >> 8 & 0xff].open = false;
+}
+
+unsigned net_unanswered(bool (*which)(uint64_t address))
+{
+	unsigned n = 0;
+	for (unsigned tag = 0; tag < 256; tag++)
+		n += reads[tag].open && which(reads[tag].address);
+	return n;
+}
+
 void net_watch(void (*fn)(const uint32_t *dw))
 {
 	watch = fn;
@@ -481,6 +522,8 @@ void net_open(const struct gls_config *config)
 		fail_msg("%s", gls_error(NULL));
 	gls_on_wire(nic, wire_got, NULL);
 	gls_on_tlp(nic, upstream, NULL);
+	gls_on_tlp_down(nic, downstream, NULL);
+	memset(reads, 0, sizeof(reads));
 	ports[WIRE].up = true;
 	ports[WIRE].window = 64;
 }

@@ -122,6 +122,8 @@ void net_traffic_among(uint64_t ports, unsigned frames, size_t most);
 bool net_request(const uint32_t *dw, uint64_t *address, size_t *bytes, bool *write);
 /* Calls fn for every TLP that the NIC sends (header and payload), beside the check that all requests lie in guests' pages or tables. */
 void net_watch(void (*fn)(const uint32_t *dw));
+/* Memory reads under way, not wholly answered, of addresses that which() names. */
+unsigned net_unanswered(bool (*which)(uint64_t address));
 
 uint32_t net_below(uint32_t n);
 uint32_t net_reg(uint32_t offset);

@@ -515,6 +515,11 @@ static void watch_gone(const uint32_t *dw)
 		used_gone++;
 }
 
+static bool is_gone(uint64_t address)
+{
+	return address >= gone_from && address < gone_to;
+}
+
 /* Sends frames one after the other from AREA; the device has many of them at once. */
 static void stream(unsigned frames)
 {
@@ -535,8 +540,9 @@ static void pages_go_under_traffic(void **state)
 	(void)state;
 	split = false;
 	used_gone = 0;
-	scene(&(struct gls_config){ .latency = 400,
-				    .latency_jitter = 200,
+	/* The host answers later than a look at all of the IOTLB takes. */
+	scene(&(struct gls_config){ .latency = 1500,
+				    .latency_jitter = 500,
 				    .out_of_order = true,
 				    .tx_stall_percent = 30 },
 	      &(struct gls_guest_config){ .scatter = true });
@@ -545,9 +551,9 @@ static void pages_go_under_traffic(void **state)
 	map(AREA + PAGE, SPARE + PAGE, GLS_READ);
 	for (unsigned turn = 0; turn < 12; turn++) {
 		gone_from = gone_to = 0;
-		stream(40);
 		net_traffic_among(0x100000006ull, 3, 1514);
-		gls_run(nic, net_below(3000));
+		stream(40);
+		gls_run(nic, 2500 + net_below(4000));
 		if (turn % 3 == 0) {
 			/* a page */
 			assert_int_equal(gls_unmap(nic, 0, AREA, PAGE), 0);
@@ -561,8 +567,9 @@ static void pages_go_under_traffic(void **state)
 		}
 		gone_from = host(turn & 1 ? SPARE + 2 * PAGE : SPARE);
 		gone_to = gone_from + PAGE;
+		assert_int_equal(net_unanswered(is_gone), 0);
 		net_traffic_among(0x100000006ull, 2, 1514);
-		gls_run(nic, 8000);
+		gls_run(nic, 12000);
 		assert_int_equal(used_gone, 0);
 		restarted();
 		gls_fault_clear(nic, 0);

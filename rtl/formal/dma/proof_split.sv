@@ -43,7 +43,7 @@ module proof_split (
     .idle_o(idle)
   );
 
-  logic [1:0] pieces_q;  // pieces of this command, at most 3
+  logic [1:0] pieces_q;  // pieces of this command so far, at most 3
   always_ff @(posedge clk_i) begin
     if (rst || cmd_ready) pieces_q <= '0;
     else if (piece_valid && piece_ready_i && pieces_q != '1) pieces_q <= pieces_q + 2'd1;
@@ -58,7 +58,7 @@ module proof_split (
       // A piece with a translation is always said to be held: the fence depends on it.
       is_held: assert (!(piece_valid && piece.status == glregs_pkg::DMA_STATUS_OK[2:0] && piece.op != glregs_pkg::DMA_OP_IRQ[1:0]) || held);
 
-      third_piece: cover (piece_valid && pieces_q == 2'd2 && piece.status == glregs_pkg::DMA_STATUS_OK[2:0]);
+      second_piece: cover (piece_valid && pieces_q == 2'd1 && piece.status == glregs_pkg::DMA_STATUS_OK[2:0]);
       of_a_slot: cover (piece_valid && piece.sub && piece.status == glregs_pkg::DMA_STATUS_OK[2:0]);
       refused: cover (piece_valid && pieces_q == 2'd1 && piece.status == glregs_pkg::DMA_STATUS_REFUSED[2:0]);
     end

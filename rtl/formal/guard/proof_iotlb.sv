@@ -3,8 +3,7 @@
 // What is proven and why it holds stands in nic_iotlb itself, under WATCH.
 module proof_iotlb #(
     parameter int unsigned NCTX   = 32,
-    parameter int unsigned SHARED = 512,
-    parameter int unsigned DEEP   = 0    // 1: the cover statements that need a whole sweep
+    parameter int unsigned SHARED = 512
 ) (
     input logic        clk_i,
     input logic        flow_rst_i,
@@ -43,10 +42,10 @@ module proof_iotlb #(
   // Interesting states, as they are seen from outside: pages a and b take the same place in the private part.
   (* anyconst *) logic [7:0]  ctx;
   (* anyconst *) logic [26:0] a, b;
-  logic a_filled_q, a_near_q, b_filled_q, a_hit_q, a_swept_q;
+  logic a_filled_q, a_near_q, b_filled_q, a_hit_q;
   always_ff @(posedge clk_i) begin
     if (rst || flow_rst_i) begin
-      {a_filled_q, a_near_q, b_filled_q, a_hit_q, a_swept_q} <= '0;
+      {a_filled_q, a_near_q, b_filled_q, a_hit_q} <= '0;
     end else begin
       if (fl_done && fl_ctx_i == ctx && fl_page_i == a) begin
         a_filled_q <= !fl_shared_i && !a_near_q;
@@ -54,23 +53,16 @@ module proof_iotlb #(
       end
       if (fl_done && fl_ctx_i == ctx && fl_page_i == b && a_filled_q) b_filled_q <= !fl_shared_i;
       if (lq_done && lq_ctx_i == ctx && lq_page_i == a && lk_hit && lk_w) a_hit_q <= 1'b1;
-      if (sw_done && a_hit_q && sw_ctx_i == ctx && sw_first_i == a && sw_last_i == a) a_swept_q <= 1'b1;
     end
   end
 
   logic asked;
   assign asked = !rst && past && a != b && a[3:0] == b[3:0] && lq_done && lq_ctx_i == ctx;
-  if (DEEP == 0) begin : g_cover
-    always_ff @(posedge clk_i) if (asked) begin
-      found: cover (lq_page_i == a && a_filled_q && lk_hit && lk_hpage == 40'd5);
-      found_near: cover (lq_page_i == a && a_near_q && lk_hit && hl_valid_i);
-      found_displaced: cover (lq_page_i == a && a_filled_q && b_filled_q && lk_hit);
-      found_again: cover (lq_page_i == b && a_filled_q && b_filled_q && a_hit_q && lk_hit);
-    end
-  end else begin : g_cover_deep
-    always_ff @(posedge clk_i) if (asked) begin
-      gone: cover (lq_page_i == a && a_swept_q && !lk_hit);
-    end
+  always_ff @(posedge clk_i) if (asked) begin
+    found: cover (lq_page_i == a && a_filled_q && lk_hit && lk_hpage == 40'd5);
+    found_near: cover (lq_page_i == a && a_near_q && lk_hit && hl_valid_i);
+    found_displaced: cover (lq_page_i == a && a_filled_q && b_filled_q && lk_hit);
+    found_again: cover (lq_page_i == b && a_filled_q && b_filled_q && a_hit_q && lk_hit);
   end
 
 endmodule

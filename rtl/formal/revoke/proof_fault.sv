@@ -106,13 +106,40 @@ module proof_fault #(
     changed_q <= (cfg_re_i ? 1'b0 : changed_q) || clear || (\dut.state_q == StInfo && mine_q);
   end
 
+  // What makes the induction hold: where the watched bit is in each state.
+  (* hierconn *) logic [7:0] \dut.ctx_q ;
+  (* hierconn *) logic [63:0] \dut.addr_q ;
+  (* hierconn *) logic [7:0] \dut.what_q ;
+  (* hierconn *) logic \dut.old_q ;
+  (* hierconn *) logic [31:0] \dut.info_q ;
+  (* hierconn *) logic [2**$clog2(NCTX)-1:0] \dut.valid_q ;
+  (* hierconn *) logic \dut.want_q ;
+  (* hierconn *) logic \dut.got_q ;
+  (* hierconn *) logic \dut.host_valid_q ;
+  (* hierconn *) logic [31:0] \dut.u_records.rdata_q ;
+  localparam logic [2:0] StAdd = 3'd2, StLo = 3'd3, StHi = 3'd4;
+  logic lo, hi, in_ram, in_work;
+  logic [31:0] work;
+  assign lo      = word_c == glregs_pkg::BAR0_FAULT_LO[3:2];
+  assign hi      = word_c == glregs_pkg::BAR0_FAULT_HI[3:2];
+  assign work    = lo ? \dut.addr_q [31:0] : hi ? \dut.addr_q [63:32] : {20'h0, \dut.what_q [7:4], 3'h0, \dut.what_q [3:0], 1'b1};
+  assign in_ram  = \dut.u_records.word_q [bit_c];
+  assign in_work = \dut.state_q != StIdle;
+
+  logic owed_q;  // a fault was taken, and DEVICE_NEEDS_RESET not given
+  always_ff @(posedge clk_i) begin
+    if (rst || (nr_valid && nr_ready_i)) owed_q <= 1'b0;
+    else if (flt_valid_i && flt_ready) owed_q <= 1'b1;
+  end
+
   logic was_rst_q;
   always_ff @(posedge clk_i) was_rst_q <= rst;
   always_ff @(posedge clk_i) begin
     if (!rst && past && !was_rst_q) begin
       record: assert (!(read_q[2] && stable && !changed_q) || rdata[bit_c] == (valid_q && bit_q));
       kept: assert (!valid_q || \dut.u_records.word_q [bit_c] == bit_q);
-      told: assert (!(\dut.state_q == StReset) || nr_valid);
+      told: assert (!(flt_ready && owed_q));
+      told_why: assert (owed_q == in_work);
       of_its_context: assert (!(nr_valid && mine_q) || nr_ctx == ctx_c);
       of_no_other: assert (!(nr_valid && !mine_q) || nr_ctx != ctx_c);
       with_a_reason: assert (nr_reason == glregs_pkg::RESET_REASON_DMA_REFUSED[7:0]);
@@ -121,6 +148,29 @@ module proof_fault #(
       // On the clear bus done means: no record, and no fault of it in work that would make one.
       done: assert (!(clr_done && clr_ctx_i == ctx_c && $past(clr_valid_i && clr_ctx_i == ctx_c)) || !valid_q);
       done_for_good: assert (!(clr_done && !$past(clr_done) && $past(clr_ctx_i) == ctx_c) || \dut.state_q == StIdle || !mine_q);
+
+      why_states: assert (\dut.state_q <= StReset);
+      why_valid: assert (valid_q == \dut.valid_q [ctx_c[$clog2(NCTX)-1:0]]);
+      why_mine: assert (!in_work || (mine_q == (\dut.ctx_q == ctx_c) && 32'(\dut.ctx_q ) < NCTX));
+      why_work: assert (!(in_work && mine_q) || work[bit_c] == fresh_q);
+      why_old: assert (!((\dut.state_q == StAdd || \dut.state_q == StLo || \dut.state_q == StHi || \dut.state_q == StInfo) && mine_q) ||
+                       \dut.old_q == !first_q);
+      why_new: assert (!(\dut.state_q == StLo || \dut.state_q == StHi) || !\dut.old_q );
+      why_lo: assert (!((\dut.state_q == StHi || \dut.state_q == StInfo) && mine_q && first_q && lo) || in_ram == fresh_q);
+      why_hi: assert (!(\dut.state_q == StInfo && mine_q && first_q && hi) || in_ram == fresh_q);
+      why_info: assert (!((\dut.state_q == StLo || \dut.state_q == StHi || \dut.state_q == StInfo) && mine_q && first_q && !lo && !hi) ||
+                        \dut.info_q [bit_c] == fresh_q);
+      why_count: assert (!(\dut.state_q == StInfo && mine_q && !first_q && !lo && !hi) || \dut.info_q [bit_c] == in_ram);
+      why_look: assert (!(\dut.state_q == StAdd && mine_q && !lo && !hi) || \dut.u_records.rdata_q [bit_c] == in_ram);
+      why_asked: assert (read_q == 3'b000 || (addr_q == {4'h3, word_c, 2'b00} && ctx_q == ctx_c));
+      why_got: assert (!(read_q[0] && !changed_q) ||
+                       (\dut.got_q ? (!valid_q || \dut.u_records.rdata_q [bit_c] == in_ram) && \dut.host_valid_q == valid_q && !\dut.want_q
+                                    : \dut.want_q && \dut.state_q == StAdd));
+      why_answer: assert (!(read_q[1] && !changed_q) ||
+                          (\dut.got_q ? (!valid_q || \dut.u_records.rdata_q [bit_c] == in_ram) && \dut.host_valid_q == valid_q
+                                       : rdata[bit_c] == (valid_q && bit_q)));
+      why_over: assert (!(read_q[1] || read_q[2]) || !\dut.want_q );
+      why_quiet: assert (!read_q[2] || !\dut.got_q );
 
       recorded: cover (read_q[2] && stable && !changed_q && valid_q && bit_q && rdata[bit_c]);
       counted: cover (\dut.state_q == StInfo && mine_q && !first_q);

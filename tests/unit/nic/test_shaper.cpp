@@ -307,6 +307,47 @@ static void a_cleared_context_has_no_limits(void **state)
 		assert_false(passes(TX, NCTX - 1));
 }
 
+static void a_reset_leaves_no_limit(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned k = 0; k < 4; k++)
+		for (unsigned c = 0; c < NCTX; c++)
+			limit((enum kind)k, c, 1000 + c, 2000 + c);
+	tb_reset(1);
+	begin();
+	for (unsigned k = 0; k < 4; k++)
+		for (unsigned c = 0; c < NCTX; c++) {
+			assert_true(passes((enum kind)k, c));
+			assert_int_equal(shown(OFFSET(k), c), 0);
+			assert_int_equal(shown(OFFSET(k) + 4, c), 0);
+		}
+}
+
+// The firmware may allocate as fast as it can: every frame is counted.
+static void a_burst_of_allocations_is_counted(void **state)
+{
+	(void)state;
+	begin();
+	limit(TX, 0, 1, 50 * 1000);
+	unsigned passed = 0, quiet = 0;
+	dut->tx_ask_ctx_i = 0;
+	tb_tick();
+	while (quiet < 100) {
+		tb_eval();
+		dut->tx_take_valid_i = dut->tx_ok_o;
+		dut->tx_take_ctx_i = 0;
+		dut->tx_take_len_i = 1000;
+		passed += dut->tx_ok_o;
+		quiet = dut->tx_ok_o ? 0 : quiet + 1;
+		tb_tick();
+		dut->tx_take_valid_i = 0;
+		if (tb_percent(50))
+			tb_tick();
+	}
+	assert_in_range(passed, 50, 50 + 8);
+}
+
 static void idle_means_that_every_bucket_is_full(void **state)
 {
 	(void)state;
@@ -401,6 +442,8 @@ int main(void)
 		TB_TEST(one_octet_is_enough_and_none_is_not),
 		TB_TEST(buckets_are_apart),
 		TB_TEST(a_cleared_context_has_no_limits),
+		TB_TEST(a_reset_leaves_no_limit),
+		TB_TEST(a_burst_of_allocations_is_counted),
 		TB_TEST(idle_means_that_every_bucket_is_full),
 		TB_TEST(random_traffic_keeps_to_all_rates),
 	};

@@ -5,7 +5,7 @@
 #include "tb.h"
 #include "guestlane_regs.h"
 
-#define EVENTS	  38
+#define EVENTS	  49
 #define CONTEXTS  32
 #define SOURCES	  5
 #define READ_NIC  (EVENTS + 8) // cycles until a read is answered

@@ -633,10 +633,33 @@ static void after_reset_nobody_gets_anything(void **state)
 	for (unsigned c = 0; c < NCTX; c++)
 		set_entry(c, mac_of(c), GUEST);
 	assert_int_equal(from_wire(ALL_ONES, NOT_VID).refs, NCTX);
+	for (unsigned c = 0; c < NCTX; c++) {
+		set_filter(c, ~0ull);
+		set_share(c, 1);
+		for (unsigned e = 1; e < 64; e++)
+			set_member(c, e, true);
+	}
+	set_vlan(5, 1), set_vlan(4095, 63);
 	drain();
 	tb_reset(1);
 	begin();
 	assert_true(from_wire(ALL_ONES, NOT_VID).nobody);
+	for (unsigned c = 0; c < NCTX; c++)
+		set_entry(c, mac_of(c), ENABLE | VLAN_TRUNK | UNTAGGED);
+	assert_true(from_wire(MULTI, NOT_VID).nobody);
+	assert_true(from_wire(mac_of(1), 5).nobody);
+	assert_true(from_wire(mac_of(1), 4095).nobody);
+	set_vlan(6, 63);
+	assert_true(from_wire(mac_of(1), 6).nobody);
+	set_member(1, 1, true), set_member(1, 63, true);
+	assert_true(HAS(from_wire(mac_of(1), 6), 1));
+	assert_true(from_wire(mac_of(1), 5).nobody);
+	assert_true(from_wire(mac_of(1), 4095).nobody);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(HAS(from_wire(mac_of(1), NOT_VID), 1));
+	table_percent = 100;
+	for (unsigned i = 0; i < 1000; i++)
+		step();
 	drain();
 }
 
@@ -745,6 +768,8 @@ static void an_access_port_sends_untagged_frames_of_its_vlan(void **state)
 	assert_true(HAS(r, 1) && !HAS(r, 2) && HAS(r, 3) && r.wire && r.refs == 3);
 	assert_true(ACTION(r, 1) == KEEP && ACTION(r, 3) == INSERT && r.tag && r.vid == 5);
 	assert_true(from_context(0, STRANGER, mac_of(0), NOT_VID).wire);
+	r = from_context(2, ALL_ONES, mac_of(2), NOT_VID);
+	assert_true(ACTION(r, 3) == INSERT && r.vid == 0x805 && r.wire);
 	// It sends no tags: neither its own VLAN's, nor another's, nor a priority tag, nor one cut short.
 	assert_true(from_context(0, mac_of(1), mac_of(0), 5).vlan);
 	assert_true(from_context(0, mac_of(1), mac_of(0), 0x805).vlan);
@@ -1121,6 +1146,43 @@ static void a_clear_waits_for_the_frame_in_hand(void **state)
 	}
 }
 
+// A decision can be held up by the counters of the frame before: the clear waits as long.
+static void a_clear_waits_for_a_decision_that_is_held_up(void **state)
+{
+	(void)state;
+	begin();
+	for (unsigned c = 0; c < 4; c++)
+		set_entry(c, mac_of(c), GUEST);
+	cst_percent = 0;
+	from_context(1, mac_of(3), mac_of(1), NOT_VID);
+	for (unsigned i = 0; i < 40; i++)
+		step();
+	struct frame f = make(true, 1, mac_of(2), mac_of(1), NOT_VID);
+	dut->sw_valid_i = 1;
+	dut->sw_slot_i = f.slot;
+	dut->sw_len_i = f.len;
+	dut->sw_src_i = f.src;
+	dut->sw_from_ctx_i = 1;
+	memcpy(&dut->sw_hdr_i[0], f.head, 20);
+	tb_wait(dut->sw_ready_o, 100);
+	tb_tick();
+	dut->sw_valid_i = 0;
+	tb_ticks(NCTX / 2 + 20); // the scan is over
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = 2;
+	for (unsigned i = 0; i < 1000; i++) {
+		tb_eval();
+		assert_false(dut->clr_done_o || dut->dec_valid_o);
+		tb_tick();
+	}
+	dut->cst_ready_i = dut->rec_ready_i = dut->wire_ready_i = dut->rx_take_ready_i = 1;
+	tb_wait(dut->dec_valid_o, 20);
+	assert_false(dut->clr_done_o);
+	tb_wait(dut->clr_done_o, 500);
+	dut->clr_valid_i = 0;
+	tb_ticks(4);
+}
+
 static void a_restart_forgets_frames_but_no_table(void **state)
 {
 	(void)state;
@@ -1374,6 +1436,7 @@ int main(void)
 		TB_TEST(dropped_copies_hold_nobody_up),
 		TB_TEST(a_cleared_context_is_named_no_more),
 		TB_TEST(a_clear_waits_for_the_frame_in_hand),
+		TB_TEST(a_clear_waits_for_a_decision_that_is_held_up),
 		TB_TEST(a_restart_forgets_frames_but_no_table),
 		TB_TEST(errors_and_short_frames_are_dropped),
 		TB_TEST(the_table_reads_back),
