@@ -94,6 +94,8 @@ module proof_devpage #(
   (* hierconn *) logic            \dut.com_run_set_q ;
   (* hierconn *) logic [3:0]      \dut.cst_level ;
   (* hierconn *) logic            \dut.u_cst.ready_for_checks_q ;
+  (* hierconn *) logic            \dut.m_re ;
+  (* hierconn *) logic [6:0]      \dut.m_raddr ;
   (* hierconn *) logic            \dut.u_state.kept ;
   (* hierconn *) logic [34:0]     \dut.u_state.mem_q ;
   (* hierconn *) logic [6:0]      \dut.u_words.kept ;
@@ -158,6 +160,10 @@ module proof_devpage #(
     if (!rst && past && was_q) begin
       state_is_own: assert (state_q == \dut.u_state.mem_q  || any_q);
       word_is_own: assert (word_q == \dut.u_words.mem_q  || write_q);
+      // An answer is made of the state and the word that the operation has read, so it is the page's own.
+      reads_own: assert (!(working && \dut.m_re ) || !exists || \dut.m_raddr [6] == \dut.cur_ctx_q [0]);
+      answers_own: assert (!(tgt_valid_i && tgt_ready) || \dut.cur_ctx_q == tgt_addr_i[19:12]);
+      firmware_own: assert (!(fw_valid_i && fw_ready) || \dut.cur_ctx_q == fw_addr_i[15:8]);
       run_falls: assert (!(run_q && !run[ctx_c]) || run_may_fall_q);
       run_rises: assert (!(!run_q && run[ctx_c]) || run_may_rise_q);
       reset_stops: assert (!reset_write_q || !run[ctx_c]);
