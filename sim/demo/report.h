@@ -9,7 +9,7 @@
 
 #include "guestlane_regs.h"
 
-#define REPORT_CONTEXTS 33 /* at most 32 guests, and the wire */
+#define REPORT_CONTEXTS 33			     /* at most 32 guests, and the wire */
 #define REPORT_COUNTERS (GL_CSTAT_RX_DROP_LIMIT + 1) /* enum CSTAT */
 
 struct report_context {

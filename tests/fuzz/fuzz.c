@@ -436,8 +436,8 @@ static void open_nic(void)
 {
 	static const uint32_t stalls[] = { 0, 0, 10, 40 };
 	struct gls_config c = { .seed = any64(&chance),
-				.latency = 40 + below(&chance, 300),
-				.latency_jitter = below(&chance, 2) ? below(&chance, 200) : 0,
+				.latency = 40 + below(&chance, 160),
+				.latency_jitter = below(&chance, 2) ? below(&chance, 100) : 0,
 				.out_of_order = below(&chance, 2),
 				.split = below(&chance, 2),
 				.tx_stall_percent = stalls[below(&chance, 4)],
