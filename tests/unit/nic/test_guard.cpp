@@ -219,6 +219,8 @@ static void take_read(void)
 		most_under_way = under_way;
 }
 
+static bool inv_ended; // an invalidation has, since this was cleared
+
 static void step(void)
 {
 	uint32_t *bits = (uint32_t *)&dut->run_i;
@@ -258,6 +260,7 @@ static void step(void)
 	fault_events += dut->ev_fault_o;
 	inv_events += dut->ev_inv_o;
 	tb_tick();
+	inv_ended = inv_ended || dut->ev_inv_o || dut->inv_done_o;
 	if (dut->gr_valid_o) {
 		given.come = true;
 		given.status = dut->gr_status_o;
@@ -1753,7 +1756,7 @@ static void at_random(void **state)
 	bool inv = false, inv_revoke = false, query = false;
 	unsigned inv_ctx = 0, q_ctx = 0, q_i = 0, q_faults = 0, n_ok = 0, n_refused = 0, n_inv = 0,
 		 n_rev = 0, n_stop = 0;
-	uint64_t inv_first = 0, inv_last = 0, inv_begin = 0, q_since = 0, q_from = 0;
+	uint64_t inv_first = 0, inv_last = 0, inv_begin = 0, inv_end = 0, q_since = 0, q_from = 0;
 	bool q_write = false, revoked[256] = {}, was_stopped = false;
 	unsigned contexts = NCTX < 6 ? NCTX : 6, ctx_of[6];
 	unsigned rounds = 300000;
@@ -1781,15 +1784,18 @@ static void at_random(void **state)
 			fence_cycles = tb_below(50);
 		}
 		// The tables change; most changes are followed by an invalidation of what they touch.
-		if (!inv && !revoked[c] && !tb_below(n / 10000 & 1 ? 50 : 1500)) {
+		// (BUSY is seen to fall only after the event: a write in the cycle of the event would be ignored.)
+		if (!inv && tb_cycles > inv_end + 1 && !revoked[c] &&
+		    !tb_below(n / 10000 & 1 ? 50 : 1500)) {
 			unsigned kind = tb_below(10);
 			uint64_t page = r_page(tb_below(R_PAGES));
 
-			if (tables > TABLES - 8)
-				break;
-			change_table(c);
-			note_change(c);
+			if (tables <= TABLES - 8) {
+				change_table(c);
+				note_change(c);
+			}
 			inv = true;
+			inv_ended = false;
 			inv_ctx = c;
 			inv_begin = tb_cycles;
 			inv_revoke = kind == 0;
@@ -1844,11 +1850,12 @@ static void at_random(void **state)
 			was_stopped = was_stopped || !run[q_ctx];
 		if (inv && inv_revoke && !dut->inv_ready_o)
 			dut->inv_valid_i = 0;
-		if (inv && (inv_revoke ? dut->inv_done_o : dut->ev_inv_o)) {
+		if (inv && inv_ended) {
 			for (unsigned i = 0; i < R_PAGES; i++)
 				if (inv_revoke || (r_page(i) >= inv_first && r_page(i) <= inv_last))
 					valid_since[inv_ctx][i] = inv_begin;
 			inv = false;
+			inv_end = tb_cycles;
 			(inv_revoke ? n_rev : n_inv)++;
 			if (inv_revoke) {
 				root[inv_ctx] &= ~(1ull << 63);
