@@ -78,7 +78,7 @@ static struct options {
 	      .ops = UINT64_MAX,
 	      .guests = 8,
 	      .hostile = 3,
-	      .period = 12000,
+	      .period = 20000,
 	      .alone = 1050000 };
 
 static struct program corpus[CORPUS_MOST];
@@ -537,7 +537,7 @@ static void usage(int status)
 		"  --ops       stop after that many operations\n"
 		"  --guests    contexts with guests, 2 to 32 (8)\n"
 		"  --hostile   how many of them are hostile (3)\n"
-		"  --period    mean cycles between two frames of an innocent guest (12000)\n"
+		"  --period    mean cycles between two frames of an innocent guest (20000)\n"
 		"  --alone     cycles before the first operation (1050000)\n"
 		"  --without   kinds of operations to leave out, with commas between\n"
 		"  --json      file for the report\n"
