@@ -299,7 +299,7 @@ static void tx_service(struct vq *q, bool send)
 
 	const uint32_t space = q->depth - (q->fetched - q->used);
 	const bool fetch = q->more && space && may_fetch(q);
-	if (q->head != q->fetched && !q->in_flight && (fetch || flushed || sent)) {
+	if (!q->in_flight && (q->head != q->fetched ? fetch || flushed || sent : sent && q->more)) {
 		q->in_flight = 1;
 		tx_flights++;
 	}

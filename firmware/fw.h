@@ -238,7 +238,7 @@ struct vq {
 	uint8_t depth; /* descriptors to have at once */
 	union {
 		uint8_t flush_at;  /* receive: used entries that are written back at once */
-		uint8_t in_flight; /* transmit: a round is under way, and there are more frames */
+		uint8_t in_flight; /* transmit: a round is under way, and more frames are likely */
 	};
 	uint32_t buffers; /* used since DRIVER_OK */
 } __attribute__((aligned(8)));

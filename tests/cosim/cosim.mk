@@ -3,7 +3,7 @@
 
 
 COSIM_CHECK := frames random switch shares wire events reset errors translate revoke
-COSIM_FULL  := watchdog hostile noise overload random-long
+COSIM_FULL  := watchdog hostile noise overload random-long fairness
 
 COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h
 COSIM_DIR  := $(TB_DIR)/cosim
