@@ -173,6 +173,7 @@ void queue_resumed(struct vq *q, uint32_t status)
 	if (status != GL_DMA_STATUS_OK) {
 		dma_failed(COOKIE_RING, vq_index(q), status);
 	} else if (vq_dma(q)->used_idx != (uint16_t)q->used) {
+		shm.info.resumed[vq_ctx(q) / 32] &= ~(1u << vq_ctx(q) % 32);
 		context_broken(vq_ctx(q), GL_RESET_REASON_WATCHDOG);
 	} else {
 		q->busy = 0;
@@ -292,15 +293,17 @@ void context_look(uint32_t ctx)
 	charge(ctx, time_now() - from + START_WORK);
 }
 
-/* FWIO.CTX_EVENT named the context. */
-void context_event(uint32_t ctx)
+/* FWIO.CTX_EVENT named the context. Returns false if it has to wait. */
+bool context_event(uint32_t ctx)
 {
 	if (ctx >= n_ctx)
-		return;
-	if (overdrawn(ctx))
+		return false;
+	if (overdrawn(ctx)) {
 		context_later(ctx);
-	else
-		context_look(ctx);
+		return false;
+	}
+	context_look(ctx);
+	return true;
 }
 
 /* The fence was reported: nothing of the context is in the DMA engine. */

@@ -76,12 +76,14 @@
 	1024 /* octets: a deficit under this (or half a quantum) waits for the next round: bursts stay long */
 #define CREDIT_ROUNDS \
 	4u /* quanta at once for a queue that is alone; twice as many are kept at most */
-/* A context may cause work without frames for a quarter of its share of the core's time; this much ahead (8 ms). */
-#define AHEAD_CYCLES 1048576u
+/* A context may cause work without frames for a quarter of its share of the core's time; this much ahead (1 ms). */
+#define AHEAD_CYCLES 131072u
 #define POSTPONED_PART \
 	64u /* of the core's time goes to contexts that cause more, while others have work for it */
-#define BELL_CYCLES \
-	2048u /* until doorbells are read again after one that was of no use, likewise */
+/* Doorbells and events are left alone for so long when the last were of no use, while frames have work for the core: */
+#define SELDOM_CYCLES 8192u
+#define BELLS	      8u /* doorbells taken at once */
+#define SELDOM_TURNS  8u /* turns of the main loop between looks at the time */
 
 /* Octets of a frame without FCS: shortest header, and longest with a VLAN tag. */
 #define FRAME_MIN 14u
@@ -432,7 +434,7 @@ void context_seal(struct context *c);
 void context_forget(uint32_t ctx);
 void context_look(uint32_t ctx);
 void queue_resumed(struct vq *q, uint32_t status);
-void context_event(uint32_t ctx);
+bool context_event(uint32_t ctx);
 void context_fenced(uint32_t ctx);
 void context_broken(uint32_t ctx, uint32_t reason);
 void context_disable(uint32_t ctx);

@@ -45,18 +45,21 @@ static uint32_t backlog_first, backlog_count;
 static uint32_t rounds; /* of scheduling transmit queues */
 static uint32_t limit_at;
 /* What waits for a time to come: the main loop looks at all of it at once. */
-static union {
-	struct {
-		uint8_t stuck; /* the first queue of `run` found no room in the packet buffers, */
-		uint8_t stuck_long; /* FWIO.EVENT.TX_ROOM is to wake us */
-		uint8_t limited;    /* there are queues in `limited`, */
-		uint8_t later;	    /* in `later` */
+static struct {
+	union {
+		struct {
+			uint8_t stuck; /* the first queue of `run` found no room in the packet buffers */
+			uint8_t limited; /* there are queues in `limited` */
+		};
+		uint16_t any;
 	};
-	uint32_t any;
+	uint8_t stuck_long; /* FWIO.EVENT.TX_ROOM is to wake us */
+	uint8_t later;	    /* there is something in `later` */
+	uint8_t seldom;	    /* see seldom() */
 } waits;
 static uint32_t retry_at;  /* it tries again */
 static uint32_t later_at;  /* time of the next step through `later` while there is other work */
-static uint32_t bells_at;  /* of the next look at FWIO.DOORBELL, likewise */
+static uint32_t seldom_at; /* of the next call of seldom(), likewise */
 static uint32_t next_beat; /* time of the next heartbeat */
 static uint32_t timer_at;  /* what the timer is set to */
 uint32_t n_live;
@@ -463,8 +466,8 @@ static SELDOM void heartbeat(void)
 	/* times long past must not turn into times to come */
 	if ((int32_t)(later_at - now) < 0)
 		later_at = now;
-	if ((int32_t)(bells_at - now) < 0)
-		bells_at = now;
+	if ((int32_t)(seldom_at - now) < 0)
+		seldom_at = now;
 	for (uint32_t ctx = 0; ctx < n_ctx; ctx++) { /* bound: GL_MAX_CTX */
 		if ((int32_t)(ctxs[ctx].paid_at - now) < 0)
 			ctxs[ctx].paid_at = now;
@@ -566,9 +569,9 @@ void fw_reset_state(void)
 {
 	dirty = ready = later = limited = run_lists[0] = run_lists[1] = (struct list){ 0 };
 	run_count = 0;
-	tx_flights = 0;
-	backlog_first = backlog_count = next_beat = later_at = bells_at = rounds = n_live = 0;
-	waits.any = 0;
+	tx_flights = seldom_at = 0;
+	backlog_first = backlog_count = next_beat = later_at = rounds = n_live = 0;
+	memset(&waits, 0, sizeof(waits));
 	memset(&shm, 0, sizeof(shm));
 	walkers_reset();
 }
@@ -577,32 +580,46 @@ void fw_reset_state(void)
 #define EVENTS_SELDOM \
 	(GL_FWIO_EVENT_DOORBELL_MASK | GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)
 
-/* Doorbells, events of contexts, the mailbox, and what was put off. */
-static SELDOM void seldom(uint32_t event, bool sent)
+/*
+ * Doorbells, events of contexts, the mailbox, and what was put off. Some of it may be there always: when nothing was of use it is
+ * left alone for some turns, as long as frames have work for the core (`loaded`).
+ */
+static SELDOM void seldom(uint32_t event)
 {
-	/* frames have work for the core */
-	const bool loaded = sent || event & (GL_FWIO_EVENT_RX_MASK | GL_FWIO_EVENT_DMA_MASK);
+	static uint32_t moved_before;
+	const uint32_t moved = tx_entries + shm.info.rx_frames;
+	const bool loaded = moved != moved_before || event & GL_FWIO_EVENT_RX_MASK;
+	bool useful = !loaded;
 
-	if (event & GL_FWIO_EVENT_DOORBELL_MASK && (!loaded || reached(bells_at))) {
-		for (uint32_t n = 0; n < 4; n++) { /* bound: 4 */
+	moved_before = moved;
+	if (waits.seldom && loaded && !reached(seldom_at))
+		return;
+	if (event & GL_FWIO_EVENT_DOORBELL_MASK) {
+		uint32_t first = 0;
+		for (uint32_t n = 0; n < BELLS; n++) { /* bound: BELLS */
 			const uint32_t entry = fwio_read(GL_FWIO_DOORBELL);
-			if (!(entry & GL_FWIO_DOORBELL_VALID_MASK))
-				break;
-			if (!doorbell(entry)) {
-				bells_at = time_now() + BELL_CYCLES;
-				break;
-			}
+			if (!(entry & GL_FWIO_DOORBELL_VALID_MASK) || entry == first)
+				break; /* they come round robin: all were seen */
+			if (!doorbell(entry) && !first)
+				first = entry;
 		}
+		useful |= !first;
 	}
-	if (event & (GL_FWIO_EVENT_CTX_MASK | GL_FWIO_EVENT_MBOX_MASK)) {
+	if (event & GL_FWIO_EVENT_CTX_MASK) {
 		const uint32_t entry = fwio_read(GL_FWIO_CTX_EVENT);
-		if (entry & GL_FWIO_CTX_EVENT_VALID_MASK)
-			context_event(entry >> GL_FWIO_CTX_EVENT_CTX_LSB & 0xffu);
-		if (event & GL_FWIO_EVENT_MBOX_MASK)
-			mailbox_request();
+		if (entry & GL_FWIO_CTX_EVENT_VALID_MASK &&
+		    context_event(entry >> GL_FWIO_CTX_EVENT_CTX_LSB & 0xffu))
+			useful = true;
 	}
-	if (later.count && (!loaded || reached(later_at)))
+	if (event & GL_FWIO_EVENT_MBOX_MASK) {
+		mailbox_request();
+		useful = true;
+	}
+	if (waits.later && (!loaded || reached(later_at)))
 		later_step();
+	waits.seldom = !useful;
+	if (!useful)
+		seldom_at = time_now() + SELDOM_CYCLES;
 }
 
 /*
@@ -639,8 +656,8 @@ static inline bool turn(uint32_t count)
 		run_turn(before);
 	if (dirty.count)
 		flush_oldest(!(event & GL_FWIO_EVENT_RX_MASK));
-	if (event & EVENTS_SELDOM || waits.later)
-		seldom(event, tx_entries != before);
+	if ((event & EVENTS_SELDOM || waits.later) && !(waits.seldom && count % SELDOM_TURNS))
+		seldom(event);
 	if (!event || count % 64 == 0) {
 		heartbeat();
 		shm.info.loops = count;

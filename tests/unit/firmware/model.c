@@ -31,6 +31,7 @@ struct slot {
 
 static struct command queue[QUEUE_DEPTH];
 static uint32_t q_first, q_count;
+static uint32_t tags[RECORDS], tag;
 static uint32_t comps[COMP_DEPTH], c_first, c_count;
 static uint32_t records[RECORDS], r_first, r_count;
 static struct slot slots[SLOTS];
@@ -264,9 +265,12 @@ uint32_t fwio_read(uint32_t offset)
 		if (!r_count)
 			return 0;
 		v = records[r_first];
+		tag = tags[r_first];
 		r_first = (r_first + 1) % RECORDS;
 		r_count--;
 		return v;
+	case GL_FWIO_RX_TAG:
+		return tag;
 	case GL_FWIO_TX_SLOT:
 		return alloc_result;
 	case GL_FWIO_DOORBELL:
@@ -359,7 +363,9 @@ void fwio_write(uint32_t offset, uint32_t value)
 		alloc_result = 0;
 		if ((value & 0x3fffu) < 14 || (value & 0x3fffu) > 9022)
 			complain("length of a transmit slot");
-		if (used < model.tx_room && at < SLOTS) {
+		if (model.limited[ctx]) {
+			alloc_result = GL_FWIO_TX_SLOT_LIMITED_MASK;
+		} else if (used < model.tx_room && at < SLOTS) {
 			memset(&slots[at], 0, sizeof(slots[at]));
 			memset(slots[at].data, 0xee, sizeof(slots[at].data));
 			slots[at].taken = 1;
@@ -413,6 +419,12 @@ void fwio_write(uint32_t offset, uint32_t value)
 
 bool model_receive(uint32_t ctx, const uint8_t *data, uint32_t len)
 {
+	return model_receive_tagged(ctx, data, len, GL_RX_VLAN_KEEP, 0);
+}
+
+bool model_receive_tagged(uint32_t ctx, const uint8_t *data, uint32_t len, uint32_t vlan,
+			  uint32_t with)
+{
 	if (r_count == RECORDS)
 		return false;
 	for (uint32_t i = 0; i < 64; i++) {
@@ -425,7 +437,9 @@ bool model_receive(uint32_t ctx, const uint8_t *data, uint32_t len)
 		s->len = len;
 		s->data[14] = 1;
 		memcpy(s->data + 16, data, len);
-		records[(r_first + r_count++) % RECORDS] = 0x80000000u | i << 24 | ctx << 16 | len;
+		tags[(r_first + r_count) % RECORDS] = with;
+		records[(r_first + r_count++) % RECORDS] =
+			0x80000000u | i << 24 | ctx << 16 | vlan << 14 | len;
 		return true;
 	}
 	return false;
@@ -454,6 +468,20 @@ uint32_t model_slots_used(void)
 	for (uint32_t i = 0; i < SLOTS; i++)
 		n += slots[i].taken;
 	return n;
+}
+
+void model_restart(void)
+{
+	while (q_count) /* what was given ends */
+		tick(), c_count = 0;
+	c_count = r_count = 0;
+	memset(slots, 0, sizeof(slots));
+	memset(bells, 0, sizeof(bells));
+	memset(events, 1, sizeof(events));
+	model.mbox_busy = 0;
+	model.fw_state = 0;
+	fw_reset_state();
+	fw_init();
 }
 
 void model_status(uint32_t ctx, uint32_t status)

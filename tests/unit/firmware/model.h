@@ -37,8 +37,9 @@ struct model {
 	uint32_t mbox_busy;
 	uint32_t broken[MODEL_CTX]; /* reason of NEEDS_RESET */
 	uint32_t acks[MODEL_CTX];
-	uint32_t delay;	  /* largest delay of a command */
-	uint32_t tx_room; /* transmit slots that may be taken at once */
+	uint32_t delay;		 /* largest delay of a command */
+	uint32_t tx_room;	 /* transmit slots that may be taken at once */
+	bool limited[MODEL_CTX]; /* no tokens */
 	uint32_t commands;
 	uint32_t writes; /* WRITE commands from data memory */
 	uint32_t stray;	 /* things that must not happen, see model_complaint */
@@ -59,10 +60,16 @@ uint8_t *model_at(uint32_t ctx, uint64_t addr);
 
 /* The wire: gives a frame to a context; false if no slot is free. Takes the next frame that a context has sent. */
 bool model_receive(uint32_t ctx, const uint8_t *data, uint32_t len);
+/* The same with RX_RECORD.VLAN and RX_TAG. */
+bool model_receive_tagged(uint32_t ctx, const uint8_t *data, uint32_t len, uint32_t vlan,
+			  uint32_t tag);
 bool model_sent(struct model_frame *frame);
 uint32_t model_sent_bad(void); /* frames that were submitted with an error */
 uint32_t model_slots_used(void);
 bool model_dma_idle(void);
+
+/* RESTART, and the firmware is loaded anew: device pages, guests and the checkpoint stay. */
+void model_restart(void);
 
 /* The driver's register writes. */
 void model_status(uint32_t ctx, uint32_t status); /* 0: reset */

@@ -24,6 +24,7 @@ static int setup(void **state)
 	memset(&shm, 0, sizeof(shm));
 	memset(vqs, 0, sizeof(struct vq) * GL_MAX_VQ);
 	memset(ctxs, 0, sizeof(struct context) * GL_MAX_CTX);
+	memset(&checkpoint, 0, sizeof(checkpoint));
 	fw_reset_state();
 	fw_init();
 	assert_int_equal(model.fw_state, GL_FW_RUN);
@@ -1455,6 +1456,275 @@ static void disable_waits(void **state)
 	assert_int_equal(model_slots_used(), 0);
 }
 
+/* A context without tokens waits and delays nobody; its frames go when there are some. */
+static void no_tokens(void **state)
+{
+	struct guest *g[2] = { &guests[0], &guests[1] };
+
+	(void)state;
+	model.limited[1] = true;
+	for (uint32_t c = 0; c < 2; c++) {
+		start(c, 0, c, 64);
+		const uint64_t buffer = guest_alloc(g[c], 4000, 1);
+		for (uint32_t i = 0; i < 20; i++)
+			assert_true(post_tx(g[c], 60, i, 1, false, buffer + i * 100));
+		assert_true(post_tx(g[c], 300, 20, 4, false, buffer + 2100));
+		ring_kick(&g[c]->q[1]);
+	}
+	for (uint32_t i = 0; i < 300; i++)
+		fw_step();
+	for (uint32_t i = 0; i < 20; i++)
+		expect_sent(0, 60, i);
+	expect_sent(0, 300, 20);
+	static struct model_frame f;
+	assert_false(model_sent(&f));
+	assert_true(shm.info.limited > 0);
+	assert_int_equal(shm.info.stuck, 0);
+	model.limited[1] = false;
+	model.time += LIMIT_CYCLES << LIMIT_DOUBLED;
+	assert_true(model_settle(20000));
+	for (uint32_t i = 0; i < 20; i++)
+		expect_sent(1, 60, i);
+	expect_sent(1, 300, 20);
+	assert_int_equal(model_slots_used(), 0);
+}
+
+/* A tag is left out or inserted: in one buffer, over merged ones of every size, in chains, and for frames that had to wait. */
+static void tags_in(bool packed, uint32_t features, uint32_t buffer, uint32_t pieces, uint32_t vlan)
+{
+	struct guest *g = &guests[1];
+	const uint32_t len = 200;
+	const uint32_t out = vlan == GL_RX_VLAN_STRIP ? len - 4 : len + 4;
+	uint8_t data[400], want[400], got[2000];
+
+	start(1, features, packed, 64);
+	for (uint32_t late = 0; late < 2; late++) {
+		uint32_t n = 0, w = 0, buffers = 1;
+		struct buffer b;
+		fill(data, len, late + 7);
+		memcpy(want, data, 12);
+		if (vlan == GL_RX_VLAN_STRIP) {
+			memcpy(want + 12, data + 16, len - 16);
+		} else {
+			memcpy(want + 12, "\x81\x00\x20\x05", 4);
+			memcpy(want + 16, data + 12, len - 12);
+		}
+		for (uint32_t turn = 0; turn < 2; turn++) {
+			if (turn == late) {
+				for (uint32_t i = 0; i < 300 / buffer + 1; i++) {
+					struct segment seg[8];
+					for (uint32_t k = 0; k < pieces; k++)
+						seg[k] =
+							(struct segment){ guest_alloc(g, buffer, 1),
+									  buffer };
+					if (pieces == 1 || !i)
+						assert_true(
+							ring_add(&g->q[0], seg, pieces, false, i));
+				}
+				if (!late)
+					ring_kick(&g->q[0]);
+				if (!late)
+					assert_true(model_settle(1000));
+			} else {
+				assert_true(model_receive_tagged(1, data, len, vlan, 0x05200081));
+			}
+		}
+		ring_kick(&g->q[0]);
+		assert_true(model_settle(2000));
+		for (uint32_t i = 0; i < buffers; i++) {
+			assert_int_equal(ring_used(&g->q[0], &b, &w), 1);
+			for (uint32_t k = 0; k < b.n && w; k++) {
+				const uint32_t take = w < b.seg[k].len ? w : b.seg[k].len;
+				memcpy(got + n, model_at(1, b.seg[k].addr), take);
+				n += take;
+				w -= take;
+			}
+			if (!i)
+				buffers = got[10] | (uint32_t)got[11] << 8;
+		}
+		assert_int_equal(n, 12 + out);
+		assert_memory_equal(got + 12, want, out);
+		assert_int_equal(model_slots_used(), 0);
+		guest_reset(g);
+		assert_true(model_settle(1000));
+		start(1, features, packed, 64);
+	}
+	guest_reset(g);
+	assert_true(model_settle(1000));
+}
+
+static void tags(void **state)
+{
+	(void)state;
+	for (uint32_t packed = 0; packed < 2; packed++) {
+		for (uint32_t vlan = GL_RX_VLAN_STRIP; vlan <= GL_RX_VLAN_INSERT; vlan++) {
+			tags_in(packed, 0, 400, 1, vlan);
+			tags_in(packed, 0, 60, 5, vlan);
+			for (uint32_t size = 20; size < 40; size++)
+				tags_in(packed, F(GL_FEATURE_MRG_RXBUF), size, 1, vlan);
+		}
+	}
+}
+
+/* --- A start after RESTART --- */
+
+/* Queues go on where their used entries end; what was sent and not returned is sent again, nothing else changes. */
+static void goes_on(bool packed, uint32_t features, uint32_t size)
+{
+	struct guest *g = &guests[1];
+	static struct model_frame f;
+	uint32_t posted = 0, used = 0, seen = 0, twice = 0, received = 0;
+	struct buffer b;
+	uint32_t w;
+
+	start(1, features, packed, size);
+	const uint64_t pool = guest_alloc(g, 64 * 200, 1);
+	for (uint32_t turn = 0; turn < 60; turn++) {
+		while (posted - used < 20 &&
+		       post_tx(g, 60 + posted % 50, posted, 1, false, pool + posted % 64 * 200))
+			posted++;
+		ring_kick(&g->q[1]);
+		if (g->q[0].room) {
+			if (g->next + 4000 > MODEL_BASE(1) + MODEL_MEM)
+				g->next = pool + 64 * 200;
+			post_rx(g, 300, turn);
+			ring_kick(&g->q[0]);
+		}
+		for (uint32_t i = model_rand(60); i; i--)
+			fw_step();
+		if (model_rand(2))
+			receive(1, 100, turn);
+		for (uint32_t i = model_rand(20); i; i--)
+			fw_step();
+		const uint32_t irqs = model.irqs[1];
+		model_restart();
+		assert_int_equal(shm.info.resumed[0], 2);
+		assert_int_equal(ctxs[1].state, GL_CTX_LIVE);
+		assert_true(model_settle(20000));
+		assert_true(model.irqs[1] > irqs);
+		while (model_sent(&f)) {
+			uint32_t token;
+			memcpy(&token, f.data + 14, 4);
+			assert_true(token <= seen);
+			twice += token < seen;
+			if (token == seen)
+				seen++;
+		}
+		int got;
+		while ((got = ring_used(&g->q[1], &b, &w)) == 1)
+			assert_int_equal(b.token, used++);
+		assert_int_equal(got, 0);
+		while ((got = ring_used(&g->q[0], &b, &w)) == 1)
+			received++;
+		assert_int_equal(got, 0);
+		assert_int_equal(used, posted);
+		assert_int_equal(seen, posted);
+	}
+	assert_int_equal(model.broken[1], 0);
+	printf("# %u frames, %u of them sent twice, %u received, in 60 restarts\n", posted, twice,
+	       received);
+}
+
+static void restart_packed(void **state)
+{
+	(void)state;
+	goes_on(true, 0, 64);
+}
+
+static void restart_split(void **state)
+{
+	(void)state;
+	goes_on(false, F(GL_FEATURE_EVENT_IDX), 64);
+}
+
+static void restart_odd_size(void **state)
+{
+	(void)state;
+	goes_on(true, F(GL_FEATURE_EVENT_IDX), 23);
+}
+
+/* A queue in the middle of its used entries needs a reset, a split one also if its index in memory says otherwise. */
+static void restart_torn(void **state)
+{
+	(void)state;
+	start(0, 0, true, 16);
+	start(1, 0, true, 16);
+	start(2, 0, false, 16);
+	vqs[1 * 2 + 1].flushing = 1;
+	put16(2, guests[2].q[1].device + 2, 3);
+	model_restart();
+	assert_true(model_settle(2000));
+	assert_int_equal(model.broken[0], 0);
+	assert_int_equal(model.broken[1], GL_RESET_REASON_WATCHDOG);
+	assert_int_equal(model.broken[2], GL_RESET_REASON_WATCHDOG);
+	assert_int_equal(shm.info.resumed[0], 1);
+	guest_reset(&guests[1]);
+	assert_true(model_settle(1000));
+	start(1, 0, true, 8);
+	assert_true(post_tx(&guests[1], 60, 7, 1, false, guest_alloc(&guests[1], 2000, 1)));
+	ring_kick(&guests[1].q[1]);
+	assert_true(model_settle(1000));
+	expect_sent(1, 60, 7);
+}
+
+/* What lies in memory after power-on, or is of contexts that are disabled, or whose record is damaged, is not believed. */
+static void restart_garbage(void **state)
+{
+	struct gl_mbox_ctx_state s;
+
+	(void)state;
+	start(0, 0, true, 16);
+	start(1, 0, true, 16);
+	start(2, 0, true, 16);
+	model_enable(0, false);
+	ctxs[1].mac[3] ^= 4;
+	model_restart();
+	assert_int_equal(shm.info.resumed[0], 4);
+	for (uint32_t c = 0; c < 2; c++) {
+		assert_int_equal(model_mailbox(GL_MBOX_CTX_GET, c, NULL, 0), GL_MBOX_STATUS_OK);
+		memcpy(&s, shm.response.payload, sizeof(s));
+		assert_int_equal(s.state, GL_CTX_ABSENT);
+	}
+	for (uint32_t turn = 0; turn < 50; turn++) {
+		for (uint32_t i = 0; i < sizeof(struct vq) * GL_MAX_VQ; i++)
+			((uint8_t *)vqs)[i] = (uint8_t)model_rand(256);
+		for (uint32_t i = 0; i < sizeof(struct context) * GL_MAX_CTX; i++)
+			((uint8_t *)ctxs)[i] = (uint8_t)model_rand(256);
+		if (turn % 2) /* else with a magic number that fits */
+			checkpoint.magic = model_rand(0xffffffff);
+		model_restart();
+		assert_int_equal(shm.info.resumed[0], 0);
+		for (uint32_t c = 0; c < MODEL_CTX; c++)
+			assert_int_equal(ctxs[c].state, GL_CTX_ABSENT);
+	}
+}
+
+/* Nothing of a guest is left when its context is destroyed. */
+static void nothing_is_left(void **state)
+{
+	static const uint8_t zeros[sizeof(struct queue_dma)];
+	struct guest *g = &guests[1];
+
+	(void)state;
+	start(1, ALL_LO, true, 64);
+	const uint64_t buffer = guest_alloc(g, 4000, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_true(post_tx(g, 300, i, 1 + i % 3, i % 2, buffer));
+	ring_kick(&g->q[1]);
+	for (uint32_t i = 0; i < 12; i++)
+		fw_step();
+	model_enable(1, false);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DISABLE, 1, NULL, 0), GL_MBOX_STATUS_OK);
+	assert_int_equal(model_mailbox(GL_MBOX_CTX_DESTROY, 1, NULL, 0), GL_MBOX_STATUS_OK);
+	for (uint32_t q = 2; q < 4; q++) {
+		assert_memory_equal(&shm.queue[q], zeros, sizeof(zeros));
+		assert_int_equal(vqs[q].desc | vqs[q].driver | vqs[q].device | vqs[q].buffers, 0);
+	}
+	for (uint32_t i = 0; i < SMALL_WALKERS; i++)
+		assert_memory_equal(shm.small_chain[i], zeros, 64);
+	assert_int_equal(ctxs[1].features_lo | ctxs[1].mac[0] | ctxs[1].accepted_lo, 0);
+}
+
 /* The log has lines, the heart beats. */
 static void log_and_heartbeat(void **state)
 {
@@ -1567,6 +1837,14 @@ int main(void)
 		TEST(small_buffer),
 		TEST(too_many_buffers),
 		TEST(transmit_ring_full),
+		TEST(no_tokens),
+		TEST(tags),
+		TEST(restart_packed),
+		TEST(restart_split),
+		TEST(restart_odd_size),
+		TEST(restart_torn),
+		TEST(restart_garbage),
+		TEST(nothing_is_left),
 		TEST(mailbox),
 		TEST(disable_waits),
 		TEST(log_and_heartbeat),
