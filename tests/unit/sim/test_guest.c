@@ -528,14 +528,14 @@ static bool deliver(uint32_t bytes)
 	frame[0] = d.crime == HEADER_FLAGS;
 	uint8_t *from = frame;
 	for (unsigned k = 0; k < n; k++) {
-		uint32_t todo = length[k];
+		uint32_t rest = length[k];
 		struct chain *c = &chain[k];
-		for (unsigned i = 0; i < c->parts && todo; i++) {
-			uint32_t m = todo < c->part[i].bytes ? todo : c->part[i].bytes;
+		for (unsigned i = 0; i < c->parts && rest; i++) {
+			uint32_t m = rest < c->part[i].bytes ? rest : c->part[i].bytes;
 			assert_true(c->part[i].writable);
 			dma_put(c->part[i].address, from, m);
 			from += m;
-			todo -= m;
+			rest -= m;
 		}
 		if (d.crime == WRITE_BEYOND_LENGTH || d.crime == WRITE_BEHIND)
 			dma_put16(c->part[c->parts - 1].address + c->part[c->parts - 1].bytes +
