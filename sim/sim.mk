@@ -81,3 +81,6 @@ run-bench: $(BENCH) $(FIRMWARE_ELF)
 BENCHES    += run-bench
 ALL        += $(BENCH)
 FORMAT_SRC += $(wildcard sim/bench/*.c sim/bench/*.h)
+
+# Programs with a folder and a fragment of their own.
+include $(sort $(wildcard sim/*/*.mk))
