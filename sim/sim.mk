@@ -9,9 +9,9 @@ SIM_CONTEXTS := 32
 SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))$(if $(SIM_INIT),-init)
 SIM_LIB      := $(SIM_DIR)/libguestlane-sim.a
 SIM_MODEL    := $(SIM_DIR)/model
-SIM_C        := $(wildcard sim/lib/*.c)
-SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h
-SIM_INC      := -Isim/include -Isim/tool -Ifirmware/include -I$(GEN)
+SIM_C        := $(wildcard sim/lib/*.c) host-driver/pcapng/pcapng.c
+SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h host-driver/pcapng/pcapng.h
+SIM_INC      := -Isim/include -Isim/tool -Ifirmware/include -Ihost-driver/pcapng -I$(GEN)
 # What a program that uses the library links with.
 SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread
 VERILATOR_INC = $(shell verilator --getenv VERILATOR_ROOT)/include
@@ -40,7 +40,12 @@ $(SIM_DIR)/%.o: sim/lib/%.c $(SIM_H) $(REGS_H)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -c -o $@ $<
 
-$(SIM_LIB): $(patsubst sim/lib/%.c,$(SIM_DIR)/%.o,$(SIM_C)) $(SIM_DIR)/model.o $(SIM_MODEL)/Vguestlane__ALL.a
+$(SIM_DIR)/pcapng.o: host-driver/pcapng/pcapng.c $(SIM_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) $(SIM_INC) -c -o $@ $<
+
+$(SIM_LIB): $(patsubst %.c,$(SIM_DIR)/%.o,$(notdir $(SIM_C))) $(SIM_DIR)/model.o $(SIM_MODEL)/Vguestlane__ALL.a
 	@echo "  AR       $@"
 	@rm -f $@ && cp $(SIM_MODEL)/Vguestlane__ALL.a $@ && $(AR) rs $@ $(filter %.o,$^) $(SIM_MODEL)/verilated.o \
 		$(SIM_MODEL)/verilated_threads.o $(if $(TRACE),$(SIM_MODEL)/verilated_fst_c.o) 2>/dev/null
