@@ -10,6 +10,8 @@
 
 struct gl_backend_ops {
 	const char *scheme; /* before the colon of gl_config.device */
+	/* For memfd_create of memory that dma_map gets: MFD_HUGETLB where it must stay in one place (sizes are then multiples of 2 MiB). */
+	unsigned memfd_flags;
 	/* Opens what `address` (behind the colon) names; the private part goes to *backend. */
 	int (*open)(struct gl_nic *nic, const char *address, void **backend);
 	/* Goes on with descriptors of an earlier open (gl_adopt), found by name; does not touch the NIC. */
