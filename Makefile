@@ -207,8 +207,8 @@ timing-quick: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL))
 toolroot: ## make the Debian 13 root with the FPGA tools (build/toolroot)
 	@rtl/timing/make-toolroot $(BUILD)/toolroot
 
-clean: ## remove what was built, but not the tool root
-	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' -exec rm -rf {} + 2>/dev/null || true
+clean: ## remove what was built, but not the Debian 13 roots
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' ! -name 'qemuroot*' -exec rm -rf {} + 2>/dev/null || true
 
 lint-trixie: toolroot ## RTL lint with Debian 13's verilator (part of `make test`)
 	@$(MAKE) NO_DEPS=1 $(LINT_RTL) VERILATOR_LINT="rtl/timing/in-toolroot verilator --lint-only -Wall --quiet-stats"
