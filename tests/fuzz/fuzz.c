@@ -72,6 +72,7 @@ static struct options {
 	double duration;
 	uint64_t seed, ops;
 	unsigned guests, hostile, period, alone;
+	int stall; /* per cent; -1: at random */
 	const char *json, *firmware, *without;
 	bool trace_ops, broken_firmware;
 } options = { .duration = 600,
@@ -79,7 +80,8 @@ static struct options {
 	      .guests = 8,
 	      .hostile = 3,
 	      .period = 20000,
-	      .alone = 1050000 };
+	      .alone = 1050000,
+	      .stall = -1 };
 
 static struct program corpus[CORPUS_MOST];
 static unsigned corpus_count;
@@ -102,10 +104,13 @@ static double wall(void)
 
 static void repeat_line(void)
 {
+	char stall[24] = "";
+	if (options.stall >= 0)
+		snprintf(stall, sizeof(stall), " --stall %d", options.stall);
 	printf("# repeat: build/tests/fuzz/glane-fuzz --seed 0x%llx --guests %u --hostile %u "
-	       "--period %u --alone %u%s%s%s --ops %llu --duration 100000\n",
+	       "--period %u --alone %u%s%s%s%s --ops %llu --duration 100000\n",
 	       (unsigned long long)options.seed, options.guests, options.hostile, options.period,
-	       options.alone, options.without ? " --without " : "",
+	       options.alone, stall, options.without ? " --without " : "",
 	       options.without ? options.without : "",
 	       options.broken_firmware ? " --broken-firmware" : "", (unsigned long long)ops_done);
 }
@@ -444,6 +449,8 @@ static void open_nic(void)
 				.max_payload = 128u << below(&chance, 2),
 				.max_read_request = 128u << below(&chance, 4),
 				.firmware = options.firmware };
+	if (options.stall >= 0)
+		c.tx_stall_percent = (uint32_t)options.stall;
 	printf("# latency %u + %u, %sin order, completions %s, %u %% stalls, MPS %u, MRRS %u\n",
 	       c.latency, c.latency_jitter, c.out_of_order ? "not " : "",
 	       c.split ? "split" : "whole", c.tx_stall_percent, c.max_payload, c.max_read_request);
@@ -527,7 +534,8 @@ static void usage(int status)
 	fprintf(status ? stderr : stdout,
 		"usage: glane-fuzz [--duration SECONDS] [--seed N] [--ops N] [--guests N] "
 		"[--hostile N]\n"
-		"                  [--period CYCLES] [--without KINDS] [--json FILE] [--firmware "
+		"                  [--period CYCLES] [--stall PERCENT] [--without KINDS] [--json "
+		"FILE] [--firmware "
 		"ELF]\n"
 		"                  [--broken-firmware] [--show-ops]\n"
 		"Hostile guests attack the simulated NIC while innocent guests' traffic is "
@@ -539,6 +547,8 @@ static void usage(int status)
 		"  --hostile   how many of them are hostile (3)\n"
 		"  --period    mean cycles between two frames of an innocent guest (20000)\n"
 		"  --alone     cycles before the first operation (1050000)\n"
+		"  --stall     beats that the link refuses, 0 to 90 per cent (at random 0, 10 or "
+		"40)\n"
 		"  --without   kinds of operations to leave out, with commas between\n"
 		"  --json      file for the report\n"
 		"  --firmware  firmware (build/firmware/guestlane.elf)\n"
@@ -549,20 +559,16 @@ static void usage(int status)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = { { "duration", 1, NULL, 'd' },
-					       { "seed", 1, NULL, 's' },
-					       { "ops", 1, NULL, 'o' },
-					       { "guests", 1, NULL, 'g' },
-					       { "hostile", 1, NULL, 'x' },
-					       { "period", 1, NULL, 'p' },
-					       { "alone", 1, NULL, 'a' },
-					       { "without", 1, NULL, 'w' },
-					       { "json", 1, NULL, 'j' },
-					       { "firmware", 1, NULL, 'f' },
-					       { "broken-firmware", 0, NULL, 'b' },
-					       { "show-ops", 0, NULL, 'v' },
-					       { "help", 0, NULL, 'h' },
-					       { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = {
+		{ "duration", 1, NULL, 'd' }, { "seed", 1, NULL, 's' },
+		{ "ops", 1, NULL, 'o' },      { "guests", 1, NULL, 'g' },
+		{ "hostile", 1, NULL, 'x' },  { "period", 1, NULL, 'p' },
+		{ "alone", 1, NULL, 'a' },    { "stall", 1, NULL, 't' },
+		{ "without", 1, NULL, 'w' },  { "json", 1, NULL, 'j' },
+		{ "firmware", 1, NULL, 'f' }, { "broken-firmware", 0, NULL, 'b' },
+		{ "show-ops", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
 	const char *me = "glane-fuzz", *seed = getenv("SEED");
 	FILE *f = fopen("/dev/urandom", "r");
 	uint32_t random = (uint32_t)time(NULL);
@@ -597,6 +603,9 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 			options.alone = (unsigned)option_number(me, "alone", optarg, 0, 1000000000);
+			break;
+		case 't':
+			options.stall = (int)option_number(me, "stall", optarg, 0, 90);
 			break;
 		case 'w':
 			options.without = optarg;
