@@ -11,14 +11,14 @@
 #include <string.h>
 
 /* Descriptor flags (2.7.5, 2.8.1) and event suppression (2.7.7, 2.7.10, 2.8.10). */
-#define DESC_WRITE	  0x0002u
-#define DESC_AVAIL	  0x0080u
-#define DESC_USED	  0x8000u
-#define NO_INTERRUPT	  1u
-#define NO_NOTIFY	  1u
-#define EVENT_ENABLE	  0u
-#define EVENT_DISABLE	  1u
-#define EVENT_DESCRIPTOR  2u
+#define DESC_WRITE	 0x0002u
+#define DESC_AVAIL	 0x0080u
+#define DESC_USED	 0x8000u
+#define NO_INTERRUPT	 1u
+#define NO_NOTIFY	 1u
+#define EVENT_ENABLE	 0u
+#define EVENT_DISABLE	 1u
+#define EVENT_DESCRIPTOR 2u
 
 struct packed_desc {
 	uint64_t address;
@@ -127,7 +127,8 @@ int vring_resume(struct vring *r, const struct vring_config *config)
 	if (r->c.packed) {
 		/* Posted but not noted: the last that the other process did. */
 		while (vring_free(r)) {
-			uint16_t flags = load16(&packed_at(r, r->avail)->flags, memory_order_acquire);
+			uint16_t flags =
+				load16(&packed_at(r, r->avail)->flags, memory_order_acquire);
 			if (!!(flags & DESC_AVAIL) != wrap_at(r, r->avail))
 				break;
 			r->avail++;
@@ -182,8 +183,7 @@ bool vring_kick_wanted(struct vring *r)
 	if (!r->c.packed) {
 		if (!r->c.event_idx)
 			return !(load16(device_area(r), memory_order_relaxed) & NO_NOTIFY);
-		uint16_t index =
-			load16(device_area(r) + 4 + 8ul * r->c.size, memory_order_relaxed);
+		uint16_t index = load16(device_area(r) + 4 + 8ul * r->c.size, memory_order_relaxed);
 		return (uint16_t)((uint16_t)r->avail - index - 1u) < r->avail - before;
 	}
 	/* Both halves at once: the device may change them at any time. */
@@ -227,8 +227,8 @@ static int split_used(struct vring *r, uint64_t position, uint32_t *id, uint32_t
 		return fault(r, "the device's used index is beyond what it was given");
 	if (position - r->used >= ahead)
 		return 0;
-	struct split_used *e = (struct split_used *)(device_area(r) + 4) +
-			       (position & (r->c.size - 1));
+	struct split_used *e =
+		(struct split_used *)(device_area(r) + 4) + (position & (r->c.size - 1));
 	*id = le32toh(atomic_load_explicit(&e->id, memory_order_relaxed));
 	*bytes = le32toh(atomic_load_explicit(&e->bytes, memory_order_relaxed));
 	return 1;

@@ -10,6 +10,7 @@
 #ifndef GL_VRING_H
 #define GL_VRING_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,16 +20,17 @@
 
 /* Positions of a queue, in the shared memory, for whoever goes on with it. They count buffers since the queue was set up. */
 struct vring_state {
-	_Atomic uint64_t avail; /* made available; packed rings may be further: their descriptors tell */
-	_Atomic uint64_t used;	/* taken back */
+	_Atomic uint64_t
+		avail; /* made available; packed rings may be further: their descriptors tell */
+	_Atomic uint64_t used; /* taken back */
 };
 
 struct vring_config {
-	void *ring;		   /* vring_bytes(), aligned to 16 */
-	uint64_t ring_address;	   /* guest address of it */
-	uint64_t buffer_address;   /* guest address of buffer 0 */
-	uint32_t stride;	   /* from one buffer to the next, and the most that one holds */
-	unsigned size;		   /* a power of two, 2 to VRING_SIZE_MAX */
+	void *ring;		 /* vring_bytes(), aligned to 16 */
+	uint64_t ring_address;	 /* guest address of it */
+	uint64_t buffer_address; /* guest address of buffer 0 */
+	uint32_t stride;	 /* from one buffer to the next, and the most that one holds */
+	unsigned size;		 /* a power of two, 2 to VRING_SIZE_MAX */
 	bool packed, event_idx;
 	bool writable; /* the device writes the buffers (receive queue) */
 	struct vring_state *state;
@@ -36,8 +38,8 @@ struct vring_config {
 
 struct vring {
 	struct vring_config c;
-	unsigned shift;	 /* log2 of size */
-	uint64_t avail;	 /* our own copies: the device cannot change these */
+	unsigned shift; /* log2 of size */
+	uint64_t avail; /* our own copies: the device cannot change these */
 	uint64_t used;
 	uint64_t kicked; /* `avail` when vring_kick_wanted() looked last */
 	/* Several buffers that the device used with one entry: from, up to, and the bytes of the last one. */

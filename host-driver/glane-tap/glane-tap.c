@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: Apache-2.0
+// glane-tap: drives one context of the NIC from user space and bridges it to a TAP, so that a network namespace, a container or a bridge
+// is a guest of the NIC. glaned gives the context's device; frames then move through shared memory and eventfds without it, and go on
+// moving while it restarts.
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "bridge.h"
+#include "control.h"
+#include "option.h"
+#include "tap.h"
+
+#define PROGRAM	   "glane-tap"
+#define TIMEOUT_MS 5000 /* for an answer of glaned */
+#define RETRY_MS   200	/* between two attempts to reach glaned, when it is away */
+#define AGAIN_MS   1000 /* between two attempts to bring the device up */
+
+struct program {
+	const char *socket, *tap_name, *stats_file;
+	unsigned context, queue_size, mtu;
+	bool split;
+	struct glc_client *client; /* NULL: glaned is away */
+	int memory_fd;
+	void *memory;
+	size_t bytes;
+	uint64_t guest_address;
+	int irq, doorbell[2];
+	struct vnet vnet;
+	struct bridge bridge;
+	int epoll, timer, signals, tap;
+	bool resumes;
+	unsigned resumed, restarts;
+};
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs(PROGRAM ": ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+static int watch(struct program *p, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+static void call_later(struct program *p, unsigned ms)
+{
+	struct itimerspec when = { .it_value = { .tv_sec = ms / 1000,
+						 .tv_nsec = ms % 1000 * 1000000l } };
+	timerfd_settime(p->timer, 0, &when, NULL);
+}
+
+/* --- The device, through glaned ------------------------------------------------------------------------------------------- */
+
+/* glaned has gone: frames keep moving, and it is looked for. */
+static void away(struct program *p)
+{
+	if (!p->client)
+		return;
+	epoll_ctl(p->epoll, EPOLL_CTL_DEL, glc_fd(p->client), NULL);
+	glc_close(p->client);
+	p->client = NULL;
+	call_later(p, RETRY_MS);
+}
+
+static uint32_t page_read(void *arg, uint32_t offset, unsigned size)
+{
+	struct program *p = arg;
+	json_t *result = NULL;
+	if (!p->client)
+		return ~0u;
+	int error =
+		glc_call(p->client, "page.read",
+			 json_pack("{s:i,s:i}", "offset", (int)offset, "size", (int)size), &result);
+	uint32_t value = ~0u;
+	if (!error) {
+		value = (uint32_t)json_integer_value(json_object_get(result, "value"));
+		json_decref(result);
+	} else if (!glc_error_code(p->client)) {
+		away(p);
+	}
+	return value;
+}
+
+static void page_write(void *arg, uint32_t offset, uint32_t value, unsigned size)
+{
+	struct program *p = arg;
+	if (!p->client)
+		return;
+	int error = glc_call(p->client, "page.write",
+			     json_pack("{s:i,s:i,s:I}", "offset", (int)offset, "size", (int)size,
+				       "value", (json_int_t)value),
+			     NULL);
+	if (error && !glc_error_code(p->client))
+		away(p);
+}
+
+static void ring_doorbell(void *arg, unsigned queue)
+{
+	struct program *p = arg;
+	uint64_t one = 1;
+	ssize_t n = p->doorbell[queue] < 0 ? 0 : write(p->doorbell[queue], &one, sizeof(one));
+	(void)n; /* a full counter rings all the same */
+}
+
+static struct vnet_config vnet_config(struct program *p)
+{
+	return (struct vnet_config){ .memory = p->memory,
+				     .bytes = p->bytes,
+				     .guest_address = p->guest_address,
+				     .split = p->split,
+				     .queue_size = p->queue_size,
+				     .device = { page_read, page_write, ring_doorbell, p } };
+}
+
+static int make_memory(struct program *p, unsigned mtu)
+{
+	p->bytes = (vnet_bytes(p->queue_size, mtu) + 4095) / 4096 * 4096;
+	p->memory_fd = memfd_create(PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (p->memory_fd < 0 || ftruncate(p->memory_fd, (off_t)p->bytes) ||
+	    fcntl(p->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)) {
+		say("no memory for the queues (%s)", strerror(errno));
+		return -errno;
+	}
+	p->memory = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->memory_fd, 0);
+	if (p->memory == MAP_FAILED) {
+		say("no memory for the queues (%s)", strerror(errno));
+		p->memory = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int attach(struct program *p, bool resume)
+{
+	json_t *result = NULL;
+	int fds[3] = { -1, -1, -1 };
+	size_t got = 0;
+	json_t *params = json_pack("{s:i,s:I,s:s}", "context", (int)p->context, "bytes",
+				   (json_int_t)p->bytes, "tap", p->tap_name);
+	if (resume)
+		json_object_set_new(params, "resume", json_true());
+	int error = glc_call_fds(p->client, "context.attach", params, &p->memory_fd, 1, &result,
+				 fds, 3, &got);
+	if (error)
+		return error;
+	uint64_t address = (uint64_t)json_integer_value(json_object_get(result, "guest_address"));
+	json_decref(result);
+	if (got < 3) {
+		for (size_t i = 0; i < got; i++)
+			close(fds[i]);
+		return -EPROTO;
+	}
+	bridge_set_irq(&p->bridge, -1);
+	int *kept[] = { &p->irq, &p->doorbell[0], &p->doorbell[1] };
+	for (unsigned i = 0; i < 3; i++) {
+		if (*kept[i] >= 0)
+			close(*kept[i]);
+		*kept[i] = fds[i];
+	}
+	p->guest_address = address;
+	return bridge_set_irq(&p->bridge, p->irq);
+}
+
+/* Tells of what happens to the device from outside (firmware loaded anew, configuration): glaned sends events. */
+static void subscribe(struct program *p)
+{
+	glc_call(p->client, "events.subscribe", NULL, NULL);
+}
+
+static int connect_daemon(struct program *p)
+{
+	int error = glc_open(&p->client, p->socket, PROGRAM, TIMEOUT_MS);
+	if (error)
+		return error;
+	return watch(p, glc_fd(p->client));
+}
+
+static int bring_up(struct program *p)
+{
+	struct vnet_config config = vnet_config(p);
+	const char *what = "";
+	int error = vnet_start(&p->vnet, &config);
+	if (error) {
+		say("context %u: %s", p->context, p->vnet.error);
+		return error;
+	}
+	error = bridge_configure(&p->bridge, &what);
+	if (error)
+		say("%s: its %s cannot be set (%s)", p->tap_name, what, strerror(-error));
+	return error;
+}
+
+static int begin(struct program *p)
+{
+	int error = connect_daemon(p);
+	if (error) {
+		say("%s", glc_error(p->client));
+		return error;
+	}
+	json_t *context = NULL;
+	error = glc_call(p->client, "context.get", json_pack("{s:i}", "context", (int)p->context),
+			 &context);
+	if (error) {
+		say("%s", glc_error(p->client));
+		return error;
+	}
+	json_int_t mtu = json_integer_value(json_object_get(context, "mtu"));
+	json_decref(context);
+	error = make_memory(p, mtu < 1500 || mtu > 9000 ? 1500 : (unsigned)mtu);
+	if (error)
+		return error;
+	p->tap = tap_open(p->tap_name);
+	if (p->tap < 0) {
+		if (p->tap == -EINVAL)
+			say("'%s' is no name for a TAP, or something else has it", p->tap_name);
+		else if (p->tap == -EBUSY)
+			say("the TAP '%s' belongs to another process", p->tap_name);
+		else
+			say("the TAP '%s' cannot be made: %s%s", p->tap_name, strerror(-p->tap),
+			    p->tap == -EPERM || p->tap == -EACCES
+				    ? " (root or CAP_NET_ADMIN in this network namespace is needed)"
+				    : "");
+		return p->tap;
+	}
+	if (bridge_open(&p->bridge, &p->vnet, p->tap) || watch(p, bridge_fd(&p->bridge))) {
+		say("no descriptors left");
+		return -EMFILE;
+	}
+	p->bridge.mtu_limit = p->mtu;
+	error = attach(p, false);
+	if (error) {
+		say("context %u: %s", p->context, glc_error(p->client));
+		return error;
+	}
+	error = bring_up(p);
+	if (!error)
+		subscribe(p);
+	return error;
+}
+
+/* The device runs no more, but the context is ours: once more from the beginning. */
+static int restart(struct program *p)
+{
+	p->restarts++;
+	int error = bring_up(p);
+	if (error)
+		call_later(p, AGAIN_MS);
+	return 0;
+}
+
+/* glaned was away: 0, or a negative errno when there is no way to go on. */
+static int reconnect(struct program *p)
+{
+	int error = connect_daemon(p);
+	if (error) {
+		glc_close(p->client);
+		p->client = NULL;
+		call_later(p, RETRY_MS);
+		return 0;
+	}
+	error = attach(p, true);
+	if (error) {
+		if (!glc_error_code(p->client) || error == -EAGAIN || error == -EBUSY) {
+			away(p);
+			return 0;
+		}
+		say("context %u: %s", p->context, glc_error(p->client));
+		return error;
+	}
+	p->resumed++;
+	subscribe(p);
+	if (!p->client)
+		return 0;
+	if (!p->vnet.up || bridge_check(&p->bridge))
+		return p->client ? restart(p) : 0;
+	vnet_kick(&p->vnet); /* doorbells since then went nowhere */
+	return 0;
+}
+
+static void on_daemon(struct program *p)
+{
+	json_t *event;
+	int n;
+	bool any = false;
+	while (p->client && (n = glc_event(p->client, 0, &event))) {
+		if (n < 0) {
+			away(p);
+			return;
+		}
+		any = true;
+		json_decref(event);
+	}
+	if (any && p->client && bridge_check(&p->bridge) && p->client)
+		restart(p);
+}
+
+static int on_timer(struct program *p)
+{
+	if (!p->client)
+		return reconnect(p);
+	return p->vnet.up ? 0 : restart(p);
+}
+
+static int on_bridge(struct program *p)
+{
+	int n = bridge_run(&p->bridge);
+	if (n == -ENODEV) {
+		say("the TAP '%s' has been deleted", p->tap_name);
+		return n;
+	}
+	if (n < 0) {
+		say("context %u: %s", p->context, p->vnet.error);
+		call_later(p, AGAIN_MS);
+	}
+	if (n == BRIDGE_CHECK && p->client && bridge_check(&p->bridge) && p->client) {
+		say("context %u: %s", p->context, p->vnet.error);
+		call_later(p, AGAIN_MS);
+	}
+	return 0;
+}
+
+/* --- Statistics ------------------------------------------------------------------------------------------------------------- */
+
+static void write_stats(const struct program *p)
+{
+	const struct vnet_stats *v = &p->vnet.stats;
+	const struct bridge_stats *b = &p->bridge.stats;
+	if (!p->stats_file)
+		return;
+	json_t *o = json_pack("{s:i,s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i}",
+			      "context", (int)p->context, "tap", p->tap_name, "packed",
+			      vnet_has(&p->vnet, VNET_F_RING_PACKED), "rx_frames",
+			      (json_int_t)v->rx_frames, "rx_bytes", (json_int_t)v->rx_bytes,
+			      "tx_frames", (json_int_t)v->tx_frames, "tx_bytes",
+			      (json_int_t)v->tx_bytes, "rx_dropped", (json_int_t)b->rx_dropped,
+			      "tx_dropped", (json_int_t)b->tx_dropped, "tx_full",
+			      (json_int_t)b->tx_full, "kicks", (json_int_t)v->kicks, "interrupts",
+			      (json_int_t)b->interrupts, "errors", (json_int_t)v->errors, "resumed",
+			      (int)p->resumed, "restarts", (int)p->restarts);
+	if (!o || json_dump_file(o, p->stats_file, JSON_INDENT(1)))
+		say("'%s' cannot be written (%s)", p->stats_file, strerror(errno));
+	json_decref(o);
+}
+
+/* --- Main ------------------------------------------------------------------------------------------------------------------- */
+
+static void usage(FILE *to)
+{
+	fputs("Usage: glane-tap --context K --tap NAME [options]\n"
+	      "Drives context K of the NIC and bridges it to the TAP interface NAME.\n"
+	      "\n"
+	      "  --context K        context, as glaned numbers them\n"
+	      "  --tap NAME         interface to make, or to use if it exists\n"
+	      "  --socket PATH      glaned's socket (" GLC_SOCKET ")\n"
+	      "  --ring KIND        packed or split (packed, if the device has it)\n"
+	      "  --queue-size N     most buffers in a queue, a power of two, 2 to 256 (256)\n"
+	      "  --mtu N            largest MTU of the interface, 68 to 9000 (the device's)\n"
+	      "  --stats-json FILE  write counters there at the end and on SIGUSR1\n"
+	      "  --help             show this and exit\n"
+	      "  --version          show the version and exit\n",
+	      to);
+}
+
+static void options(struct program *p, int argc, char **argv)
+{
+	static const struct option list[] = {
+		{ "context", required_argument, NULL, 'c' },
+		{ "tap", required_argument, NULL, 't' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "ring", required_argument, NULL, 'r' },
+		{ "queue-size", required_argument, NULL, 'q' },
+		{ "mtu", required_argument, NULL, 'm' },
+		{ "stats-json", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool context = false;
+	for (int c; (c = getopt_long(argc, argv, "", list, NULL)) >= 0;)
+		switch (c) {
+		case 'c':
+			p->context = (unsigned)option_number(PROGRAM, "context", optarg, 0, 255);
+			context = true;
+			break;
+		case 't':
+			p->tap_name = optarg;
+			break;
+		case 's':
+			p->socket = optarg;
+			break;
+		case 'r':
+			p->split = !strcmp(optarg, "split");
+			if (!p->split && strcmp(optarg, "packed")) {
+				say("--ring is '%s'; give packed or split", optarg);
+				exit(2);
+			}
+			break;
+		case 'q':
+			p->queue_size = (unsigned)option_number(PROGRAM, "queue-size", optarg, 2,
+								VRING_SIZE_MAX);
+			if (p->queue_size & (p->queue_size - 1)) {
+				say("--queue-size is '%s'; give a power of two", optarg);
+				exit(2);
+			}
+			break;
+		case 'm':
+			p->mtu = (unsigned)option_number(PROGRAM, "mtu", optarg, 68, 9000);
+			break;
+		case 'j':
+			p->stats_file = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		case 'v':
+			puts("glane-tap, control protocol 1");
+			exit(0);
+		default:
+			say("see %s --help", PROGRAM);
+			exit(2);
+		}
+	if (optind < argc) {
+		say("'%s' is one word too many; see %s --help", argv[optind], PROGRAM);
+		exit(2);
+	}
+	if (!context || !p->tap_name) {
+		say("--%s is missing; see %s --help", context ? "tap" : "context", PROGRAM);
+		exit(2);
+	}
+}
+
+static int loop(struct program *p)
+{
+	for (;;) {
+		struct epoll_event e[8];
+		int error = 0, n = epoll_wait(p->epoll, e, 8, -1);
+		for (int i = 0; i < n && !error; i++) {
+			int fd = e[i].data.fd;
+			if (fd == bridge_fd(&p->bridge)) {
+				error = on_bridge(p);
+			} else if (fd == p->timer) {
+				uint64_t count;
+				if (read(p->timer, &count, sizeof(count)) > 0)
+					error = on_timer(p);
+			} else if (fd == p->signals) {
+				struct signalfd_siginfo s;
+				if (read(p->signals, &s, sizeof(s)) != sizeof(s))
+					continue;
+				if (s.ssi_signo != SIGUSR1)
+					return 0;
+				write_stats(p);
+			} else if (p->client && fd == glc_fd(p->client)) {
+				on_daemon(p);
+			}
+		}
+		if (error)
+			return error;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct program program = { .queue_size = VRING_SIZE_MAX,
+					  .memory_fd = -1,
+					  .irq = -1,
+					  .doorbell = { -1, -1 },
+					  .bridge = { .epoll = -1, .again = -1, .timer = -1 } };
+	struct program *p = &program;
+	options(p, argc, argv);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p->epoll < 0 || p->timer < 0 || p->signals < 0 || watch(p, p->timer) ||
+	    watch(p, p->signals)) {
+		say("no descriptors left (%s)", strerror(errno));
+		return 1;
+	}
+	int error = begin(p);
+	if (!error) {
+		printf("%s: context %u, %s rings of %u, MTU %u\n", p->tap_name, p->context,
+		       vnet_has(&p->vnet, VNET_F_RING_PACKED) ? "packed" : "split",
+		       p->vnet.ring[0].c.size, p->vnet.mtu);
+		fflush(stdout);
+		error = loop(p);
+		write_stats(p);
+		if (p->client)
+			vnet_stop(&p->vnet);
+	}
+	glc_close(p->client);
+	bridge_close(&p->bridge);
+	return error ? 1 : 0;
+}
