@@ -271,6 +271,9 @@ int vring_used(struct vring *r, unsigned ahead, unsigned *index, uint32_t *bytes
 void vring_release(struct vring *r, unsigned count)
 {
 	r->used += count;
+	/* A packed descriptor works from vring_post() on and may be used before it was published. */
+	if (r->c.packed)
+		atomic_store_explicit(&r->c.state->avail, r->avail, memory_order_release);
 	atomic_store_explicit(&r->c.state->used, r->used, memory_order_release);
 }
 
@@ -304,7 +307,7 @@ bool vring_arm(struct vring *r, unsigned more)
 	unsigned index;
 	uint32_t bytes;
 	if (!r->c.event_idx) {
-		more = 0;
+		/* The next used buffer interrupts, whichever it is. */
 		if (r->c.packed)
 			store16(driver_area(r) + 2, EVENT_ENABLE, memory_order_relaxed);
 		else
