@@ -81,6 +81,9 @@ bool vfio_user_connected(const struct vfio_user_server *v);
 /* Ends the connection, as if the client had left. */
 void vfio_user_disconnect(struct vfio_user_server *v, const char *reason);
 
+/* Why the last client is gone, for people: "it closed the socket". */
+const char *vfio_user_left(const struct vfio_user_server *v);
+
 /* --- For the device ----------------------------------------------------------------------------------------------------------- */
 
 /* The access or reset under way is done; error: 0 or an errno that the client gets. */

@@ -112,6 +112,46 @@ void gls_on_tlp(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t 
 void gls_on_tlp_down(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, size_t count),
 		     void *arg);
 
+/* --- Another host around the NIC: glane-sim's --------------------------------------------------------------------------- */
+
+/* Host memory and interrupts behind functions, instead of gls_memory_add() and gls_on_irq(). */
+struct gls_host {
+	void *arg;
+	/*
+	 * The NIC reads whole DWs inside a page of 4 KiB. 0: they are in `data`. 1: gls_host_complete(token) follows. Negative: nobody
+	 * is there, an Unsupported Request.
+	 */
+	int (*read)(void *arg, uint64_t address, void *data, uint32_t bytes, uint64_t token);
+	/* The NIC writes; bytes that are not enabled are left out. */
+	void (*write)(void *arg, uint64_t address, const void *data, uint32_t bytes);
+	/* The NIC writes one DW to msi_address. */
+	void (*msi)(void *arg, uint32_t data);
+	uint64_t msi_address;
+};
+void gls_host_use(struct gls *s, const struct gls_host *host);
+/* The data of a read that returned 1; NULL: Completer Abort. A token from before a gls_reset() is ignored. */
+void gls_host_complete(struct gls *s, uint64_t token, const void *data);
+/* Stops what the NIC sends (requests and completions) until it is called with false. */
+void gls_host_stall(struct gls *s, bool stall);
+
+/* Reset of everything, as by the slot's reset line. TLPs under way are lost, and nothing of them is reported (runs 16 cycles). */
+void gls_reset(struct gls *s);
+/* Where a BAR was placed, for gls_read() and gls_write(). */
+void gls_set_bar(struct gls *s, enum gls_bar bar, uint64_t address);
+/* A configuration access with byte enables; done (may be NULL) gets all ones if it failed. */
+void gls_config_async(struct gls *s, uint32_t offset, uint32_t value, unsigned byte_enables,
+		      bool write, void (*done)(void *arg, uint32_t value), void *arg);
+size_t gls_tlp_pending(const struct gls *s); /* TLPs that the NIC has not taken yet */
+/* Loads an ELF file into the core, which stands still, starts core and MAC, and waits until the firmware serves (runs). */
+int gls_firmware(struct gls *s, const char *file);
+
+/* Simulates at most `cycles` cycles, skipping none. False: everything sleeps, and only its own timer will wake the NIC. */
+bool gls_run_awake(struct gls *s, uint32_t cycles);
+bool gls_wake_set(const struct gls *s); /* whether that timer is set */
+/* Lets the time until it fires pass; false: it is not set. */
+bool gls_wake(struct gls *s);
+unsigned gls_compiled_contexts(void); /* as gls_contexts() */
+
 /* --- Management, as dom0's driver does it ---------------------------------------------------------------------------- */
 
 struct gls_switch_entry {

@@ -72,9 +72,9 @@ static int enumerate(struct gls *s)
 	gls_config_write(s, CFG_BAR0 + 8, (uint32_t)BAR2_ADDRESS, 4);
 	gls_config_write(s, CFG_BAR0 + 12, (uint32_t)(BAR2_ADDRESS >> 32), 4);
 	gls_config_write(s, CFG_BAR0 + 16, (uint32_t)BAR4_ADDRESS, 4);
-	root_set_bar(s, GLS_BAR0, BAR0_ADDRESS);
-	root_set_bar(s, GLS_BAR2, BAR2_ADDRESS);
-	root_set_bar(s, GLS_BAR4, BAR4_ADDRESS);
+	gls_set_bar(s, GLS_BAR0, BAR0_ADDRESS);
+	gls_set_bar(s, GLS_BAR2, BAR2_ADDRESS);
+	gls_set_bar(s, GLS_BAR4, BAR4_ADDRESS);
 
 	uint32_t pcie = capability(s, CAP_PCIE), msix = capability(s, CAP_MSIX);
 	if (!pcie || !msix)
@@ -96,7 +96,8 @@ static int enumerate(struct gls *s)
 	return 0;
 }
 
-static int load_segment(struct gls *s, uint32_t address, const uint8_t *data, size_t bytes)
+static int load_segment(struct gls *s, const char *name, uint32_t address, const uint8_t *data,
+			size_t bytes)
 {
 	bool imem = address - GL_IMEM_BASE < GL_IMEM_SIZE &&
 		    bytes <= GL_IMEM_SIZE - (address - GL_IMEM_BASE);
@@ -105,8 +106,8 @@ static int load_segment(struct gls *s, uint32_t address, const uint8_t *data, si
 	if (!imem && !dmem)
 		return gls_fail(
 			s, EINVAL,
-			"a segment of %s at 0x%08x (%zu bytes) lies in no memory of the core",
-			s->config.firmware, address, bytes);
+			"a segment of %s at 0x%08x (%zu bytes) lies in no memory of the core", name,
+			address, bytes);
 	for (size_t done = 0; done < bytes;) {
 		uint32_t at = address + (uint32_t)done, inside = at % WINDOW_BYTES;
 		uint8_t block[WINDOW_BYTES] = { 0 };
@@ -122,9 +123,8 @@ static int load_segment(struct gls *s, uint32_t address, const uint8_t *data, si
 	return 0;
 }
 
-static int load_firmware(struct gls *s)
+static int load_firmware(struct gls *s, const char *name)
 {
-	const char *name = s->config.firmware;
 	int error = 0;
 	size_t count = 0, size = 0;
 	Elf *elf = NULL;
@@ -147,7 +147,7 @@ static int load_firmware(struct gls *s)
 		if (segment[i].p_offset > size || segment[i].p_filesz > size - segment[i].p_offset)
 			error = gls_fail(s, ENOEXEC, "%s is cut short", name);
 		else
-			error = load_segment(s, segment[i].p_paddr,
+			error = load_segment(s, name, segment[i].p_paddr,
 					     (const uint8_t *)raw + segment[i].p_offset,
 					     segment[i].p_filesz);
 	}
@@ -184,7 +184,7 @@ int boot(struct gls *s)
 		return gls_fail(s, ENODEV, "BAR0.ID is %08x, not %08x", id, GL_ID_VALUE);
 	error = tables_start(s);
 	if (!error && !s->config.firmware_in_ram)
-		error = load_firmware(s);
+		error = load_firmware(s, s->config.firmware);
 	return error ? error : start(s);
 }
 
@@ -196,6 +196,13 @@ int gls_boot(struct gls *s)
 	for (unsigned c = 0; c < gls_contexts(s); c++)
 		gls_enable_context(s, c, false);
 	return boot(s);
+}
+
+int gls_firmware(struct gls *s, const char *file)
+{
+	bar0_write(s, GL_BAR0_CONTROL, 0);
+	int error = load_firmware(s, file);
+	return error ? error : start(s);
 }
 
 int gls_wait_clear(struct gls *s, uint32_t offset, uint32_t bits)
@@ -218,7 +225,7 @@ int gls_restart(struct gls *s)
 	bar0_write(s, GL_BAR0_RESTART, 1);
 	s->restarts++;
 	/* Loads what the image has bytes for; the checkpoint, which has none, stays. */
-	int error = load_firmware(s);
+	int error = load_firmware(s, s->config.firmware);
 	return error ? error : start(s);
 }
 

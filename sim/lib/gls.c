@@ -53,6 +53,11 @@ uint32_t gls_contexts(const struct gls *s)
 	return model_contexts();
 }
 
+unsigned gls_compiled_contexts(void)
+{
+	return model_contexts();
+}
+
 /* xorshift64* */
 uint64_t gls_rand(struct gls *s)
 {
@@ -166,17 +171,60 @@ bool gls_run_until(struct gls *s, bool (*done)(void *arg), void *arg, uint64_t l
 	return true;
 }
 
-static bool settled(void *arg)
+static bool asleep(const struct gls *s)
 {
-	struct gls *s = arg;
 	return s->idle_cycles >= IDLE_BEFORE_SKIP && !s->timer_count && !root_busy(s) &&
 	       !wire_busy(s);
+}
+
+static bool settled(void *arg)
+{
+	return asleep(arg);
 }
 
 bool gls_settle(struct gls *s, uint64_t limit)
 {
 	s->idle_cycles = 0;
 	return gls_run_until(s, settled, s, limit);
+}
+
+bool gls_run_awake(struct gls *s, uint32_t cycles)
+{
+	for (uint32_t i = 0; i < cycles; i++) {
+		if (asleep(s))
+			return false;
+		step(s, s->now);
+	}
+	return true;
+}
+
+bool gls_wake_set(const struct gls *s)
+{
+	return s->pins.wake_cycles != UINT32_MAX;
+}
+
+bool gls_wake(struct gls *s)
+{
+	if (!gls_wake_set(s))
+		return false;
+	step(s, UINT64_MAX);
+	return true;
+}
+
+static void reset(struct gls *s)
+{
+	s->pins.rst = true;
+	for (int i = 0; i < 16; i++)
+		step(s, s->now);
+	s->pins.rst = false;
+	s->idle_cycles = 0;
+}
+
+void gls_reset(struct gls *s)
+{
+	root_reset(s);
+	reset(s);
+	root_reset(s);
 }
 
 /* --- Open, close --------------------------------------------------------------------------------------------------------- */
@@ -236,11 +284,7 @@ struct gls *gls_open(const struct gls_config *config)
 		gls_fail(NULL, ENOMEM, "not enough memory for the simulation");
 		goto fail;
 	}
-	s->pins.rst = true;
-	for (int i = 0; i < 16; i++)
-		step(s, UINT64_MAX);
-	s->pins.rst = false;
-	s->idle_cycles = 0;
+	reset(s);
 	if (!s->config.no_boot && boot(s)) {
 		memcpy(open_error, s->error, sizeof(open_error));
 		goto fail;

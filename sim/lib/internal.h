@@ -51,7 +51,7 @@ void root_free(struct gls *s);
 void root_drive(struct gls *s);
 void root_sample(struct gls *s);
 bool root_busy(const struct gls *s); /* something is on its way to the NIC or to a caller */
-void root_set_bar(struct gls *s, enum gls_bar bar, uint64_t address);
+void root_reset(struct gls *s);	     /* forgets all that is under way */
 void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data,
 		      size_t bytes);
 

@@ -13,6 +13,7 @@
 #define MSI_TOP	     0xfef00000u
 #define MAX_DW	     (4 + 1024)
 #define HOST_TAGS    32
+#define NIC_TAGS     256
 #define RCB	     64
 #define READ_LIMIT   50000000 /* cycles after which a register read is given up */
 
@@ -76,7 +77,12 @@ struct root {
 	size_t range_count, range_last;
 	struct host_read reads[HOST_TAGS];
 	unsigned reads_busy;
-	unsigned completions; /* scheduled, not queued yet */
+	unsigned completions; /* scheduled or waiting for the host, not queued yet */
+	struct gls_host host;
+	bool has_host, stalled;
+	struct completion *waiting[NIC_TAGS]; /* for the host */
+	uint32_t epoch;			      /* counts resets */
+	size_t packets;			      /* in the list from `first` on */
 	uint64_t completion_time;
 	struct fault faults[16];
 	struct irq irqs[GLS_VECTORS];
@@ -85,6 +91,8 @@ struct root {
 	void (*down_monitor)(void *arg, const uint32_t *dw, size_t count);
 	void *down_monitor_arg;
 };
+
+static void forget_packets(struct root *r);
 
 int root_new(struct gls *s)
 {
@@ -103,21 +111,58 @@ int root_new(struct gls *s)
 void root_free(struct gls *s)
 {
 	struct root *r = s->root;
-	while (r->first) {
-		struct packet *p = r->first;
-		r->first = p->next;
-		free(p);
-	}
-	free(r->sending);
+	forget_packets(r);
 	for (size_t i = 0; i < r->range_count; i++)
 		free(r->ranges[i].data);
 	free(r->ranges);
 	free(r);
 }
 
-void root_set_bar(struct gls *s, enum gls_bar bar, uint64_t address)
+void gls_set_bar(struct gls *s, enum gls_bar bar, uint64_t address)
 {
 	s->root->bar[bar] = address;
+}
+
+void gls_host_use(struct gls *s, const struct gls_host *host)
+{
+	s->root->host = *host;
+	s->root->has_host = true;
+}
+
+void gls_host_stall(struct gls *s, bool stall)
+{
+	s->root->stalled = stall;
+}
+
+static void forget_packets(struct root *r)
+{
+	while (r->first) {
+		struct packet *p = r->first;
+		r->first = p->next;
+		free(p);
+	}
+	r->last = &r->first;
+	r->packets = 0;
+	free(r->sending);
+	r->sending = NULL;
+	for (unsigned i = 0; i < NIC_TAGS; i++) {
+		free(r->waiting[i]);
+		r->waiting[i] = NULL;
+	}
+}
+
+void root_reset(struct gls *s)
+{
+	struct root *r = s->root;
+	forget_packets(r);
+	r->epoch++;
+	r->up_dw = 0;
+	r->completions = 0;
+	r->completion_time = 0;
+	r->stalled = false;
+	memset(r->reads, 0, sizeof(r->reads));
+	r->reads_busy = 0;
+	s->pins.rx_valid = false;
 }
 
 bool root_busy(const struct gls *s)
@@ -181,6 +226,12 @@ void gls_tlp_send(struct gls *s, const uint32_t *dw, size_t count)
 	memcpy(p->dw, dw, count * sizeof(*dw));
 	*r->last = p;
 	r->last = &p->next;
+	r->packets++;
+}
+
+size_t gls_tlp_pending(const struct gls *s)
+{
+	return s->root->packets + !!s->root->sending;
 }
 
 /* The next TLP that may go: in order, but a posted one may pass non-posted ones that the NIC cannot take yet (table 2-39). */
@@ -195,6 +246,7 @@ static struct packet *next_packet(struct gls *s)
 		*at = p->next;
 		if (!*at)
 			r->last = at;
+		r->packets--;
 	}
 	return p;
 }
@@ -230,7 +282,7 @@ void root_drive(struct gls *s)
 	} else {
 		pins->rx_valid = false;
 	}
-	pins->tx_ready = link_has_room(s, &s->link_credit_up);
+	pins->tx_ready = !r->stalled && link_has_room(s, &s->link_credit_up);
 	if (s->config.tx_stall_percent && gls_below(s, 100) < s->config.tx_stall_percent)
 		pins->tx_ready = false;
 	pins->tx_np_ok = true;
@@ -246,23 +298,20 @@ struct completion {
 	uint8_t tag, status;
 	bool poison, no_data; /* no_data: a bare status */
 	uint32_t first_be, last_be, dw_count;
+	uint32_t epoch;
 };
 
-static void send_completion_part(struct completion *c, uint64_t address, uint32_t dws,
-				 uint32_t bytes_left)
+/* `data`: of this part. */
+static void send_completion_part(struct completion *c, uint64_t address, const void *data,
+				 uint32_t dws, uint32_t bytes_left)
 {
 	uint32_t dw[3 + 1024];
 	dw[0] = (uint32_t)(c->no_data ? T_CPL : T_CPLD) << 24 | (c->poison ? 1u << 14 : 0) |
 		(c->no_data ? 0 : dws & 0x3ff);
 	dw[1] = REQUESTER_ID << 16 | (uint32_t)c->status << 13 | (bytes_left & 0xfff);
 	dw[2] = (uint32_t)c->requester << 16 | (uint32_t)c->tag << 8 | (address & 0x7f);
-	if (!c->no_data) {
-		const void *data = gls_memory(c->s, address & ~3ull, dws * 4);
-		if (data)
-			memcpy(dw + 3, data, dws * 4);
-		else
-			memset(dw + 3, 0, dws * 4);
-	}
+	if (!c->no_data)
+		memcpy(dw + 3, data, dws * 4);
 	gls_tlp_send(c->s, dw, c->no_data ? 3 : 3 + dws);
 }
 
@@ -277,19 +326,19 @@ static uint32_t trailing(uint32_t be)
 	return be & 8 ? 0 : be & 4 ? 1 : be & 2 ? 2 : be & 1 ? 3 : 3;
 }
 
-static void complete(void *arg)
+/* Sends the completion, in parts, and forgets it. `data`: all DWs, not used with no_data. */
+static void finish(struct completion *c, const uint8_t *data)
 {
-	struct completion *c = arg;
 	struct gls *s = c->s;
 	s->root->completions--;
 	if (c->no_data) {
-		send_completion_part(c, 0, 0, 4);
+		send_completion_part(c, 0, NULL, 0, 4);
 		free(c);
 		return;
 	}
 	uint32_t left = c->bytes;
 	uint64_t address = c->address; /* of the first enabled byte */
-	uint64_t end = (c->address & ~3ull) + c->dw_count * 4ull;
+	uint64_t start = c->address & ~3ull, end = start + c->dw_count * 4ull;
 	while (address < end) {
 		uint64_t stop = (address & ~3ull) + s->config.max_payload;
 		stop -= stop % RCB;
@@ -300,12 +349,63 @@ static void complete(void *arg)
 		}
 		if (stop > end)
 			stop = end;
-		send_completion_part(c, address, (uint32_t)((stop - (address & ~3ull)) / 4), left);
+		send_completion_part(c, address, data + ((address & ~3ull) - start),
+				     (uint32_t)((stop - (address & ~3ull)) / 4), left);
 		uint32_t moved = (uint32_t)(stop - address);
 		left = moved < left ? left - moved : 0;
 		address = stop;
 	}
 	free(c);
+}
+
+static void complete(void *arg)
+{
+	struct completion *c = arg;
+	struct gls *s = c->s;
+	struct root *r = s->root;
+	if (c->epoch != r->epoch) {
+		free(c);
+		return;
+	}
+	if (c->no_data || !r->has_host) {
+		const uint8_t *data =
+			c->no_data ? NULL : gls_memory(s, c->address & ~3ull, c->dw_count * 4);
+		static const uint8_t zeroes[4096];
+		finish(c, data ? data : zeroes);
+		return;
+	}
+	uint8_t data[4096];
+	unsigned slot = 0;
+	while (slot < NIC_TAGS - 1 && r->waiting[slot])
+		slot++;
+	int answer = r->waiting[slot]
+			     ? -1
+			     : r->host.read(r->host.arg, c->address & ~3ull, data, c->dw_count * 4,
+					    (uint64_t)r->epoch << 32 | slot);
+	if (answer == 1) {
+		r->waiting[slot] = c;
+		return;
+	}
+	if (answer < 0) {
+		c->no_data = true;
+		c->status = CPL_UR;
+	}
+	finish(c, data);
+}
+
+void gls_host_complete(struct gls *s, uint64_t token, const void *data)
+{
+	struct root *r = s->root;
+	uint32_t slot = (uint32_t)token;
+	if (token >> 32 != r->epoch || slot >= NIC_TAGS || !r->waiting[slot])
+		return;
+	struct completion *c = r->waiting[slot];
+	r->waiting[slot] = NULL;
+	if (!data) {
+		c->no_data = true;
+		c->status = CPL_CA;
+	}
+	finish(c, data);
 }
 
 static enum gls_fault fault_of(struct root *r, uint64_t address, size_t bytes)
@@ -346,6 +446,7 @@ static void memory_read(struct gls *s, const uint32_t *dw, uint64_t address)
 	if (!c)
 		abort();
 	c->s = s;
+	c->epoch = r->epoch;
 	c->dw_count = dw[0] & 0x3ff ? dw[0] & 0x3ff : 1024;
 	c->first_be = dw[1] & 0xf;
 	c->last_be = dw[1] >> 4 & 0xf;
@@ -362,7 +463,7 @@ static void memory_read(struct gls *s, const uint32_t *dw, uint64_t address)
 		return;
 	}
 	if (fault == GLS_FAULT_UR || fault == GLS_FAULT_CA ||
-	    !gls_memory(s, address, c->dw_count * 4)) {
+	    (!r->has_host && !gls_memory(s, address, c->dw_count * 4))) {
 		c->no_data = true;
 		c->status = fault == GLS_FAULT_CA ? CPL_CA : CPL_UR;
 	}
@@ -385,10 +486,42 @@ static void irq_fire(void *arg)
 		q->fn(q->arg);
 }
 
+/* Byte enables of DW i of a request of `count`. */
+static uint32_t enables(const uint32_t *dw, uint32_t i, uint32_t count)
+{
+	return i == 0 ? dw[1] & 0xf : i == count - 1 ? dw[1] >> 4 & 0xf : 0xf;
+}
+
+/* Gives the host each run of enabled bytes. */
+static void host_write(struct gls *s, const uint32_t *dw, uint64_t address, const uint32_t *data,
+		       uint32_t count)
+{
+	const struct gls_host *h = &s->root->host;
+	uint32_t start = 0, end = 0;
+	if (count == 1 && address == h->msi_address && h->msi) {
+		h->msi(h->arg, data[0]);
+		return;
+	}
+	for (uint32_t at = 0; at <= count * 4; at++) {
+		bool on = at < count * 4 && enables(dw, at / 4, count) >> (at % 4) & 1;
+		if (on && end != at)
+			start = at;
+		if (on)
+			end = at + 1;
+		else if (end == at && end > start)
+			h->write(h->arg, address + start, (const uint8_t *)data + start,
+				 end - start);
+	}
+}
+
 static void memory_write(struct gls *s, const uint32_t *dw, uint64_t address, const uint32_t *data)
 {
 	uint32_t count = dw[0] & 0x3ff ? dw[0] & 0x3ff : 1024;
-	uint32_t first_be = dw[1] & 0xf, last_be = dw[1] >> 4 & 0xf;
+	if (s->root->has_host) {
+		if (!(dw[0] & 1u << 14))
+			host_write(s, dw, address, data, count);
+		return;
+	}
 	if (address >= MSI_BASE && address < MSI_TOP) {
 		if (data[0] < GLS_VECTORS)
 			gls_at(s, s->now + s->config.irq_latency, irq_fire,
@@ -399,7 +532,7 @@ static void memory_write(struct gls *s, const uint32_t *dw, uint64_t address, co
 	if (!to || dw[0] & 1u << 14)
 		return; /* nobody there, or poisoned: dropped, as a root complex does */
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t be = i == 0 ? first_be : i == count - 1 ? last_be : 0xf;
+		uint32_t be = enables(dw, i, count);
 		if (be == 0xf) {
 			memcpy(to + i * 4, data + i, 4);
 			continue;
@@ -628,18 +761,31 @@ void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const vo
 	}
 }
 
+static void config_tlp(struct gls *s, unsigned tag, uint32_t offset, uint32_t value, unsigned be,
+		       bool write)
+{
+	uint32_t dw[4];
+	dw[0] = (uint32_t)(write ? T_CFGWR0 : T_CFGRD0) << 24 | 1;
+	dw[1] = REQUESTER_ID << 16 | tag << 8 | be;
+	dw[2] = NIC_ID << 16 | (offset & 0xffc);
+	dw[3] = value;
+	gls_tlp_send(s, dw, write ? 4 : 3);
+}
+
 static uint32_t config_access(struct gls *s, uint32_t offset, uint32_t value, unsigned size,
 			      bool write)
 {
 	struct waiting w = { 0 };
-	uint32_t dw[4];
 	unsigned tag = take_tag(s, wait_done, &w, offset & 3, size);
-	dw[0] = (uint32_t)(write ? T_CFGWR0 : T_CFGRD0) << 24 | 1;
-	dw[1] = REQUESTER_ID << 16 | tag << 8 | ((1u << size) - 1) << (offset & 3);
-	dw[2] = NIC_ID << 16 | (offset & 0xffc);
-	dw[3] = value << 8 * (offset & 3);
-	gls_tlp_send(s, dw, write ? 4 : 3);
+	config_tlp(s, tag, offset, value << 8 * (offset & 3), ((1u << size) - 1) << (offset & 3),
+		   write);
 	return wait_for(s, &w);
+}
+
+void gls_config_async(struct gls *s, uint32_t offset, uint32_t value, unsigned byte_enables,
+		      bool write, void (*done)(void *arg, uint32_t value), void *arg)
+{
+	config_tlp(s, take_tag(s, done, arg, 0, 4), offset, value, byte_enables, write);
 }
 
 uint32_t gls_config_read(struct gls *s, uint32_t offset, unsigned size)

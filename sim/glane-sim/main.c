@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// glane-sim: the simulated NIC as a process, a PCI device for vfio-user clients. Command line, the loop, statistics.
+#include "guestlane_sim.h"
+#include "nic.h"
+#include "vfio_user_server.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROGRAM	      "glane-sim"
+/* Cycles between two looks at the descriptors: about 100 us of the simulator, half of what a register read may take. */
+#define SLICE	      32
+/* The firmware's own timer, its heartbeat, is let go by this often at once after activity, then once in so many milliseconds. */
+#define WAKES_AT_ONCE 4
+#define WAKE_MS	      250
+/* Cycles from a memory read of the NIC to its completion: 128 ns. */
+#define LATENCY	      16
+
+#ifndef GLANE_VERSION
+#define GLANE_VERSION "0.4"
+#endif
+
+struct options {
+	const char *socket, *wire, *firmware, *stats, *trace;
+	uint64_t trace_from, trace_cycles;
+	unsigned contexts;
+	bool line_rate;
+};
+
+struct program {
+	struct options o;
+	struct gls *s;
+	struct nic *nic;
+	struct vfio_user_server *server;
+	struct glane_wire *wire;
+	int epoll, signals;
+	struct timespec started;
+	uint64_t wakes, sleeps;
+	bool stop;
+};
+
+static const char help[] =
+	"Usage: glane-sim --socket PATH [OPTION]...\n"
+	"The simulated Guestlane NIC as a PCI device for vfio-user clients.\n"
+	"\n"
+	"  -s, --socket PATH           listen on this UNIX socket (needed)\n"
+	"  -w, --wire WIRE             other end of the NIC's wire: none (default), loopback, "
+	"tap:NAME,\n"
+	"                              pcap:IN,OUT (either may be empty) or unix:PATH (another "
+	"glane-sim)\n"
+	"  -c, --contexts N            number of contexts, 1 to 256 (32)\n"
+	"  -l, --line-rate on|off      off: frames pass the wire faster than 1 Gb/s (on)\n"
+	"  -f, --firmware FILE         firmware that runs when a client comes, and after every "
+	"reset\n"
+	"  -j, --stats-json FILE       write statistics at exit and on SIGUSR1\n"
+	"  -t, --trace FILE,FROM,TO    write these cycles as FST waveforms (build with make "
+	"TRACE=1)\n"
+	"  -h, --help                  show this\n"
+	"  -V, --version               show the version\n";
+
+static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void die(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, PROGRAM ": ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+	exit(2);
+}
+
+/* --- Command line --------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t number(const char *what, const char *text, uint64_t low, uint64_t high)
+{
+	char *end;
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 0);
+	if (errno || end == text || *end || text[0] == '-' || v < low || v > high)
+		die("%s is '%s'; give a whole number from %" PRIu64 " to %" PRIu64, what, text, low,
+		    high);
+	return v;
+}
+
+static void parse_trace(struct options *o, char *text)
+{
+	char *to = strrchr(text, ','), *from = NULL;
+	if (to) {
+		*to++ = 0;
+		from = strrchr(text, ',');
+	}
+	if (!from || from == text)
+		die("--trace '%s' lacks a part; give FILE,FROM,TO with two cycle numbers", text);
+	*from++ = 0;
+	o->trace = text;
+	o->trace_from = number("FROM of --trace", from, 0, UINT64_MAX - 1);
+	o->trace_cycles =
+		number("TO of --trace", to, o->trace_from + 1, UINT64_MAX) - o->trace_from;
+}
+
+static struct options parse(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "wire", required_argument, NULL, 'w' },
+		{ "contexts", required_argument, NULL, 'c' },
+		{ "line-rate", required_argument, NULL, 'l' },
+		{ "firmware", required_argument, NULL, 'f' },
+		{ "stats-json", required_argument, NULL, 'j' },
+		{ "trace", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	struct options o = { .line_rate = true };
+	int c;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":s:w:c:l:f:j:t:hV", names, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+		switch (c) {
+		case 's':
+			o.socket = optarg;
+			break;
+		case 'w':
+			o.wire = optarg;
+			break;
+		case 'c':
+			o.contexts = (unsigned)number("--contexts", optarg, 1, 256);
+			break;
+		case 'l':
+			if (strcmp(optarg, "on") && strcmp(optarg, "off"))
+				die("--line-rate is '%s'; give on or off", optarg);
+			o.line_rate = !strcmp(optarg, "on");
+			break;
+		case 'f':
+			o.firmware = optarg;
+			break;
+		case 'j':
+			o.stats = optarg;
+			break;
+		case 't':
+			parse_trace(&o, optarg);
+			break;
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		case 'V':
+			puts(PROGRAM " (Guestlane) " GLANE_VERSION);
+			exit(0);
+		case ':':
+			die("%s needs a value; see " PROGRAM " --help", word);
+		default:
+			die("'%s' is no option that is known; see " PROGRAM " --help", word);
+		}
+	}
+	if (optind < argc)
+		die("'%s' is too much; see " PROGRAM " --help", argv[optind]);
+	if (!o.socket)
+		die("--socket is missing; give the path to listen on, as in --socket "
+		    "/run/guestlane/nic0.sock");
+	return o;
+}
+
+/* The number of contexts is compiled into the model: another one is another program beside this one. */
+static void exec_contexts(const struct options *o, char **argv)
+{
+	char self[PATH_MAX], program[PATH_MAX + 64];
+	unsigned compiled = gls_compiled_contexts();
+	if (!o->contexts || o->contexts == compiled)
+		return;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = 0;
+		char *folder = dirname(dirname(self));
+		char suffix[16] = "";
+		if (o->contexts != 32)
+			snprintf(suffix, sizeof(suffix), "-%u", o->contexts);
+		snprintf(program, sizeof(program), "%s/sim%s%s/glane-sim", folder,
+			 o->trace ? "-trace" : "", suffix);
+		execv(program, argv);
+	}
+	die("this build has %u contexts, not %u; `make SIM_CONTEXTS=%u build/sim-%u/glane-sim` "
+	    "builds the other one, "
+	    "and it is then found beside this one",
+	    compiled, o->contexts, o->contexts, o->contexts);
+}
+
+/* --- Statistics --------------------------------------------------------------------------------------------------------------------- */
+
+static double seconds_since(struct timespec from)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - from.tv_sec) + 1e-9 * (double)(now.tv_nsec - from.tv_nsec);
+}
+
+static void write_stats(const struct program *p)
+{
+	if (!p->o.stats)
+		return;
+	struct timespec cpu_time;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu_time);
+	struct vfio_user_stats v = vfio_user_stats(p->server);
+	struct glane_wire_stats w = glane_wire_stats(p->wire);
+	struct nic_stats n = nic_stats(p->nic);
+	double wall = seconds_since(p->started);
+	double cpu = (double)cpu_time.tv_sec + 1e-9 * (double)cpu_time.tv_nsec;
+	uint64_t simulated = gls_simulated(p->s), frames = w.to_nic + w.from_nic;
+#define COUNT(x) (json_int_t)(x)
+	json_t *all = json_pack("{s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:I,s:I}", "contexts",
+				COUNT(gls_contexts(p->s)), "cycles_simulated", COUNT(simulated),
+				"cycles_skipped", COUNT(gls_now(p->s) - simulated), "wall_seconds",
+				wall, "cpu_seconds", cpu, "cycles_per_second",
+				wall > 0 ? (double)simulated / wall : 0.0, "cycles_per_frame",
+				frames ? (double)simulated / (double)frames : 0.0, "sleeps",
+				COUNT(p->sleeps), "timer_wakes", COUNT(p->wakes));
+	json_object_set_new(all, "wire",
+			    json_pack("{s:I,s:I,s:I,s:I,s:I}", "frames_to_nic", COUNT(w.to_nic),
+				      "frames_from_nic", COUNT(w.from_nic), "octets_to_nic",
+				      COUNT(w.to_nic_octets), "octets_from_nic",
+				      COUNT(w.from_nic_octets), "dropped", COUNT(w.dropped)));
+	json_object_set_new(all, "pci",
+			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "tlps_to_nic",
+				      COUNT(n.tlps_to_nic), "tlps_from_nic", COUNT(n.tlps_from_nic),
+				      "register_reads", COUNT(n.register_reads), "register_writes",
+				      COUNT(n.register_writes), "config_accesses",
+				      COUNT(n.config_accesses), "resets", COUNT(n.resets)));
+	json_object_set_new(all, "dma",
+			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "reads",
+				      COUNT(v.dma_reads), "writes", COUNT(v.dma_writes),
+				      "read_bytes", COUNT(v.dma_read_bytes), "write_bytes",
+				      COUNT(v.dma_write_bytes), "by_message", COUNT(v.dma_messages),
+				      "refused_reads", COUNT(v.refused_reads), "refused_writes",
+				      COUNT(v.refused_writes), "maps", COUNT(v.maps)));
+	json_object_set_new(all, "vfio_user",
+			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "clients", COUNT(v.clients),
+				      "refused_clients", COUNT(v.refused_clients), "requests",
+				      COUNT(v.requests), "errors", COUNT(v.errors), "interrupts",
+				      COUNT(v.interrupts), "lost_interrupts",
+				      COUNT(v.lost_interrupts), "doorbells", COUNT(v.doorbells)));
+#undef COUNT
+	if (json_dump_file(all, p->o.stats, JSON_INDENT(2)))
+		fprintf(stderr, PROGRAM ": cannot write the statistics to '%s': %s\n", p->o.stats,
+			strerror(errno));
+	json_decref(all);
+}
+
+/* --- The loop ------------------------------------------------------------------------------------------------------------------------ */
+
+static void take_signal(struct program *p)
+{
+	struct signalfd_siginfo info;
+	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1)
+		write_stats(p);
+	else
+		p->stop = true;
+}
+
+/* Waits so long for a descriptor (-1: for ever), and looks at what there is; true: something came. */
+static bool look(struct program *p, int milliseconds)
+{
+	struct epoll_event events[4];
+	int n = epoll_wait(p->epoll, events, 4, milliseconds);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.fd == p->signals)
+			take_signal(p);
+	vfio_user_server_run(p->server);
+	glane_wire_service(p->wire);
+	nic_service(p->nic);
+	return n > 0;
+}
+
+static void loop(struct program *p)
+{
+	unsigned wakes = 0;
+	uint64_t tlps = 0;
+	while (!p->stop) {
+		bool waits = nic_waits_for_client(p->nic);
+		if (!waits && gls_run_awake(p->s, SLICE)) {
+			look(p, 0);
+			continue;
+		}
+		/* Nothing is pending. What the last cycles left for the client, or it for us, first. */
+		if (look(p, 0))
+			continue;
+		struct nic_stats n = nic_stats(p->nic);
+		if (n.tlps_from_nic + n.tlps_to_nic != tlps) {
+			tlps = n.tlps_from_nic + n.tlps_to_nic;
+			wakes = 0;
+		}
+		if (!waits && wakes < WAKES_AT_ONCE && gls_wake(p->s)) {
+			wakes++;
+			p->wakes++;
+			continue;
+		}
+		p->sleeps++;
+		bool timer = !waits && gls_wake_set(p->s);
+		if (!look(p, timer ? WAKE_MS : -1) && timer && !p->stop && gls_wake(p->s))
+			p->wakes++;
+	}
+}
+
+static void watch(struct program *p, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	if (fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e))
+		die("epoll: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	static struct program p;
+	char error[512] = "";
+	int status = 1;
+	p.o = parse(argc, argv);
+	exec_contexts(&p.o, argv);
+	clock_gettime(CLOCK_MONOTONIC, &p.started);
+
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	p.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p.signals < 0 || p.epoll < 0)
+		die("cannot wait for signals: %s", strerror(errno));
+
+	struct gls_config config = {
+		.no_boot = true,
+		.latency = LATENCY,
+		.trace = p.o.trace,
+		.trace_from = p.o.trace_from,
+		.trace_cycles = p.o.trace_cycles,
+	};
+	p.s = gls_open(&config);
+	if (!p.s) {
+		fprintf(stderr, PROGRAM ": %s\n", gls_error(NULL));
+		return 1;
+	}
+	p.nic = nic_new(p.s, p.o.firmware, error, sizeof(error));
+	if (!p.nic)
+		goto out;
+	p.wire = glane_wire_open(p.o.wire, p.s, error, sizeof(error));
+	if (!p.wire)
+		goto out;
+	struct vfio_user_device device = nic_device(p.nic);
+	p.server = vfio_user_server_new(p.o.socket, &device, p.nic, error, sizeof(error));
+	if (!p.server)
+		goto out;
+	nic_attach(p.nic, p.server);
+	watch(&p, p.signals);
+	watch(&p, vfio_user_server_fd(p.server));
+	watch(&p, glane_wire_fd(p.wire));
+	fprintf(stderr, PROGRAM ": listening on %s, %u contexts\n", p.o.socket, gls_contexts(p.s));
+	loop(&p);
+	write_stats(&p);
+	status = 0;
+out:
+	if (error[0])
+		fprintf(stderr, PROGRAM ": %s\n", error);
+	if (p.wire)
+		glane_wire_close(p.wire);
+	vfio_user_server_free(p.server);
+	nic_free(p.nic);
+	gls_close(p.s);
+	return status;
+}
