@@ -153,7 +153,8 @@ FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz bench timing timing-quick toolroot clean
+.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz bench timing timing-quick toolroot qemuroot \
+	system-linux system-linux-shell clean
 
 help: ## list the targets
 	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -206,6 +207,16 @@ timing-quick: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL))
 
 toolroot: ## make the Debian 13 root with the FPGA tools (build/toolroot)
 	@rtl/timing/make-toolroot $(BUILD)/toolroot
+
+qemuroot: ## make the Debian 13 root with QEMU and a kernel for the rigs (build/qemuroot)
+	@sim/rig/make-qemuroot $(BUILD)/qemuroot
+
+SYSTEM_LINUX = $(RIG_GUEST) $(BUILD)/sim/glane-sim
+system-linux: $(SYSTEM_LINUX) ## Debian 13 in QEMU with the NIC as PCI function: VFIO, stock virtio drivers, TCP
+	@sim/rig/system-linux
+
+system-linux-shell: $(SYSTEM_LINUX) ## the same machine with a shell on this terminal
+	@sim/rig/system-linux --shell
 
 clean: ## remove what was built, but not the Debian 13 roots
 	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' ! -name 'qemuroot*' -exec rm -rf {} + 2>/dev/null || true

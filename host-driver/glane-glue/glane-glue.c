@@ -47,7 +47,7 @@ static const char usage[] =
 	"  -r, --reconnect SEC   how long to wait for a daemon that went away, 0 to 86400 (60)\n"
 	"  -h, --help            show this\n"
 	"\n"
-	"Prints \"context K: INTERFACE\" when the network interface is there. SIGTERM takes it "
+	"Prints \"context K: INTERFACE (DEVICE)\" when the network interface is there. SIGTERM takes it "
 	"away again.\n";
 
 static void bad_usage(const char *format, const char *word)
@@ -178,8 +178,8 @@ static void print_interface(int id)
 	char pattern[100];
 	glob_t found = { 0 };
 
-	snprintf(pattern, sizeof(pattern), "/sys/bus/platform/devices/virtio-mmio.%d/virtio*/net/*",
-		 id);
+	snprintf(pattern, sizeof(pattern),
+		 "/sys/bus/platform/devices/virtio-mmio.%d.auto/virtio*/net/*", id);
 	for (int i = 0; i < 50; i++) {
 		if (!glob(pattern, 0, NULL, &found) && found.gl_pathc)
 			break;
@@ -188,9 +188,10 @@ static void print_interface(int id)
 	}
 	const char *name = found.gl_pathc ? strrchr(found.gl_pathv[0], '/') + 1 : NULL;
 	if (name)
-		printf("context %lu: %s\n", option.context, name);
+		printf("context %lu: %s (virtio-mmio.%d.auto)\n", option.context, name, id);
 	else
-		printf("context %lu: virtio-mmio.%d without a network interface (is virtio_net "
+		printf("context %lu: virtio-mmio.%d.auto without a network interface (is "
+		       "virtio_net "
 		       "loaded?)\n",
 		       option.context, id);
 	fflush(stdout);

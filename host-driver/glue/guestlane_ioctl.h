@@ -22,7 +22,7 @@ struct guestlane_attach {
 	__u64 pool;
 	__u64 pool_bytes;
 	__u64 guest_address;
-	/* Filled in: the platform device is virtio-mmio.ID, below the PCI function in sysfs. */
+	/* Filled in: the platform device is virtio-mmio.ID.auto, below the PCI function in sysfs. */
 	__s32 id;
 	__u32 reserved;
 };

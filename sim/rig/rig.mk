@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rigs: the simulated NIC as a PCI device in virtual machines. `make system-linux` boots Debian 13 in QEMU on it.
-.PHONY: qemuroot
-qemuroot: ## make the Debian 13 root with QEMU and a kernel for the rigs (build/qemuroot)
-	@sim/rig/make-qemuroot $(BUILD)/qemuroot
+RIG_GUEST    := $(BUILD)/rig/guest.cpio
+RIG_PROGRAMS := $(addprefix $(BUILD)/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/firmware/guestlane.fw
+
+$(RIG_GUEST): sim/rig/make-guest $(wildcard sim/rig/guest/*) $(BUILD)/rig/glue/guestlane.ko $(RIG_PROGRAMS) | qemuroot
+	$(call quietly,GUEST,$(BUILD)/rig/guest.log,sim/rig/make-guest $(CURDIR)/$@ $(filter %.ko,$^) $(RIG_PROGRAMS))
