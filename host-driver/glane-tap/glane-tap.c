@@ -154,8 +154,8 @@ static int attach(struct program *p, bool resume)
 	json_t *result = NULL;
 	int fds[3] = { -1, -1, -1 };
 	size_t got = 0;
-	json_t *params = json_pack("{s:i,s:I,s:s}", "context", (int)p->context, "bytes",
-				   (json_int_t)p->bytes, "tap", p->tap_name);
+	json_t *params =
+		json_pack("{s:i,s:I}", "context", (int)p->context, "bytes", (json_int_t)p->bytes);
 	if (resume)
 		json_object_set_new(params, "resume", json_true());
 	int error = glc_call_fds(p->client, "context.attach", params, &p->memory_fd, 1, &result,
@@ -278,19 +278,21 @@ static int reconnect(struct program *p)
 		return 0;
 	}
 	error = attach(p, true);
+	/* It was away for too long, or has begun anew: nothing of ours is left there. */
+	bool anew = error == -ENOENT || error == -ESTALE;
+	if (anew)
+		error = attach(p, false);
+	if (error && !glc_error_code(p->client)) {
+		away(p);
+		return 0;
+	}
 	if (error) {
-		if (!glc_error_code(p->client) || error == -EAGAIN || error == -EBUSY) {
-			away(p);
-			return 0;
-		}
 		say("context %u: %s", p->context, glc_error(p->client));
 		return error;
 	}
 	p->resumed++;
 	subscribe(p);
-	if (!p->client)
-		return 0;
-	if (!p->vnet.up || bridge_check(&p->bridge))
+	if (anew || !p->vnet.up || bridge_check(&p->bridge))
 		return p->client ? restart(p) : 0;
 	vnet_kick(&p->vnet); /* doorbells since then went nowhere */
 	return 0;
