@@ -81,14 +81,16 @@ REGS_AWK := rtl/regs.awk
 REGS_PKG := $(BUILD)/gen/glregs_pkg.sv
 REGS_H   := $(BUILD)/gen/guestlane_regs.h
 REGS_MD  := $(BUILD)/gen/registers.md
-REGS_GEN := $(REGS_PKG) $(REGS_H)
+REGS_NAMES := $(BUILD)/gen/guestlane_names.h
+REGS_GEN := $(REGS_PKG) $(REGS_H) $(REGS_NAMES)
 GEN      := $(BUILD)/gen
 HAVE_REGS := $(and $(wildcard $(REGS_DEF)),$(wildcard $(REGS_AWK)))
 
 $(REGS_PKG): OUT := sv
 $(REGS_H):   OUT := c
 $(REGS_MD):  OUT := md
-$(REGS_PKG) $(REGS_H) $(REGS_MD): $(REGS_DEF) $(REGS_AWK)
+$(REGS_NAMES): OUT := names
+$(REGS_PKG) $(REGS_H) $(REGS_MD) $(REGS_NAMES): $(REGS_DEF) $(REGS_AWK)
 	@mkdir -p $(@D)
 	@$(AWK) -v out=$(OUT) -f $(REGS_AWK) $(REGS_DEF) >$@.new && mv $@.new $@
 
