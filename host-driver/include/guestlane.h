@@ -27,7 +27,8 @@ struct gl_nic;
 
 struct gl_found {
 	char device[256]; /* as gl_open() takes it */
-	char detail[128]; /* driver bound to it, IOMMU group, or why it cannot be opened, for people */
+	char detail
+		[128]; /* driver bound to it, IOMMU group, or why it cannot be opened, for people */
 	bool usable;
 };
 /* PCI functions of ours in sysfs, and sockets (*.sock) in `socket_dir` (NULL: /run/guestlane). The caller frees *found. Their number, or -errno. */
@@ -156,7 +157,8 @@ struct gl_firmware_info {
 	size_t bytes;	   /* of code and data */
 };
 /* Reads and checks a file wholly: magic, sizes, checksum, addresses. Nothing is touched. -ENOEXEC with a sentence. Freed with gl_firmware_free(). */
-int gl_firmware_read(struct gl_firmware **firmware, const char *path, struct gl_firmware_info *info);
+int gl_firmware_read(struct gl_firmware **firmware, const char *path,
+		     struct gl_firmware_info *info);
 void gl_firmware_free(struct gl_firmware *firmware);
 /*
  * Loads and starts it; the contexts are to be created anew. -EPROTO: its ABI version is not one of this library's, nothing was touched.
@@ -180,21 +182,22 @@ enum gl_vlan_mode { GL_VLAN_TRANSPARENT, GL_VLAN_ACCESS, GL_VLAN_TRUNK };
 
 struct gl_context_config {
 	uint8_t mac[6];
-	uint16_t mtu;	   /* 68 to 9000 (1500) */
-	uint8_t weight;	   /* 1 to 255 (16) */
-	uint8_t link_down; /* the device shows no link */
+	uint16_t mtu;	     /* 68 to 9000 (1500) */
+	uint8_t weight;	     /* 1 to 255 (16) */
+	uint8_t link_down;   /* the device shows no link */
 	uint16_t queue_size; /* 2 to 256 (256) */
-	uint64_t features; /* to offer at most; 0: all */
+	uint64_t features;   /* to offer at most; 0: all */
 	/* switch */
 	enum gl_vlan_mode vlan_mode;
-	uint16_t vid;	     /* access: 1 to 4094 */
+	uint16_t vid;	      /* access: 1 to 4094 */
 	const uint16_t *vids; /* trunk: member of these, not kept */
 	size_t vid_count;
 	bool untagged;	  /* trunk: untagged frames too */
 	bool no_wire;	  /* frames do not leave to the wire */
 	bool promiscuous; /* receives every frame of its VLAN */
 	bool any_source;  /* may send with any source MAC */
-	uint64_t multicast_filter; /* bit gl_multicast_hash(address); ~0: all (0 means all too unless filter_multicast) */
+	uint64_t
+		multicast_filter; /* bit gl_multicast_hash(address); ~0: all (0 means all too unless filter_multicast) */
 	bool filter_multicast;
 	/* limits: bits per second and octets, 0: none. Frames in the packet buffers, 0: none */
 	uint64_t tx_rate, rx_rate, flood_rate;
@@ -256,7 +259,7 @@ int gl_fault_next(struct gl_nic *nic); /* lowest context with a record, or -1 */
 bool gl_fault_get(struct gl_nic *nic, unsigned context, struct gl_fault *fault);
 void gl_fault_clear(struct gl_nic *nic, unsigned context);
 
-uint64_t gl_stat(struct gl_nic *nic, unsigned stat);			    /* enum STAT */
+uint64_t gl_stat(struct gl_nic *nic, unsigned stat);			       /* enum STAT */
 uint64_t gl_context_stat(struct gl_nic *nic, unsigned context, unsigned stat); /* enum CSTAT */
 /* Names as in docs/registers.md in lower case, NULL beyond the last: of counters, fault kinds, reset reasons. */
 const char *gl_stat_name(unsigned stat);
