@@ -273,7 +273,7 @@ static void take_signal(struct program *p)
 		p->stop = true;
 }
 
-/* Waits so long for a descriptor (-1: for ever), and looks at what there is; true: something came. */
+/* Waits so long for a descriptor (-1: for ever), and looks at what there is. True: something came, or there is more to do. */
 static bool look(struct program *p, int milliseconds)
 {
 	struct epoll_event events[4];
@@ -284,7 +284,8 @@ static bool look(struct program *p, int milliseconds)
 	vfio_user_server_run(p->server);
 	glane_wire_service(p->wire);
 	nic_service(p->nic);
-	return n > 0;
+	return n > 0 || vfio_user_server_ready(p->server) ||
+	       (!gls_asleep(p->s) && !nic_waits_for_client(p->nic));
 }
 
 static void loop(struct program *p)

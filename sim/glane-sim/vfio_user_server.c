@@ -1394,6 +1394,11 @@ void vfio_user_server_run(struct vfio_user_server *v)
 	v->running = false;
 }
 
+bool vfio_user_server_ready(const struct vfio_user_server *v)
+{
+	return v->reason[0] || may_serve(v);
+}
+
 int vfio_user_server_fd(const struct vfio_user_server *v)
 {
 	return v->epoll;

@@ -77,6 +77,8 @@ void vfio_user_server_free(struct vfio_user_server *v);
 int vfio_user_server_fd(const struct vfio_user_server *v);
 /* Does what can be done without waiting. Also to be called after the device has done something (an access, room for requests). */
 void vfio_user_server_run(struct vfio_user_server *v);
+/* Whether vfio_user_server_run() has more to do already, whatever the descriptor says: ask before sleeping on it. */
+bool vfio_user_server_ready(const struct vfio_user_server *v);
 bool vfio_user_connected(const struct vfio_user_server *v);
 /* Ends the connection, as if the client had left. */
 void vfio_user_disconnect(struct vfio_user_server *v, const char *reason);

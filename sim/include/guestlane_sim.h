@@ -147,6 +147,7 @@ int gls_firmware(struct gls *s, const char *file);
 
 /* Simulates at most `cycles` cycles, skipping none. False: everything sleeps, and only its own timer will wake the NIC. */
 bool gls_run_awake(struct gls *s, uint32_t cycles);
+bool gls_asleep(const struct gls *s);
 bool gls_wake_set(const struct gls *s); /* whether that timer is set */
 /* Lets the time until it fires pass; false: it is not set. */
 bool gls_wake(struct gls *s);

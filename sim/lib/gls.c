@@ -188,6 +188,11 @@ bool gls_settle(struct gls *s, uint64_t limit)
 	return gls_run_until(s, settled, s, limit);
 }
 
+bool gls_asleep(const struct gls *s)
+{
+	return asleep(s);
+}
+
 bool gls_run_awake(struct gls *s, uint32_t cycles)
 {
 	for (uint32_t i = 0; i < cycles; i++) {
