@@ -13,13 +13,13 @@
 #include "guestlane_regs.h"
 #include "tap.h"
 
-#define MEMORY	      "tap0"
 #define GUEST_ADDRESS 0x100000ull /* any but 0 */
 #define MTU_LEAST     1500	  /* memory is made for this or more */
 
 struct tap0 {
 	struct gl_nic *nic;
 	unsigned context, queue_size;
+	char memory_name[16];
 	bool split;
 	const struct gl_memory *memory;
 	int tap;
@@ -109,7 +109,7 @@ static int take_memory(struct tap0 *t)
 	if (t->memory && t->memory->bytes < bytes)
 		give_memory(t);
 	if (!t->memory)
-		error = gl_memory_new(t->nic, MEMORY, bytes, &t->memory);
+		error = gl_memory_new(t->nic, t->memory_name, bytes, &t->memory);
 	if (!error && !is_mapped(t)) {
 		/* What an earlier daemon left half done. */
 		gl_unmap(t->nic, t->context, GUEST_ADDRESS, t->memory->bytes);
@@ -140,7 +140,7 @@ static int bring_up(struct tap0 *t)
 
 static int go_on(struct tap0 *t)
 {
-	t->memory = gl_memory_find(t->nic, MEMORY);
+	t->memory = gl_memory_find(t->nic, t->memory_name);
 	if (!t->memory || !t->memory->data || !is_mapped(t))
 		return -ESTALE;
 	struct vnet_config config = vnet_config(t);
@@ -175,6 +175,7 @@ int tap0_open(struct tap0 **tap0, struct gl_nic *nic, const struct tap0_config *
 	}
 	t->nic = nic;
 	t->context = config->context;
+	snprintf(t->memory_name, sizeof(t->memory_name), "tap%u", t->context);
 	t->split = config->split;
 	t->queue_size = config->queue_size ? config->queue_size : VRING_SIZE_MAX;
 	t->bridge = (struct bridge){ .epoll = -1, .again = -1, .timer = -1, .irq = -1 };
@@ -191,7 +192,7 @@ int tap0_open(struct tap0 **tap0, struct gl_nic *nic, const struct tap0_config *
 	if ((result = connect_fds(t)))
 		goto out;
 	if (made || go_on(t)) {
-		t->memory = gl_memory_find(nic, MEMORY);
+		t->memory = gl_memory_find(nic, t->memory_name);
 		result = bring_up(t);
 	}
 out:

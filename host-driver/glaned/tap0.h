@@ -2,7 +2,7 @@
 /*
  * Context 0: dom0's own interface, a TAP with virtio-net headers whose driver (host-driver/virtio) runs inside glaned.
  *
- * glaned creates and enables the context (gl_context_create, gl_context_enable); this part brings the memory of its queues ("tap0", which the library's
+ * glaned creates and enables the context (gl_context_create, gl_context_enable); this part brings the memory of its queues ("tap0" for context 0, which the library's
  * descriptors include), the mapping, the TAP and the driver. All of the driver's state is in that memory and in the TAP's descriptor, so
  * a successor that has both goes on where the predecessor was killed.
  */
