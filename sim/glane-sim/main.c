@@ -26,7 +26,7 @@
 #define SLICE	      32
 /* The firmware's own timer, its heartbeat, is let go by this often at once after activity, then once in so many milliseconds. */
 #define WAKES_AT_ONCE 4
-#define WAKE_MS	      250
+#define WAKE_MS	      500
 /* Cycles from a memory read of the NIC to its completion: 128 ns. */
 #define LATENCY	      16
 
