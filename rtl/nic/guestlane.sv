@@ -33,6 +33,7 @@ module guestlane #(
     input  logic [ 7:0] gmii_rxd_i,
     input  logic        gmii_rx_dv_i,
     input  logic        gmii_rx_er_i,
+    output logic        mac_rx_en_o,    // the host has enabled the receiver
 
     output logic        idle_o,         // nothing is pending but the core's timer and the watchdog
     output logic [31:0] wake_cycles_o,  // cycles until that timer or the watchdog fires, saturating
@@ -1095,6 +1096,7 @@ module guestlane #(
       .idle_o      (stats_idle)
   );
 
+  assign mac_rx_en_o   = mac_rx_en;
   assign wake_cycles_o = core_wake < watchdog_wake ? core_wake : watchdog_wake;
 
   // Registered: a simulator that skips time looks at it once per cycle.

@@ -47,6 +47,7 @@ module guestlane_timing #(
       .gmii_tx_er_o  (out[79]),
       .idle_o        (out[80]),
       /* verilator lint_off PINCONNECTEMPTY */  // the simulator's, no path of a board
+      .mac_rx_en_o   (),
       .wake_cycles_o ()
       /* verilator lint_on PINCONNECTEMPTY */
   );

@@ -248,6 +248,7 @@ enum gls_wire_fault { GLS_WIRE_OK, GLS_WIRE_BAD_FCS, GLS_WIRE_RX_ER, GLS_WIRE_CU
 void gls_wire_send(struct gls *s, const void *frame, size_t bytes, enum gls_wire_fault fault);
 void gls_wire_gap(struct gls *s, unsigned gap);
 size_t gls_wire_pending(const struct gls *s); /* frames not yet wholly on the wire */
+bool gls_wire_listening(const struct gls *s); /* whether the host has enabled the NIC's receiver */
 /* Called with each frame that the NIC sends (padded, FCS checked and cut; fcs_ok tells). */
 void gls_on_wire(struct gls *s,
 		 void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg);

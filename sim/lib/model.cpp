@@ -86,6 +86,7 @@ void model_settle(struct model *m, struct model_pins *p)
 	p->gmii_txd = t->gmii_txd_o;
 	p->gmii_tx_en = t->gmii_tx_en_o;
 	p->gmii_tx_er = t->gmii_tx_er_o;
+	p->rx_enabled = t->mac_rx_en_o;
 	p->idle = t->idle_o;
 	p->wake_cycles = t->wake_cycles_o;
 }

@@ -25,6 +25,7 @@ struct model_pins {
 	uint64_t tx_data;
 	uint8_t gmii_txd;
 	bool gmii_tx_en, gmii_tx_er;
+	bool rx_enabled; /* the MAC takes frames */
 	bool idle;
 	uint32_t wake_cycles;
 };

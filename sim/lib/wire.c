@@ -99,6 +99,11 @@ size_t gls_wire_pending(const struct gls *s)
 	return s->wire->pending;
 }
 
+bool gls_wire_listening(const struct gls *s)
+{
+	return s->pins.rx_enabled;
+}
+
 void gls_on_wire(struct gls *s,
 		 void (*fn)(void *arg, const uint8_t *frame, size_t bytes, bool fcs_ok), void *arg)
 {
