@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * unix:PATH: the wire ends at another glane-sim on this machine. A packet of a SOCK_SEQPACKET socket is a frame. Whoever finds nobody listening
- * listens, and its socket appears under PATH complete (it is bound elsewhere and renamed), replacing a dead one. Once a second who has no peer
+ * listens, and its socket appears under PATH complete (it is bound elsewhere and renamed), replacing a dead one. Four times a second who has no peer
  * looks whether PATH still leads to it, and starts anew if not.
  */
 #include "wire_kind.h"
@@ -32,12 +32,12 @@ static int seqpacket(void)
 	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* The timer runs while there is no peer, or this one did not listen. */
+/* The timer runs while there is no peer. */
 static void set_timer(struct glane_wire *w)
 {
 	struct unix_wire *u = w->state;
-	time_t period = w->data < 0;
-	struct itimerspec t = { .it_interval = { period, 0 }, .it_value = { period, 0 } };
+	struct timespec period = { 0, w->data < 0 ? 250000000 : 0 };
+	struct itimerspec t = { period, period };
 	timerfd_settime(u->timer, 0, &t, NULL);
 }
 
@@ -156,9 +156,6 @@ static void receive(struct glane_wire *w)
 			return;
 		if (n <= 0) {
 			set_peer(w, -1);
-			struct unix_wire *u = w->state;
-			if (u->listener < 0)
-				start(w);
 			return;
 		}
 		wire_give(w, w->frame, (size_t)n);
