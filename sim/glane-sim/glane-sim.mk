@@ -8,7 +8,7 @@ GLANE_SIM_H := $(wildcard sim/glane-sim/*.h) host-driver/vfio-user/vfio_user.h
 $(GLANE_SIM): $(GLANE_SIM_C) $(GLANE_SIM_H) $(SIM_LIB) $(SIM_H) $(REGS_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
-	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -Ihost-driver/vfio-user -o $@ $(GLANE_SIM_C) $(SIM_LIBS) -ljansson
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -Ihost-driver/vfio-user -o $@ $(GLANE_SIM_C) $(SIM_LIBS) -ljansson -lpcap
 
 ALL        += $(GLANE_SIM)
 FORMAT_SRC += $(wildcard sim/glane-sim/*.c sim/glane-sim/*.h)
