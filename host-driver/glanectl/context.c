@@ -149,41 +149,52 @@ int run_firmware_load(struct ctl *ctl)
 	return CTL_OK;
 }
 
+/* Lines stay lines; the rest may be what a guest made the firmware say. */
+static void print_log(const char *text)
+{
+	for (; *text; text++)
+		putchar(((unsigned char)*text < ' ' && *text != '\n' && *text != '\t') ||
+					*text == 0x7f
+				? '?'
+				: *text);
+	fflush(stdout);
+}
+
 int run_firmware_log(struct ctl *ctl)
 {
 	int status = CTL_OK;
 	int64_t from = 0;
 	bool follow = given_flag(ctl, "follow");
+	json_t *all = json_string(""); /* without --follow, JSON is one object */
 	if (follow)
 		stop_signals();
-	do {
+	while (!stop_asked) {
 		json_t *result = ctl_call(ctl, &status, "firmware.log",
 					  json_pack("{s:I}", "from", (json_int_t)from));
 		if (!result)
 			break;
 		const char *text = json_string_value(json_object_get(result, "text"));
-		int64_t next = json_number(result, "next");
-		if (text && *text && ctl->json) {
+		text = text ? text : "";
+		bool more = *text && json_number(result, "next") != from;
+		from = json_number(result, "next");
+		if (!ctl->json) {
+			print_log(text);
+		} else if (follow && *text) {
 			print_json(json_incref(result), true);
-		} else if (text) {
-			/* Lines stay lines; the rest may be what a guest made the firmware say. */
-			for (const char *p = text; *p; p++)
-				putchar((unsigned char)*p < ' ' && *p != '\n' && *p != '\t' ? '?'
-											    : *p);
-			fflush(stdout);
-		} else {
-			text = "";
+		} else if (!follow) {
+			json_t *joined = json_sprintf("%s%s", json_string_value(all), text);
+			json_decref(all);
+			all = joined;
 		}
-		bool more = *text && next != from;
-		if (ctl->json && !*text && !follow)
-			print_json(json_incref(result), true);
-		from = next;
 		json_decref(result);
 		if (more)
 			continue;
 		if (!follow)
 			break;
 		ctl_wait(ctl, -1, 500);
-	} while (!stop_asked);
+	}
+	if (!status && ctl->json && !follow)
+		print_json(json_pack("{s:O, s:I}", "text", all, "next", (json_int_t)from), false);
+	json_decref(all);
 	return status;
 }

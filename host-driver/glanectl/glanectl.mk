@@ -19,6 +19,4 @@ $(HOST_DIR)/glanectl.bash: $(GLANECTL)
 $(HOST_DIR)/_glanectl: $(GLANECTL)
 	@$(GLANECTL) completion zsh >$@
 
-ifneq (,$(wildcard host-driver/lib/*.mk))
 ALL += $(GLANECTL) $(HOST_DIR)/glanectl.bash $(HOST_DIR)/_glanectl
-endif

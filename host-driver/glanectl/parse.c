@@ -46,7 +46,8 @@ const char *parse_nearest(const char *word, const char *const *words, size_t cou
 		/* The beginning of a word is near it. */
 		if (strlen(word) >= 2 && !strncmp(word, words[i], strlen(word)))
 			d = 0;
-		if (d < least && d < strlen(words[i])) {
+		bool nearer = d < least || (best && d == least && strlen(words[i]) < strlen(best));
+		if (nearer && d < strlen(words[i])) {
 			least = d;
 			best = words[i];
 		}

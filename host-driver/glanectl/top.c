@@ -215,8 +215,9 @@ static void print_view_json(const struct view *v)
 struct screen {
 	char *text;
 	size_t used, room;
-	unsigned columns, lines; /* lines 0: as many as there are */
-	bool colours, live;	 /* live: on a terminal that is painted over */
+	unsigned columns, lines; /* of the window; lines 0: as many as there are */
+	unsigned painted;
+	bool colours, live; /* live: on a terminal that is painted over */
 };
 
 static void append(struct screen *s, const char *text, size_t bytes)
@@ -248,13 +249,16 @@ static const char *paint(const struct screen *s, const char *sequence)
 static void line(struct screen *s, const char *sequence, const char *text)
 {
 	size_t n = strlen(text), width = s->columns;
+	/* A window of few lines shows the first ones; it must not scroll. */
+	if (s->lines && ++s->painted >= s->lines)
+		return;
 	append_text(s, paint(s, sequence));
 	if (n > width) {
 		n = width; /* not in the middle of a character */
 		while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
 			n--;
 	}
-	while (n && text[n - 1] == ' ' && !*sequence)
+	while (n && text[n - 1] == ' ' && !s->live)
 		n--;
 	append(s, text, n);
 	if (*sequence) {
@@ -275,10 +279,12 @@ static const char *row_text(const struct screen *s, const struct row *r, const c
 				   text_measure(r->rx_frames),
 				   text_format("%.2f", r->rx_bits / 1e6), text_measure(r->drops),
 				   text_measure(r->irqs), text_measure(r->doorbells), r->driver);
-	return text_format("%3s %-8s %8s %8s %8s %8s %7s %7s  %s", name, r->state,
+	/* No room for the process number. */
+	return text_format("%3s %-8s %8s %8s %8s %8s %7s %7s  %.*s", name, r->state,
 			   text_measure(r->tx_frames), text_format("%.2f", r->tx_bits / 1e6),
 			   text_measure(r->rx_frames), text_format("%.2f", r->rx_bits / 1e6),
-			   text_measure(r->drops), text_measure(r->irqs), r->driver);
+			   text_measure(r->drops), text_measure(r->irqs),
+			   (int)strcspn(r->driver, "("), r->driver);
 }
 
 static void heading(struct screen *s, enum sort sort)
@@ -356,6 +362,7 @@ static void paint_view(struct screen *s, const struct ctl *ctl, const struct vie
 							  scroll + shown, v->rows)
 					    : "";
 		size_t used = s->used;
+		s->painted = 0;
 		line(s, "",
 		     text_format("q quit   s sort (%s)   arrows: sort, scroll%s", sort_names[sort],
 				 where));
@@ -512,7 +519,7 @@ static int live(struct ctl *ctl, struct state *st, int interval_ms)
 			st->scroll = v.rows > page ? v.rows - page : 0;
 		sorting = st->sort;
 		qsort(v.row, v.rows, sizeof(v.row[0]), compare_rows);
-		s.used = 0;
+		s.used = s.painted = 0;
 		append_text(&s, "\033[H");
 		paint_view(&s, ctl, &v, st->sort, st->scroll);
 		if (s.text) {
