@@ -10,7 +10,7 @@ define glanectl_program
 $(1): $(GLANECTL_C) $(wildcard host-driver/glanectl/*.h) host-driver/include/guestlane.h $(CONTROL_H) $(REGS_H) $(CONTROL_LIB) $(GLANECTL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC       $$@"
-	@$$(CC) $$(CFLAGS) -D_GNU_SOURCE $(GLANECTL_INC) $(2) -o $$@ $(GLANECTL_C) $(GLANECTL_LIB) $$(CONTROL_LIBS)
+	@$$(CC) $$(CFLAGS) -D_GNU_SOURCE $(GLANECTL_INC) $(2) -o $$@ $(GLANECTL_C) $$(LIBGL_LIBS) $$(CONTROL_LIBS)
 endef
 $(eval $(call glanectl_program,$(GLANECTL),))
 
