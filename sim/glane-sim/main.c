@@ -379,8 +379,15 @@ int main(int argc, char **argv)
 out:
 	if (error[0])
 		fprintf(stderr, PROGRAM ": %s\n", error);
-	if (p.wire)
-		glane_wire_close(p.wire);
+	if (p.wire) {
+		int wire_error = glane_wire_close(p.wire);
+		if (wire_error) {
+			fprintf(stderr,
+				PROGRAM ": the record of the wire '%s' is not complete: %s\n",
+				p.o.wire, strerror(-wire_error));
+			status = 1;
+		}
+	}
 	vfio_user_server_free(p.server);
 	nic_free(p.nic);
 	gls_close(p.s);
