@@ -978,12 +978,12 @@ static int check_request(const struct vfio_user_server *v, const struct message 
 {
 	if (m->too_long)
 		return EMSGSIZE;
-	if (m->header.flags & VFIO_USER_TYPE_MASK || m->header.flags & VFIO_USER_ERROR)
+	if (m->header.flags & ~(uint32_t)VFIO_USER_NO_REPLY)
 		return EINVAL;
 	if (!command_known(m->header.command))
 		return ENOTSUP;
-	if (!v->negotiated && m->header.command != VFIO_USER_VERSION)
-		return EINVAL;
+	if (v->negotiated == (m->header.command == VFIO_USER_VERSION))
+		return EINVAL; /* first, and only once */
 	return body_size_ok(m) && m->fd_count <= fds_allowed(m) ? 0 : EINVAL;
 }
 
