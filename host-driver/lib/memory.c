@@ -20,9 +20,9 @@
 #define BUS_END	   (1ull << 39)
 #define NAME_MAX_  20
 
-int gl_new_memfd(const char *name, size_t bytes)
+int gl_new_memfd(const char *name, size_t bytes, unsigned flags)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, (off_t)bytes) ||
@@ -32,6 +32,13 @@ int gl_new_memfd(const char *name, size_t bytes)
 		return error;
 	}
 	return fd;
+}
+
+uint64_t gl_memfd_bytes(const struct gl_nic *nic, uint64_t bytes)
+{
+	return nic->ops->memfd_flags & MFD_HUGETLB
+		       ? (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES
+		       : bytes;
 }
 
 static bool overlaps(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
@@ -151,7 +158,8 @@ int gl_memory_new(struct gl_nic *nic, const char *name, size_t bytes,
 		error = check_bytes(nic, name, bytes);
 	if (error)
 		return error;
-	int fd = gl_new_memfd(name, bytes);
+	bytes = gl_memfd_bytes(nic, bytes);
+	int fd = gl_new_memfd(name, bytes, nic->ops->memfd_flags);
 	if (fd < 0)
 		return gl_fail(nic, -fd, "cannot make %zu bytes of memory for '%s': %s", bytes,
 			       name, strerror(-fd));

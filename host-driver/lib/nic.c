@@ -362,7 +362,7 @@ static int stop_all(struct gl_nic *nic)
 
 static int new_session(struct gl_nic *nic)
 {
-	nic->session_fd = gl_new_memfd("guestlane-session", sizeof(*nic->session));
+	nic->session_fd = gl_new_memfd("guestlane-session", sizeof(*nic->session), 0);
 	if (nic->session_fd < 0)
 		return gl_fail(nic, -nic->session_fd, "cannot make the session's memory: %s",
 			       strerror(-nic->session_fd));

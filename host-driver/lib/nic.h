@@ -69,7 +69,9 @@ void gl_nic_free(struct gl_nic *nic); /* descriptors, mappings, memory; leaves t
 int gl_identify(struct gl_nic *nic);
 
 /* --- memory.c --- */
-int gl_new_memfd(const char *name, size_t bytes); /* sealed; its descriptor or -errno */
+/* Sealed; its descriptor or -errno. For DMA: flags of the back end, and as many bytes as its pages make of these. */
+int gl_new_memfd(const char *name, size_t bytes, unsigned flags);
+uint64_t gl_memfd_bytes(const struct gl_nic *nic, uint64_t bytes);
 uint64_t gl_choose_bus(const struct gl_nic *nic, size_t bytes);
 
 /* --- tables.c --- */

@@ -172,7 +172,8 @@ static int map_region(struct gl_nic *nic, uint64_t bytes)
 int gl_tables_new(struct gl_nic *nic, uint64_t bytes)
 {
 	struct gl_session *s = nic->session;
-	int fd = gl_new_memfd("guestlane-tables", bytes);
+	bytes = gl_memfd_bytes(nic, bytes);
+	int fd = gl_new_memfd("guestlane-tables", bytes, nic->ops->memfd_flags);
 	if (fd < 0)
 		return gl_fail(nic, -fd,
 			       "cannot make %llu bytes of memory for the translation tables: %s",

@@ -21,5 +21,7 @@ $(FAKE_DEVICE): tests/device/fake_device.c $(VFU_SERVER_C) $(wildcard sim/glane-
 
 $(eval $(call host_test,device/conformance,tests/device/conformance.c tests/device/vfu.c $(VFU_H),-O1 $(VFU_INC),-ljansson))
 $(BUILD)/tests/device/conformance: | $(FAKE_DEVICE)
+TESTS_CHECK += tests/device/test_conformance_sim.sh
+TESTS_NEED  += $(GLANE_SIM)
 
 FORMAT_SRC += $(wildcard tests/device/*.[ch])
