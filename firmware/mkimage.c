@@ -23,21 +23,24 @@ static int fail(const char *file, const char *what)
 	return 1;
 }
 
-static const char *build(const char *raw, size_t size, const Elf32_Phdr *p, size_t count,
-			 struct gl_image_header *h)
+/* Sections with bytes become segments; what is only reserved (.bss) the firmware clears itself. */
+static const char *build(Elf *elf, const char *raw, size_t size, struct gl_image_header *h)
 {
 	struct gl_image_segment table[GL_IMAGE_SEGMENTS_MAX] = { { 0 } };
-	for (size_t i = 0; i < count; i++) {
-		if (p[i].p_type != PT_LOAD || !p[i].p_filesz)
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+		const Elf32_Shdr *s = elf32_getshdr(section);
+		if (!s || s->sh_type != SHT_PROGBITS || !(s->sh_flags & SHF_ALLOC) || !s->sh_size)
 			continue;
 		if (h->segments == GL_IMAGE_SEGMENTS_MAX)
-			return "too many segments";
-		if (p[i].p_offset > size || p[i].p_filesz > size - p[i].p_offset)
+			return "too many sections";
+		if (s->sh_offset > size || s->sh_size > size - s->sh_offset)
 			return "is cut short";
-		table[h->segments++] = (struct gl_image_segment){ .address = p[i].p_paddr,
-								  .offset = p[i].p_offset,
-								  .bytes = p[i].p_filesz };
+		table[h->segments++] = (struct gl_image_segment){ .address = s->sh_addr,
+								  .offset = s->sh_offset,
+								  .bytes = s->sh_size };
 	}
+	if (!h->segments)
+		return "has nothing to load";
 	uint32_t at = (uint32_t)(sizeof(*h) + h->segments * sizeof(table[0]));
 	for (uint32_t i = 0; i < h->segments; i++) {
 		uint32_t from = table[i].offset, bytes = table[i].bytes;
@@ -66,7 +69,7 @@ int main(int argc, char **argv)
 				     .contexts = (uint32_t)strtoul(argv[2], NULL, 0),
 				     .build_id = (uint32_t)strtoul(argv[3], NULL, 0) };
 	int status = 1, fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-	size_t size = 0, count = 0;
+	size_t size = 0;
 	const char *problem = "is no 32-bit RISC-V ELF file";
 	if (fd < 0)
 		return fail(argv[1], strerror(errno));
@@ -74,9 +77,8 @@ int main(int argc, char **argv)
 	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
 	const Elf32_Ehdr *header = elf && elf_kind(elf) == ELF_K_ELF ? elf32_getehdr(elf) : NULL;
 	const char *raw = header ? elf_rawfile(elf, &size) : NULL;
-	const Elf32_Phdr *segments = raw ? elf32_getphdr(elf) : NULL;
-	if (segments && !elf_getphdrnum(elf, &count) && header->e_machine == EM_RISCV)
-		problem = build(raw, size, segments, count, &h);
+	if (raw && header->e_machine == EM_RISCV)
+		problem = build(elf, raw, size, &h);
 	if (problem) {
 		fail(argv[1], problem);
 	} else {

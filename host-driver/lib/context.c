@@ -584,6 +584,7 @@ int gl_contexts_resume(struct gl_nic *nic)
 		if (error)
 			return error;
 	}
+	GL_KEEP(nic->session->resume, 0);
 	return 0;
 }
 

@@ -117,6 +117,7 @@ int gl_firmware_restart(struct gl_nic *nic, const struct gl_firmware *firmware)
 		error = gl_alive(nic);
 	if (error)
 		return error;
+	GL_KEEP(nic->session->resume, 1u);
 	if (gl_reg(nic, GL_BAR0_CONTROL) & GL_BAR0_CONTROL_CORE_RUN_MASK) {
 		/* The watchdog holds the core and lets its DMA end; where it has not fired by itself it does so now. */
 		if (!(gl_reg(nic, GL_BAR0_WATCHDOG_STATE) & GL_BAR0_WATCHDOG_STATE_FIRED_MASK))
@@ -129,8 +130,6 @@ int gl_firmware_restart(struct gl_nic *nic, const struct gl_firmware *firmware)
 	}
 	if (!error)
 		error = start(nic, firmware);
-	if (!error)
-		error = gl_contexts_resume(nic);
 	return error ? error : gl_begin(nic);
 }
 

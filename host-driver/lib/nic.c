@@ -81,8 +81,11 @@ static uint32_t new_nonce(void)
 static uint32_t region_read(struct gl_nic *nic, unsigned region, uint32_t offset, unsigned size)
 {
 	uint32_t value = 0;
-	if ((size != 1 && size != 2 && size != 4) || offset % size ||
-	    nic->ops->read(nic->backend, region, offset, size, &value))
+	int error = -EINVAL;
+	if ((size == 1 || size == 2 || size == 4) && offset % size == 0)
+		error = nic->ops->read(nic->backend, region, offset, size, &value);
+	nic->gone |= error == -ENODEV;
+	if (error)
 		return size == 1 ? 0xffu : size == 2 ? 0xffffu : NOBODY;
 	return value;
 }
@@ -94,7 +97,7 @@ static void region_write(struct gl_nic *nic, unsigned region, uint32_t offset, u
 		return;
 	/* What was stored to memory before is there before the NIC looks. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	(void)nic->ops->write(nic->backend, region, offset, size, value);
+	nic->gone |= nic->ops->write(nic->backend, region, offset, size, value) == -ENODEV;
 }
 
 uint32_t gl_read(struct gl_nic *nic, enum gl_bar bar, uint32_t offset, unsigned size)
@@ -155,7 +158,7 @@ int gl_write_block(struct gl_nic *nic, uint32_t offset, const void *data, size_t
 
 int gl_alive(struct gl_nic *nic)
 {
-	uint32_t id = gl_reg(nic, GL_BAR0_ID);
+	uint32_t id = nic->gone ? NOBODY : gl_reg(nic, GL_BAR0_ID);
 	if (id == GL_ID_VALUE)
 		return 0;
 	return gl_fail(nic, ENODEV,
@@ -209,6 +212,12 @@ int gl_begin(struct gl_nic *nic)
 	struct gl_session *s = nic->session;
 	int error = 0;
 
+	if (nic->gone)
+		return gl_alive(nic);
+	if (s->resume && gl_firmware_serves(nic))
+		error = gl_contexts_resume(nic);
+	if (error)
+		return error;
 	switch (s->job.what) {
 	case GL_JOB_NONE:
 		return 0;
@@ -455,11 +464,13 @@ const char *gl_device(const struct gl_nic *nic)
 
 int gl_reset(struct gl_nic *nic)
 {
-	gl_job(nic, GL_JOB_RESET, 0, 0, 0);
+	/* In place of whatever was to be finished. */
+	GL_KEEP(nic->session->job.what, (uint32_t)GL_JOB_RESET);
 	int error = stop_all(nic);
 	if (error)
 		return error;
 	gl_contexts_drop(nic);
+	GL_KEEP(nic->session->resume, 0);
 	error = gl_set_up(nic);
 	if (!error)
 		gl_job_done(nic);

@@ -24,6 +24,7 @@ struct gl_nic {
 	uint64_t (*random)(void *arg);
 	void *random_arg;
 	char error[512];
+	bool gone; /* the back end has lost the NIC for good */
 
 	unsigned contexts;
 	uint32_t clock_hz, version;
@@ -95,7 +96,7 @@ int gl_mailbox_status(struct gl_nic *nic, unsigned command, unsigned context, co
 
 /* --- context.c --- */
 int gl_context_finish(struct gl_nic *nic);  /* what session->job says of a context */
-int gl_contexts_resume(struct gl_nic *nic); /* after a restart of the firmware */
+int gl_contexts_resume(struct gl_nic *nic); /* after a restart of the firmware: session->resume */
 void gl_contexts_drop(struct gl_nic *nic);  /* the NIC has forgotten all of them */
 
 /* --- event.c --- */

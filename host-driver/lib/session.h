@@ -70,7 +70,9 @@ struct gl_kept_memory {
 struct gl_session {
 	uint32_t magic, version, bytes;
 	uint32_t nonce; /* in BAR0.SCRATCH */
-	uint32_t contexts, reserved;
+	uint32_t contexts;
+	uint32_t
+		resume; /* the firmware is being restarted: contexts that it has lost are to be created again */
 	uint64_t table_bus, table_bytes;
 	struct {
 		uint32_t what; /* enum gl_job */
