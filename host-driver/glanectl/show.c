@@ -159,48 +159,63 @@ static void socket_folder(const struct ctl *ctl, char *folder, size_t room)
 			 slash == ctl->socket ? 1 : (int)(slash - ctl->socket), ctl->socket);
 }
 
+static void print_nics(const json_t *nics, int error, const char *folder)
+{
+	size_t i;
+	json_t *n;
+	printf("%sNICs of this machine%s\n", style_on(stdout, BOLD), style_off(stdout));
+	struct grid *g = grid_new("ll");
+	json_array_foreach(nics, i, n)
+	{
+		grid_cell(g, json_flag(n, "usable") ? GOOD : PLAIN, json_text(n, "device"));
+		grid_cell(g, PLAIN, json_text(n, "detail"));
+	}
+	grid_print(g, stdout, 2, false);
+	if (error)
+		printf("  cannot look for them: %s\n", gl_error(NULL));
+	else if (!json_array_size(nics))
+		printf("  none: no PCI function of ours, no socket in %s\n", folder);
+	putchar('\n');
+}
+
 int run_list(struct ctl *ctl)
 {
-	int status;
 	char folder[300], own[320];
 	struct gl_found *found = NULL;
 	json_t *nics = json_array(), *contexts = NULL, *list = NULL;
+	const json_t *nic = NULL;
+	/* A sentence about a missing daemon comes behind the NICs. */
+	ctl->hold = true;
+	int status = ctl_connect(ctl);
+	ctl->hold = false;
+	if (!status)
+		nic = json_object_get(ctl->hello, "nic");
 	socket_folder(ctl, folder, sizeof(folder));
 	snprintf(own, sizeof(own), "vfio-user:%s", ctl->socket);
 	int count = gl_discover(folder, &found);
 	for (int i = 0; i < count; i++) {
 		/* The daemon's socket is no NIC. */
-		if (strcmp(found[i].device, own))
-			json_array_append_new(nics, json_pack("{s:s, s:b, s:s}", "device",
-							      clean(found[i].device), "usable",
-							      found[i].usable, "detail",
-							      clean(found[i].detail)));
+		if (!strcmp(found[i].device, own))
+			continue;
+		const char *driven = json_string_value(json_object_get(nic, "device"));
+		bool ours = driven && !strcmp(driven, found[i].device);
+		json_array_append_new(
+			nics, json_pack("{s:s, s:b, s:b, s:s}", "device", clean(found[i].device),
+					"usable", found[i].usable, "driven", ours, "detail",
+					ours ? "driven by glaned" : clean(found[i].detail)));
 	}
 	free(found);
-	if (!ctl->json) {
-		size_t i;
-		json_t *n;
-		printf("%sNICs of this machine%s\n", style_on(stdout, BOLD), style_off(stdout));
-		struct grid *g = grid_new("ll");
-		json_array_foreach(nics, i, n)
-		{
-			grid_cell(g, json_flag(n, "usable") ? GOOD : PLAIN, json_text(n, "device"));
-			grid_cell(g, PLAIN, json_text(n, "detail"));
-		}
-		grid_print(g, stdout, 2, false);
-		if (count < 0)
-			printf("  cannot look for them: %s\n", gl_error(NULL));
-		else if (!json_array_size(nics))
-			printf("  none: no PCI function of ours, no socket in %s\n", folder);
-		putchar('\n');
-	}
-	list = ctl_call(ctl, &status, "context.list", NULL);
+	if (!ctl->json)
+		print_nics(nics, count < 0, folder);
+	if (status)
+		fail(ctl, status, "%s", ctl->held);
+	else
+		list = ctl_call(ctl, &status, "context.list", NULL);
 	contexts = json_object_get(list, "contexts");
 	if (!list)
 		goto out;
-	const json_t *nic = json_object_get(ctl->hello, "nic");
 	if (ctl->json) {
-		print_json(json_pack("{s:O, s:O, s:O}", "nics", nics, "nic", nic, "contexts",
+		print_json(json_pack("{s:O, s:O, s:O?}", "nics", nics, "nic", nic, "contexts",
 				     contexts),
 			   false);
 		goto out;
@@ -304,7 +319,7 @@ static void show_context(const json_t *c)
 				     : "no limit");
 	fact("weight", text_format("%lld", (long long)json_number(c, "weight")));
 	why = meaning_reset_reason(reason);
-	fact("resets", text_format("%lld by its driver", (long long)json_number(c, "resets")));
+	fact("resets", text_format("%lld", (long long)json_number(c, "resets")));
 	if (*reason && strcmp(reason, "none"))
 		fact("needed a reset", why ? text_format("%s: %s", reason, why) : reason);
 	else

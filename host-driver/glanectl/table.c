@@ -2,7 +2,7 @@
 // All commands and options of glanectl. Parsing, --help, shell completion and the check of the man page come from here.
 #include "glanectl.h"
 
-#define RATE_MAX  1000000000000u
+#define RATE_MAX  100000000000u
 #define BURST_MAX 1048575u
 
 const char feature_words[] = "mtu mac mrg_rxbuf status indirect_desc event_idx version_1 "
@@ -117,7 +117,7 @@ const struct command_spec command_table[] = {
 	{ "context add",
 	  "[CONTEXT]",
 	  "create a context, the lowest free one unless named",
-	  "The device comes to life with `glanectl context enable`.",
+	  "A driver may use its device at once.",
 	  { config_options, NULL },
 	  run_context_add },
 	{ "context set",

@@ -150,7 +150,7 @@ context 3: broken
   receives          no limit
   buffer share      8 frames waiting at most
   weight            16
-  resets            2 by its driver
+  resets            2
   needed a reset    bad_index: Available index moved by more than the queue size
   fault             read of guest address 0x1000 by the transmit queue refused, not_present: A table
                     entry allows neither read nor write
