@@ -70,10 +70,10 @@ config() {
 		[nic]
 		device = vfio:$(nic)
 		firmware = /rig/guestlane.fw
+		tap = glane0
 
 		[context 0]
 		mac = 02:00:00:00:00:10
-		tap = glane0
 
 		[context 1]
 		mac = 02:00:00:00:00:01
@@ -103,7 +103,7 @@ step_daemon() {
 	glanectl --socket $socket list
 }
 
-step_about_glue="the kernel's own virtio_mmio and virtio_net on contexts 1 and 2"
+step_about_glue='stock virtio_mmio and virtio_net on contexts 1 and 2'
 glue() {
 	glane-glue --socket $socket --context "$1" >/run/glue."$1" 2>>$logs/glue.log &
 	echo $! >/run/glue."$1".pid
