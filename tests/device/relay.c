@@ -51,8 +51,7 @@ static size_t receive(int from)
 		}
 		got += (size_t)n;
 		if (got == sizeof(struct vfio_user_header))
-			memcpy(&want, &((struct vfio_user_header *)buffer)->size,
-			       sizeof(uint32_t));
+			memcpy(&want, &((struct vfio_user_header *)buffer)->size, sizeof(uint32_t));
 		if (want > sizeof(buffer))
 			return 0;
 	}
@@ -131,8 +130,8 @@ static int stream(const char *path, bool listening)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int error = listening ? bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 4) :
-				connect(fd, (struct sockaddr *)&a, sizeof(a));
+	int error = listening ? bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 4)
+			      : connect(fd, (struct sockaddr *)&a, sizeof(a));
 	if (fd < 0 || error)
 		_exit(1);
 	return fd;

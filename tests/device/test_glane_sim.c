@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // glane-sim as a whole: the process, its socket, and the NIC behind it, driven by libguestlane and a virtio-net driver, and by hand.
 //
-// Argument "messages": a relay between library and glane-sim keeps the descriptors of DMA maps to itself, so that the NIC's DMA
-// goes by messages, which it answers.
+// Argument "long": the tests that take longer, and figures. "messages": a relay between library and glane-sim keeps the descriptors of DMA
+// maps to itself, so that the NIC's DMA goes by messages, which it answers. Else the name of a test, or nothing: the quick ones.
+// SIM_LOG=1 shows what glane-sim says.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,17 +30,18 @@
 #include <linux/vfio.h>
 
 #include "guestlane.h"
+#include "gl_mbox.h"
 #include "guestlane_regs.h"
 #include "relay.h"
 #include "vfio_user.h"
 #include "vnet.h"
 
-#define SIM	  "build/sim/glane-sim"
-#define FIRMWARE  "build/firmware/guestlane.fw"
-#define ELF	  "build/firmware/guestlane.elf"
-#define PATIENCE  20000 /* ms: for anything that should take far less */
-#define GUEST_AT  0x100000ull
-#define FRAME	  1514u
+#define SIM	 "build/sim/glane-sim"
+#define FIRMWARE "build/firmware/guestlane.fw"
+#define ELF	 "build/firmware/guestlane.elf"
+#define PATIENCE 20000 /* ms: for anything that should take far less */
+#define GUEST_AT 0x100000ull
+#define FRAME	 1514u
 
 static char folder[64], path[96], relay_path[96], stats_path[96];
 static pid_t sim, relay;
@@ -92,6 +94,13 @@ static void start_sim(const char *const *more)
 	uint64_t end = now_ms() + PATIENCE;
 	while (access(path, F_OK)) {
 		assert_int_equal(waitpid(sim, NULL, WNOHANG), 0);
+		assert_true(now_ms() < end);
+		nap();
+	}
+	if (!messages)
+		return;
+	relay = relay_start(relay_path, path);
+	while (access(relay_path, F_OK)) {
 		assert_true(now_ms() < end);
 		nap();
 	}
@@ -196,10 +205,10 @@ static void kick(void *arg, unsigned queue)
 	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
 }
 
-#define GOOD(call)                                                 \
-	do {                                                       \
-		int good_result = (int)(call);                     \
-		if (good_result < 0)                               \
+#define GOOD(call)                                                \
+	do {                                                      \
+		int good_result = (int)(call);                    \
+		if (good_result < 0)                              \
 			fail_msg("%s: %s", #call, gl_error(nic)); \
 	} while (0)
 
@@ -208,12 +217,6 @@ static struct gl_nic *nic;
 static void open_nic(void)
 {
 	char device[128];
-	if (messages && !relay) {
-		relay = relay_start(relay_path, path);
-		uint64_t end = now_ms() + PATIENCE;
-		while (access(relay_path, F_OK) && now_ms() < end)
-			nap();
-	}
 	snprintf(device, sizeof(device), "vfio-user:%s", messages ? relay_path : path);
 	struct gl_config config = { .device = device, .timeout_ms = PATIENCE };
 	GOOD(gl_open(&nic, &config));
@@ -350,11 +353,517 @@ static void frames_between_guests(void **state)
 	assert_true(stat_of("vfio_user", "doorbells") > 0);
 }
 
+/* --- A client by hand ----------------------------------------------------------------------------------------------------------------------- */
+
+static uint16_t message_id;
+
+/* Sends a request with an optional descriptor. */
+static void ask(int fd, enum vfio_user_command command, const void *body, size_t bytes,
+		const void *data, size_t data_bytes, int pass)
+{
+	struct vfio_user_header h = {
+		.id = ++message_id,
+		.command = (uint16_t)command,
+		.size = (uint32_t)(sizeof(h) + bytes + data_bytes),
+	};
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov[3] = { { &h, sizeof(h) },
+				{ (void *)body, bytes },
+				{ (void *)data, data_bytes } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 3 };
+	if (pass >= 0) {
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &pass, sizeof(int));
+	}
+	assert_int_equal(sendmsg(fd, &m, MSG_NOSIGNAL), h.size);
+}
+
+/* The reply in one recv(): its error, or the bytes of its body (as a negative number minus one: none). */
+static int answer(int fd, void *body, size_t room)
+{
+	uint8_t m[8192];
+	struct vfio_user_header h;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	assert_int_equal(poll(&p, 1, PATIENCE), 1);
+	ssize_t n = recv(fd, m, sizeof(m), 0);
+	assert_true(n >= (ssize_t)sizeof(h));
+	memcpy(&h, m, sizeof(h));
+	assert_int_equal(h.size, n);
+	assert_int_equal(h.id, message_id);
+	if (h.flags & VFIO_USER_ERROR)
+		return (int)h.error;
+	if (room > (size_t)n - sizeof(h))
+		room = (size_t)n - sizeof(h);
+	if (room)
+		memcpy(body, m + sizeof(h), room);
+	return 0;
+}
+
+static int hello(int fd)
+{
+	struct vfio_user_version v = { 0, 0 };
+	ask(fd, VFIO_USER_VERSION, &v, sizeof(v), NULL, 0, -1);
+	return answer(fd, &v, sizeof(v));
+}
+
+static int client(void)
+{
+	int fd = try_connect(path);
+	assert_true(fd >= 0);
+	assert_int_equal(hello(fd), 0);
+	return fd;
+}
+
+static uint32_t reg_read(int fd, uint32_t region, uint64_t offset)
+{
+	struct {
+		struct vfio_user_region_access a;
+		uint32_t value;
+	} r = { { offset, region, 4 }, 0 };
+	ask(fd, VFIO_USER_REGION_READ, &r.a, sizeof(r.a), NULL, 0, -1);
+	assert_int_equal(answer(fd, &r, sizeof(r)), 0);
+	return r.value;
+}
+
+static void reg_write(int fd, uint32_t region, uint64_t offset, uint32_t value)
+{
+	struct vfio_user_region_access a = { offset, region, 4 };
+	ask(fd, VFIO_USER_REGION_WRITE, &a, sizeof(a), &value, sizeof(value), -1);
+	assert_int_equal(answer(fd, &a, sizeof(a)), 0);
+}
+
+#define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+
+static void reset_starts_anew(void **state)
+{
+	struct guest a, b;
+	(void)state;
+	start_sim(NULL);
+	open_nic();
+	load_firmware();
+	guest_start(&a, 0, false);
+	guest_start(&b, 1, false);
+	traffic(&a, &b, 3);
+	gl_write(nic, GL_BAR0, GL_BAR0_SCRATCH, 0x5ca1ab1e, 4);
+	GOOD(gl_reset(nic));
+	assert_int_equal(gl_read(nic, GL_BAR0, GL_BAR0_FW_STATE, 4), 0);
+	/* All of it again; the interrupts are those of before. */
+	GOOD(gl_memory_free(nic, a.memory));
+	GOOD(gl_memory_free(nic, b.memory));
+	load_firmware();
+	guest_start(&a, 0, true);
+	guest_start(&b, 1, true);
+	traffic(&a, &b, 20);
+	gl_close(nic);
+	stop_sim();
+}
+
+/* A function level reset as a client may ask for it: a write to the configuration space. */
+static void function_level_reset(void **state)
+{
+	(void)state;
+	start_sim(NULL);
+	int fd = client();
+	unsigned pcie = 0x60;
+	assert_int_equal(reg_read(fd, CONFIG, pcie) & 0xff, 0x10);
+	reg_write(fd, CONFIG, 0x10, 0xfebc0000);
+	reg_write(fd, 0, GL_BAR0_SCRATCH, 0x12345678);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_SCRATCH), 0x12345678);
+	reg_write(fd, CONFIG, pcie + 8, reg_read(fd, CONFIG, pcie + 8) | 0x8000);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_SCRATCH), 0);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	/* What a host owns stays. */
+	assert_int_equal(reg_read(fd, CONFIG, 0x10), 0xfebc0000);
+	close(fd);
+	stop_sim();
+}
+
+/* Configuration space: sizes of BARs, and that an access without memory space enabled finds nobody. */
+static void configuration_space(void **state)
+{
+	(void)state;
+	start_sim(NULL);
+	int fd = client();
+	assert_int_equal(reg_read(fd, CONFIG, 0), GL_PCI_DEVICE_ID << 16 | GL_PCI_VENDOR_ID);
+	for (unsigned at = 0x10; at < 0x28; at += 4)
+		reg_write(fd, CONFIG, at, 0xffffffff);
+	assert_int_equal(reg_read(fd, CONFIG, 0x10), 0xffff0000);
+	assert_int_equal(reg_read(fd, CONFIG, 0x14), 0);
+	assert_int_equal(reg_read(fd, CONFIG, 0x18), 0xfffe000c);
+	assert_int_equal(reg_read(fd, CONFIG, 0x1c), 0xffffffff);
+	assert_int_equal(reg_read(fd, CONFIG, 0x20), 0xfffff000);
+	/* The NIC still is where the host has put it. */
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	reg_write(fd, CONFIG, 4, 0);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), 0xffffffff);
+	reg_write(fd, CONFIG, 4, 2);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	close(fd);
+	stop_sim();
+}
+
+/* The client is killed with guests that run: the NIC is new for the next one. */
+static void client_killed(void **state)
+{
+	int ready[2];
+	char byte;
+	(void)state;
+	start_sim(NULL);
+	assert_int_equal(pipe(ready), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		struct guest a, b;
+		open_nic();
+		load_firmware();
+		guest_start(&a, 0, false);
+		guest_start(&b, 1, false);
+		traffic(&a, &b, 4);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			traffic(&b, &a, 1000);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	kill(child, SIGKILL);
+	wait_for(child);
+
+	struct guest a, b;
+	open_nic();
+	assert_int_equal(gl_read(nic, GL_BAR0, GL_BAR0_FW_STATE, 4), 0);
+	load_firmware();
+	guest_start(&a, 0, true);
+	guest_start(&b, 1, false);
+	traffic(&a, &b, 10);
+	gl_close(nic);
+	stop_sim();
+	assert_int_equal(stat_of("vfio_user", "clients"), 2);
+	assert_int_equal(stat_of("dma", "maps"), 0);
+}
+
+/* A client is whoever holds the socket: the NIC is reset when the last one closes it, and not before. */
+static void last_descriptor_counts(void **state)
+{
+	(void)state;
+	start_sim(NULL);
+	int fd = client();
+	int again = dup(fd);
+	reg_write(fd, 0, GL_BAR0_SCRATCH, 0x77);
+	close(fd);
+	assert_int_equal(reg_read(again, 0, GL_BAR0_SCRATCH), 0x77);
+	close(again);
+	fd = client();
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_SCRATCH), 0);
+	close(fd);
+	stop_sim();
+}
+
+static void second_client_is_refused(void **state)
+{
+	(void)state;
+	start_sim(NULL);
+	int fd = client(), second = try_connect(path);
+	assert_true(second >= 0);
+	assert_int_equal(hello(second), EBUSY);
+	close(second);
+	/* One that says nothing disturbs nobody. */
+	second = try_connect(path);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	close(second);
+	close(fd);
+	stop_sim();
+	assert_true(stat_of("vfio_user", "refused_clients") >= 1);
+}
+
+/* Runs glane-sim until it ends by itself; its exit status, and what it said. */
+static int run(const char *const *argv, char *said, size_t room)
+{
+	int out[2];
+	assert_int_equal(pipe(out), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		dup2(out[1], 1);
+		dup2(out[1], 2);
+		close(out[0]);
+		execv(SIM, (char *const *)argv);
+		_exit(127);
+	}
+	close(out[1]);
+	size_t have = 0;
+	ssize_t n;
+	while (have < room - 1 && (n = read(out[0], said + have, room - 1 - have)) > 0)
+		have += (size_t)n;
+	said[have] = 0;
+	close(out[0]);
+	int status = wait_for(pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void socket_file(void **state)
+{
+	char said[4096];
+	const char *const argv[] = { SIM, "--socket", path, NULL };
+	(void)state;
+	/* Left behind by a process that was killed: replaced. */
+	start_sim(NULL);
+	kill(sim, SIGKILL);
+	wait_for(sim);
+	assert_int_equal(access(path, F_OK), 0);
+	start_sim(NULL);
+	uint64_t end = now_ms() + PATIENCE;
+	int fd;
+	while ((fd = try_connect(path)) < 0 && now_ms() < end)
+		nap();
+	assert_int_equal(hello(fd), 0);
+	/* In use: refused, and not harmed. */
+	assert_int_equal(run(argv, said, sizeof(said)), 1);
+	assert_non_null(strstr(said, path));
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	close(fd);
+	stop_sim();
+	/* Not a socket: left alone. */
+	FILE *f = fopen(path, "w");
+	fputs("precious", f);
+	fclose(f);
+	assert_int_equal(run(argv, said, sizeof(said)), 1);
+	assert_non_null(strstr(said, path));
+	f = fopen(path, "r");
+	assert_non_null(fgets(said, sizeof(said), f));
+	assert_string_equal(said, "precious");
+	fclose(f);
+}
+
+static void command_line(void **state)
+{
+	static const struct {
+		const char *argv[8];
+		const char *word;
+	} bad[] = {
+		{ { SIM, NULL }, "--socket" },
+		{ { SIM, "--socket", NULL }, "--socket" },
+		{ { SIM, "--sock", "x", "--frobnicate", NULL }, "--frobnicate" },
+		{ { SIM, "--socket", "x", "extra", NULL }, "extra" },
+		{ { SIM, "--socket", "x", "--contexts", "0", NULL }, "'0'" },
+		{ { SIM, "--socket", "x", "--contexts", "many", NULL }, "many" },
+		{ { SIM, "--socket", "x", "--contexts", "253", NULL }, "253" },
+		{ { SIM, "--socket", "x", "--line-rate", "fast", NULL }, "fast" },
+		{ { SIM, "--socket", "x", "--trace", "t.fst", NULL }, "t.fst" },
+		{ { SIM, "--socket", "x", "--trace", "t.fst,5,4", NULL }, "'4'" },
+		{ { SIM, "--socket", "x", "--wire", "string", NULL }, "string" },
+		{ { SIM, "--socket", "x", "--firmware", "/nowhere.elf", NULL }, "/nowhere.elf" },
+		{ { SIM, "--socket", "", NULL }, "''" },
+	};
+	char said[8192];
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int status = run(bad[i].argv, said, sizeof(said));
+		if (!status || !strstr(said, bad[i].word) || strncmp(said, "glane-sim: ", 11) ||
+		    strchr(said, '\n') != said + strlen(said) - 1)
+			fail_msg("status %d: %s", status, said);
+	}
+	const char *const help[] = { SIM, "--help", NULL }, *const version[] = { SIM, "--version",
+										 NULL };
+	assert_int_equal(run(help, said, sizeof(said)), 0);
+	assert_non_null(strstr(said, "--stats-json"));
+	assert_int_equal(run(version, said, sizeof(said)), 0);
+}
+
+/* --firmware: it runs when a client comes, and after every reset. */
+static void firmware_from_the_start(void **state)
+{
+	(void)state;
+	start_sim((const char *const[]){ "--firmware", ELF, NULL });
+	int fd = client();
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_FW_STATE), GL_FW_RUN);
+	ask(fd, VFIO_USER_DEVICE_RESET, NULL, 0, NULL, 0, -1);
+	assert_int_equal(answer(fd, NULL, 0), 0);
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_FW_STATE), GL_FW_RUN);
+	close(fd);
+	fd = client();
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_FW_STATE), GL_FW_RUN);
+	/* Its heart goes on, however slowly, with nothing else to do. */
+	uint32_t beat = reg_read(fd, 0, GL_BAR0_FW_HEARTBEAT);
+	uint64_t end = now_ms() + PATIENCE;
+	while (reg_read(fd, 0, GL_BAR0_FW_HEARTBEAT) == beat) {
+		assert_true(now_ms() < end);
+		poll(NULL, 0, 100);
+	}
+	close(fd);
+	stop_sim();
+}
+
+static double cpu_seconds(pid_t pid)
+{
+	char file[64];
+	unsigned long user = 0, system = 0;
+	snprintf(file, sizeof(file), "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(file, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system),
+			 2);
+	fclose(f);
+	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* With guests that wait for frames the process sleeps. The limit is generous: asked for is 1 %. */
+static void idle_costs_nothing(void **state)
+{
+	struct guest a, b;
+	(void)state;
+	start_sim(NULL);
+	open_nic();
+	load_firmware();
+	guest_start(&a, 0, false);
+	guest_start(&b, 1, false);
+	traffic(&a, &b, 4);
+	poll(NULL, 0, 500);
+	double before = cpu_seconds(sim);
+	uint64_t began = now_ms();
+	poll(NULL, 0, 2500);
+	double percent = 100 * (cpu_seconds(sim) - before) / ((double)(now_ms() - began) / 1000);
+	print_message("# idle: %.2f %% of a processor\n", percent);
+	assert_true(percent < 5);
+	traffic(&a, &b, 4);
+	gl_close(nic);
+	stop_sim();
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+/* How long a register read takes: a figure, no test of it but that it ends. */
+static void register_read_round_trip(void **state)
+{
+	enum { READS = 400 };
+	double us[READS];
+	(void)state;
+	start_sim(NULL);
+	int fd = client();
+	for (unsigned i = 0; i < READS; i++) {
+		struct timespec from, to;
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		us[i] = (double)(to.tv_sec - from.tv_sec) * 1e6 +
+			(double)(to.tv_nsec - from.tv_nsec) / 1e3;
+	}
+	qsort(us, READS, sizeof(us[0]), compare_times);
+	print_message("# register read: median %.0f us, 90 %% below %.0f us\n", us[READS / 2],
+		      us[READS * 9 / 10]);
+	close(fd);
+	stop_sim();
+}
+
+/* The NIC asks for memory that no map covers: refused, counted, and everything goes on. */
+static void unmapped_memory(void **state)
+{
+	struct guest a, b;
+	struct pollfd none = { 0 };
+	(void)state;
+	start_sim(NULL);
+	open_nic();
+	load_firmware();
+	guest_start(&a, 0, false);
+	guest_start(&b, 1, false);
+	GOOD(gl_map(nic, 2, GUEST_AT, 0x7000000000ull, 65536, GL_READ | GL_WRITE));
+	struct gl_context_config config = { .mac = { 2, 0, 0, 0, 0, 2 } };
+	GOOD(gl_context_create(nic, 2, &config));
+	GOOD(gl_context_enable(nic, 2, true));
+	/* A driver by hand, whose rings lie nowhere. */
+	static const struct {
+		uint32_t offset, value;
+	} w[] = {
+		{ GL_DEV_STATUS, 0 },
+		{ GL_DEV_STATUS, 3 },
+		{ GL_DEV_DRIVER_FEATURES_SEL, 1 },
+		{ GL_DEV_DRIVER_FEATURES, 3 },
+		{ GL_DEV_STATUS, 11 },
+		{ GL_DEV_QUEUE_SEL, 1 },
+		{ GL_DEV_QUEUE_NUM, 16 },
+		{ GL_DEV_QUEUE_DESC_LO, GUEST_AT },
+		{ GL_DEV_QUEUE_DRIVER_LO, GUEST_AT + 4096 },
+		{ GL_DEV_QUEUE_DEVICE_LO, GUEST_AT + 8192 },
+		{ GL_DEV_QUEUE_READY, 1 },
+		{ GL_DEV_STATUS, 15 },
+		{ GL_DEV_QUEUE_NOTIFY, 1 },
+	};
+	for (size_t i = 0; i < sizeof(w) / sizeof(w[0]); i++)
+		gl_page_write(nic, 2, w[i].offset, w[i].value, 4);
+	uint64_t end = now_ms() + PATIENCE;
+	while (!(gl_page_read(nic, 2, GL_DEV_STATUS, 4) & 0x40)) {
+		assert_true(now_ms() < end);
+		poll(&none, 0, 20);
+	}
+	traffic(&a, &b, 10);
+	gl_close(nic);
+	stop_sim();
+	assert_true(stat_of("dma", "refused_reads") > 0);
+}
+
+static void statistics_on_request(void **state)
+{
+	(void)state;
+	start_sim(NULL);
+	int fd = client();
+	reg_read(fd, 0, GL_BAR0_ID);
+	kill(sim, SIGUSR1);
+	uint64_t end = now_ms() + PATIENCE;
+	while (access(stats_path, F_OK)) {
+		assert_true(now_ms() < end);
+		nap();
+	}
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	close(fd);
+	stop_sim();
+	assert_true(stat_of(NULL, "cycles_simulated") > 0);
+	assert_int_equal(stat_of("pci", "register_reads"), 2);
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(frames_between_guests, setup, teardown),
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest quick[] = {
+		TEST(frames_between_guests),
+		TEST(function_level_reset),
+		TEST(configuration_space),
+		TEST(last_descriptor_counts),
+		TEST(second_client_is_refused),
+		TEST(socket_file),
+		TEST(command_line),
+		TEST(statistics_on_request),
 	};
-	messages = argc > 1 && !strcmp(argv[1], "messages");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest slow[] = {
+		TEST(reset_starts_anew),	TEST(client_killed),
+		TEST(unmapped_memory),		TEST(firmware_from_the_start),
+		TEST(register_read_round_trip), TEST(idle_costs_nothing),
+	};
+	const struct CMUnitTest by_messages[] = {
+		TEST(frames_between_guests),
+		TEST(reset_starts_anew),
+		TEST(unmapped_memory),
+		TEST(client_killed),
+	};
+	const char *what = argc > 1 ? argv[1] : "";
+	messages = !strcmp(what, "messages");
+	if (messages)
+		return cmocka_run_group_tests(by_messages, NULL, NULL);
+	if (!strcmp(what, "long"))
+		return cmocka_run_group_tests(slow, NULL, NULL);
+	if (*what)
+		cmocka_set_test_filter(what);
+	return cmocka_run_group_tests(quick, NULL, NULL) +
+	       (*what ? cmocka_run_group_tests(slow, NULL, NULL) : 0);
 }
