@@ -181,6 +181,9 @@ static void memory_taken_away(void **state)
 	int fd = file(2 * K);
 	uint64_t v = 0x1122334455667788;
 	(void)state;
+	/* cmocka has a handler of its own for this signal; ours comes with the maps. */
+	teardown(state);
+	setup(state);
 	assert_int_equal(vfio_user_maps_add(maps, 0, 2 * K, true, true, fd, 0), 0);
 	const struct vfio_user_map *m = vfio_user_maps_find(maps, 0, 2 * K);
 	assert_int_equal(vfio_user_map_copy(m, K, &v, 8, true), 0);
