@@ -168,6 +168,8 @@ all: $(ALL) ## build everything
 
 demo: $(DEMOS) ## eight guests on one simulated NIC move real traffic; PCAP=file takes your capture
 
+demo-net: ## TCP between network namespaces through the simulated NIC (root or user namespaces); DEMO_NET_FLAGS="--guests 8"
+
 RUN_TESTS = env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --timeout 1200 --logs $(BUILD)/logs
 
 check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)

@@ -8,6 +8,7 @@
 #   net_daemon [OPTION...]   # glaned with $net_dir/glaned.conf
 #   net_guest NAME CONTEXT ADDRESS [OPTION...]   # a namespace with glane-tap; interface eth0, 10.77.0.ADDRESS and fd77::ADDRESS
 #   net_in NAME COMMAND...   # runs a command in a namespace
+#   net_spawn NAME COMMAND... >LOG   # the same in the background; $! is the command
 #   net_die SENTENCE         # ends with status 2
 #
 # BUILD names the folder of the programs (build).
@@ -78,6 +79,12 @@ net_in() {
 	nsenter -t "${!pid}" -n -- "$@"
 }
 
+net_spawn() {
+	local pid=net_pid_$1
+	shift
+	nsenter -t "${!pid}" -n -- "$@" &
+}
+
 # net_wait SECONDS WHAT COMMAND...: until the command succeeds, or ends all.
 net_wait() {
 	local end=$((SECONDS + $1)) what=$2
@@ -98,8 +105,8 @@ net_address() { # NAME INTERFACE ADDRESS
 }
 
 net_sim() {
-	net_in wire "$net_sim_program" --socket "$net_dir/nic.sock" --wire tap:wire0 --line-rate off \
-		--stats-json "$net_dir/sim.json" "$@" >"$net_dir/sim.log" 2>&1 &
+	net_spawn wire "$net_sim_program" --socket "$net_dir/nic.sock" --wire tap:wire0 --line-rate off \
+		--stats-json "$net_dir/sim.json" "$@" >"$net_dir/sim.log" 2>&1
 	net_sim_pid=$!
 	net_wait 20 glane-sim test -S "$net_dir/nic.sock"
 	net_wait 5 "the TAP of the wire" net_in wire ip link show wire0
@@ -107,9 +114,9 @@ net_sim() {
 }
 
 net_daemon() {
-	net_in host "$net_daemon_program" --config "$net_dir/glaned.conf" --device "vfio-user:$net_dir/nic.sock" \
+	net_spawn host "$net_daemon_program" --config "$net_dir/glaned.conf" --device "vfio-user:$net_dir/nic.sock" \
 		--firmware "$net_firmware" --socket "$net_dir/glaned.sock" --state-dir "$net_dir/state" "$@" \
-		>>"$net_dir/glaned.log" 2>&1 &
+		>>"$net_dir/glaned.log" 2>&1
 	net_daemon_pid=$!
 }
 
@@ -118,8 +125,8 @@ net_guest() { # NAME CONTEXT ADDRESS [OPTION...]
 	shift 3
 	local pid=net_pid_$name
 	[ -n "${!pid-}" ] || net_space "$name"
-	net_in "$name" "$net_tap_program" --context "$context" --tap eth0 --socket "$net_dir/glaned.sock" \
-		--stats-json "$net_dir/$name.json" "$@" >>"$net_dir/$name.log" 2>&1 &
+	net_spawn "$name" "$net_tap_program" --context "$context" --tap eth0 --socket "$net_dir/glaned.sock" \
+		--stats-json "$net_dir/$name.json" "$@" >>"$net_dir/$name.log" 2>&1
 	eval "net_tap_$name=$!"
 	net_wait 20 "guest $name" grep -q "^eth0: context" "$net_dir/$name.log"
 	net_address "$name" eth0 "$address"
