@@ -97,15 +97,19 @@ static uint64_t number(const char *what, const char *text, uint64_t low, uint64_
 	return v;
 }
 
-static void parse_trace(struct options *o, char *text)
+static void parse_trace(struct options *o, const char *option)
 {
+	/* getopt's argument stays whole: another program may be given it. */
+	char *text = strdup(option);
+	if (!text)
+		die("not enough memory");
 	char *to = strrchr(text, ','), *from = NULL;
 	if (to) {
 		*to++ = 0;
 		from = strrchr(text, ',');
 	}
 	if (!from || from == text)
-		die("--trace '%s' lacks a part; give FILE,FROM,TO with two cycle numbers", text);
+		die("--trace '%s' lacks a part; give FILE,FROM,TO with two cycle numbers", option);
 	*from++ = 0;
 	o->trace = text;
 	o->trace_from = number("FROM of --trace", from, 0, UINT64_MAX - 1);
@@ -176,28 +180,40 @@ static struct options parse(int argc, char **argv)
 	return o;
 }
 
-/* The number of contexts is compiled into the model: another one is another program beside this one. */
-static void exec_contexts(const struct options *o, char **argv)
+#ifdef GLANE_TRACE
+#define TRACES true
+#else
+#define TRACES false
+#endif
+
+/* The number of contexts and traces are compiled into the model: other ones are another program beside this one. */
+static void exec_other(const struct options *o, char **argv)
 {
-	char self[PATH_MAX], program[PATH_MAX + 64];
-	unsigned compiled = gls_compiled_contexts();
-	if (!o->contexts || o->contexts == compiled)
+	char self[PATH_MAX], suffix[16] = "", program[PATH_MAX + 64];
+	unsigned compiled = gls_compiled_contexts(),
+		 contexts = o->contexts ? o->contexts : compiled;
+	bool trace = o->trace;
+	if (contexts == compiled && (TRACES || !trace))
 		return;
+	if (contexts != 32)
+		snprintf(suffix, sizeof(suffix), "-%u", contexts);
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0) {
 		self[n] = 0;
-		char *folder = dirname(dirname(self));
-		char suffix[16] = "";
-		if (o->contexts != 32)
-			snprintf(suffix, sizeof(suffix), "-%u", o->contexts);
-		snprintf(program, sizeof(program), "%s/sim%s%s/glane-sim", folder,
-			 o->trace ? "-trace" : "", suffix);
+		snprintf(program, sizeof(program), "%s/sim%s%s/glane-sim", dirname(dirname(self)),
+			 trace ? "-trace" : "", suffix);
 		execv(program, argv);
 	}
-	die("this build has %u contexts, not %u; `make SIM_CONTEXTS=%u build/sim-%u/glane-sim` "
-	    "builds the other one, "
-	    "and it is then found beside this one",
-	    compiled, o->contexts, o->contexts, o->contexts);
+	if (contexts != compiled)
+		die("this build has %u contexts, not %u; `make %sSIM_CONTEXTS=%u "
+		    "build/sim%s%s/glane-sim` "
+		    "builds the other one, which is then found beside this one",
+		    compiled, contexts, trace ? "TRACE=1 " : "", contexts, trace ? "-trace" : "",
+		    suffix);
+	die("this build cannot write the trace '%s'; `make TRACE=1 build/sim-trace%s/glane-sim` "
+	    "builds one that can, "
+	    "which is then found beside this one",
+	    o->trace, suffix);
 }
 
 /* --- Statistics --------------------------------------------------------------------------------------------------------------------- */
@@ -331,7 +347,7 @@ int main(int argc, char **argv)
 	char error[512] = "";
 	int status = 1;
 	p.o = parse(argc, argv);
-	exec_contexts(&p.o, argv);
+	exec_other(&p.o, argv);
 	clock_gettime(CLOCK_MONOTONIC, &p.started);
 
 	sigset_t set;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The NIC's PCI function as a vfio-user client sees it. A host owns some of its configuration space; that part is kept here.
 #include "nic.h"
+#include "guestlane.h"
 #include "guestlane_regs.h"
+#include "image.h"
 
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -41,7 +43,8 @@ struct piece {
 struct nic {
 	struct gls *s;
 	struct vfio_user_server *server;
-	const char *firmware;
+	const char *firmware;	   /* ELF file, or what was read from an image: */
+	struct gl_firmware *image; /* NULL: an ELF file */
 	uint64_t bar_size[6];
 	unsigned pcie, msix; /* offsets of the capabilities */
 	unsigned vectors;
@@ -175,10 +178,45 @@ static void plug(struct nic *n)
 	gls_read(s, GLS_BAR0, GL_BAR0_ID, 4); /* answered when the reset is over */
 }
 
-static void load_firmware(struct nic *n)
+static int load_firmware(struct nic *n)
 {
-	if (n->firmware && gls_firmware(n->s, n->firmware))
+	struct gls *s = n->s;
+	int error = 0;
+	gls_core_stop(s);
+	if (n->image) {
+		for (uint32_t i = 0; i < n->image->header.segments && !error; i++) {
+			const struct gl_image_segment *g = &n->image->segment[i];
+			error = gls_core_load(s, g->address, n->image->file + g->offset, g->bytes);
+		}
+	} else {
+		error = gls_core_load_elf(s, n->firmware);
+	}
+	return error ? error : gls_core_start(s);
+}
+
+static void reload_firmware(struct nic *n)
+{
+	if (n->firmware && load_firmware(n))
 		fprintf(stderr, "glane-sim: %s\n", gls_error(n->s));
+}
+
+/* Reads and checks an image before anything is touched; an ELF file is read when it is loaded. */
+static int read_firmware(struct nic *n, char *error, size_t room)
+{
+	char magic[4] = "";
+	FILE *f = fopen(n->firmware, "rb");
+	bool elf = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4);
+	if (f)
+		fclose(f);
+	if (!elf && gl_firmware_read(&n->image, n->firmware, NULL)) {
+		snprintf(error, room, "%s", gl_error(NULL));
+		return -1;
+	}
+	if (load_firmware(n)) {
+		snprintf(error, room, "%s: %s", n->firmware, gls_error(n->s));
+		return -1;
+	}
+	return 0;
 }
 
 /* Brings the RTL's MSI-X table to what the client wants: message to MSI_ADDRESS with the vector as data. */
@@ -462,7 +500,7 @@ static void function_reset(struct nic *n, bool issue)
 		gls_config_write(s, n->pcie + PCI_EXP_DEVCTL, control | PCI_EXP_DEVCTL_BCR_FLR, 2);
 	}
 	plug(n);
-	load_firmware(n);
+	reload_firmware(n);
 }
 
 /* Without a client: as when the machine is switched on. */
@@ -475,7 +513,7 @@ static void cold_reset(struct nic *n)
 	memset(n->bar, 0, sizeof(n->bar));
 	n->payload = 1;
 	plug(n);
-	load_firmware(n);
+	reload_firmware(n);
 }
 
 void nic_service(struct nic *n)
@@ -558,8 +596,7 @@ struct nic *nic_new(struct gls *s, const char *firmware, char *error, size_t roo
 	n->live = n->masked + n->vectors;
 	size_bars(n);
 	plug(n);
-	if (n->firmware && gls_firmware(s, n->firmware)) {
-		snprintf(error, room, "%s", gls_error(s));
+	if (n->firmware && read_firmware(n, error, room)) {
 		nic_free(n);
 		return NULL;
 	}
@@ -573,6 +610,7 @@ void nic_free(struct nic *n)
 {
 	if (!n)
 		return;
+	gl_firmware_free(n->image);
 	free(n->masked);
 	free(n);
 }

@@ -8,7 +8,7 @@
 
 struct nic;
 
-/* firmware: ELF file to have running after every reset, or NULL. NULL on failure, with a sentence in error[room]. */
+/* firmware: image (gl_image.h) or ELF file to have running after every reset, or NULL. NULL on failure, with a sentence in error[room]. */
 struct nic *nic_new(struct gls *s, const char *firmware, char *error, size_t room);
 void nic_free(struct nic *n);
 /* What the server needs to know; then give it the server. */

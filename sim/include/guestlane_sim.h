@@ -142,8 +142,11 @@ void gls_set_bar(struct gls *s, enum gls_bar bar, uint64_t address);
 void gls_config_async(struct gls *s, uint32_t offset, uint32_t value, unsigned byte_enables,
 		      bool write, void (*done)(void *arg, uint32_t value), void *arg);
 size_t gls_tlp_pending(const struct gls *s); /* TLPs that the NIC has not taken yet */
-/* Loads an ELF file into the core, which stands still, starts core and MAC, and waits until the firmware serves (runs). */
-int gls_firmware(struct gls *s, const char *file);
+/* Firmware by hand: stops the core; loads bytes (a multiple of 4) or an ELF file into its memories; starts core and MAC and waits until it serves (runs). */
+void gls_core_stop(struct gls *s);
+int gls_core_load(struct gls *s, uint32_t address, const void *data, size_t bytes);
+int gls_core_load_elf(struct gls *s, const char *file);
+int gls_core_start(struct gls *s);
 
 /* Simulates at most `cycles` cycles, skipping none. False: everything sleeps, and only its own timer will wake the NIC. */
 bool gls_run_awake(struct gls *s, uint32_t cycles);

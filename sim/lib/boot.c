@@ -198,11 +198,24 @@ int gls_boot(struct gls *s)
 	return boot(s);
 }
 
-int gls_firmware(struct gls *s, const char *file)
+void gls_core_stop(struct gls *s)
 {
 	bar0_write(s, GL_BAR0_CONTROL, 0);
-	int error = load_firmware(s, file);
-	return error ? error : start(s);
+}
+
+int gls_core_load(struct gls *s, uint32_t address, const void *data, size_t bytes)
+{
+	return load_segment(s, "the firmware", address, data, bytes);
+}
+
+int gls_core_load_elf(struct gls *s, const char *file)
+{
+	return load_firmware(s, file);
+}
+
+int gls_core_start(struct gls *s)
+{
+	return start(s);
 }
 
 int gls_wait_clear(struct gls *s, uint32_t offset, uint32_t bits)

@@ -658,6 +658,8 @@ static void command_line(void **state)
 		{ { SIM, "--socket", "x", "--line-rate", "fast", NULL }, "fast" },
 		{ { SIM, "--socket", "x", "--trace", "t.fst", NULL }, "t.fst" },
 		{ { SIM, "--socket", "x", "--trace", "t.fst,5,4", NULL }, "'4'" },
+		{ { SIM, "--socket", "x", "--trace", "t.fst,5,6", NULL }, "TRACE=1" },
+		{ { SIM, "--socket", "x", "--firmware", "Makefile", NULL }, "Makefile" },
 		{ { SIM, "--socket", "x", "--wire", "string", NULL }, "string" },
 		{ { SIM, "--socket", "x", "--firmware", "/nowhere.elf", NULL }, "/nowhere.elf" },
 		{ { SIM, "--socket", "", NULL }, "''" },
@@ -683,6 +685,11 @@ static void firmware_from_the_start(void **state)
 	(void)state;
 	start_sim((const char *const[]){ "--firmware", ELF, NULL });
 	int fd = client();
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_FW_STATE), GL_FW_RUN);
+	close(fd);
+	stop_sim();
+	start_sim((const char *const[]){ "--firmware", FIRMWARE, NULL });
+	fd = client();
 	assert_int_equal(reg_read(fd, 0, GL_BAR0_FW_STATE), GL_FW_RUN);
 	ask(fd, VFIO_USER_DEVICE_RESET, NULL, 0, NULL, 0, -1);
 	assert_int_equal(answer(fd, NULL, 0), 0);
