@@ -57,20 +57,17 @@ static const char help[] =
 	"Usage: glane-sim --socket PATH [OPTION]...\n"
 	"The simulated Guestlane NIC as a PCI device for vfio-user clients.\n"
 	"\n"
-	"  -s, --socket PATH           listen on this UNIX socket (needed)\n"
-	"  -w, --wire WIRE             other end of the NIC's wire: none (default), loopback, "
-	"tap:NAME,\n"
-	"                              pcap:IN,OUT (either may be empty) or unix:PATH (another "
-	"glane-sim)\n"
-	"  -c, --contexts N            number of contexts, 1 to 256 (32)\n"
-	"  -l, --line-rate on|off      off: frames pass the wire faster than 1 Gb/s (on)\n"
-	"  -f, --firmware FILE         firmware that runs when a client comes, and after every "
-	"reset\n"
-	"  -j, --stats-json FILE       write statistics at exit and on SIGUSR1\n"
-	"  -t, --trace FILE,FROM,TO    write these cycles as FST waveforms (build with make "
-	"TRACE=1)\n"
-	"  -h, --help                  show this\n"
-	"  -V, --version               show the version\n";
+	"  -s, --socket PATH         listen on this UNIX socket (needed)\n"
+	"  -w, --wire WIRE           other end of the NIC's wire: none (default), loopback,\n"
+	"                            tap:NAME, unix:PATH (another glane-sim with the same) or\n"
+	"                            pcap:IN,OUT[,fast] (IN or OUT may be empty)\n"
+	"  -c, --contexts N          number of contexts, 1 to 256 (32)\n"
+	"  -l, --line-rate on|off    off: frames pass the wire faster than 1 Gb/s (on)\n"
+	"  -f, --firmware FILE       firmware that runs when a client comes, and after resets\n"
+	"  -j, --stats-json FILE     write statistics at exit and on SIGUSR1\n"
+	"  -t, --trace FILE,FROM,TO  write these cycles as FST waveforms (see make TRACE=1)\n"
+	"  -h, --help                show this\n"
+	"  -V, --version             show the version\n";
 
 static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void die(const char *format, ...)
