@@ -177,12 +177,14 @@ tcp() {
 	on "$3" iperf3 -s -1 -D --logfile /dev/null
 	eventually 5 on "$3" grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 || fail "iperf3 does not listen"
 	stats >/run/before
-	on "$2" iperf3 -J -c "$4" -t "$5" >/run/iperf || { cat /run/iperf; fail "no TCP from $2 to $4"; }
+	on "$2" iperf3 -J -c "$4" -t "$5" -P 4 >/run/iperf || { cat /run/iperf; fail "no TCP from $2 to $4"; }
 	stats >/run/after
+	jq -c '.end.streams[0].sender | {retransmits, max_snd_cwnd, min_rtt, mean_rtt}' /run/iperf
 	echo "= tcp_$1_mbit_s $(jq '.end.sum_received.bits_per_second / 1e4 | round / 100' /run/iperf)"
 	jq -rn --slurpfile a /run/before --slurpfile b /run/after --arg key "$1" '
 		def frames: [.contexts[] | .tx_frames + .rx_frames] | add;
 		(($b[0] | frames) - ($a[0] | frames)) as $frames |
+		"(\([$b[0].cycles, $a[0].cycles | .total] | .[0] - .[1]) cycles)",
 		"= tcp_\($key)_frames \($frames)",
 		"= tcp_\($key)_firmware_cycles_per_frame \(($b[0].cycles.firmware - $a[0].cycles.firmware) / ([$frames, 1] | max) | round)"'
 }
