@@ -3,3 +3,14 @@
 TESTS_FULL += tests/system/test_timing.sh
 TESTS_FULL += tests/system/test_demo.sh tests/system/test_bench.sh
 TESTS_NEED += $(DEMO) $(BENCH) $(FIRMWARE_ELF)
+
+# glaned killed under traffic; glane-tap.
+STREAM := $(BUILD)/tests/stream
+$(STREAM): tests/system/stream.c
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $<
+
+TESTS_FULL += tests/system/test_crash.sh
+TESTS_NEED += $(STREAM) $(SIM_DIR)/glane-sim $(HOST_DIR)/glaned $(HOST_DIR)/glane-tap $(HOST_DIR)/glanectl $(BUILD)/firmware/guestlane.fw
+FORMAT_SRC += tests/system/stream.c

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A TCP stream whose every byte is known: `stream serve PORT` takes one connection and compares all that comes until its end, `stream send
+ * ADDRESS PORT` sends until SIGTERM. Both print the number of bytes; the server exits 1 at the first wrong byte.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+
+static void on_term(int signal)
+{
+	(void)signal;
+	stop = 1;
+}
+
+/* Bytes of xorshift64*, from its state on. */
+static void fill(uint64_t *state, uint64_t *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		*state ^= *state >> 12;
+		*state ^= *state << 25;
+		*state ^= *state >> 27;
+		words[i] = *state * 0x2545f4914f6cdd1dull;
+	}
+}
+
+enum { WORDS = 2048 };
+
+static int serve(uint16_t port)
+{
+	static uint64_t expected[WORDS], got[WORDS];
+	uint64_t state = 1, total = 0;
+	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 1)) {
+		perror("stream: listen");
+		return 2;
+	}
+	int c = accept(s, NULL, NULL);
+	for (;;) {
+		size_t have = 0;
+		while (have < sizeof(got)) {
+			ssize_t n = read(c, (char *)got + have, sizeof(got) - have);
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0) {
+				perror("stream: read");
+				return 1;
+			}
+			if (!n)
+				break;
+			have += (size_t)n;
+		}
+		fill(&state, expected, WORDS);
+		if (memcmp(expected, got, have)) {
+			size_t i = 0;
+			while (((char *)expected)[i] == ((char *)got)[i])
+				i++;
+			printf("byte %llu is wrong\n", (unsigned long long)(total + i));
+			return 1;
+		}
+		total += have;
+		if (have < sizeof(got)) {
+			printf("%llu bytes, all right\n", (unsigned long long)total);
+			return 0;
+		}
+	}
+}
+
+static int send_to(const char *address, uint16_t port)
+{
+	static uint64_t words[WORDS];
+	uint64_t state = 1, total = 0;
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sigaction action = { .sa_handler = on_term };
+	sigaction(SIGTERM, &action, NULL);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	if (inet_pton(AF_INET, address, &a.sin_addr) != 1 ||
+	    connect(s, (struct sockaddr *)&a, sizeof(a))) {
+		perror("stream: connect");
+		return 2;
+	}
+	while (!stop) {
+		fill(&state, words, WORDS);
+		for (size_t sent = 0; sent < sizeof(words);) {
+			ssize_t n = write(s, (char *)words + sent, sizeof(words) - sent);
+			if (n < 0 && errno == EINTR && !stop)
+				continue;
+			if (n < 0 && errno == EINTR)
+				break;
+			if (n < 0) {
+				perror("stream: write");
+				return 1;
+			}
+			sent += (size_t)n;
+			total += (size_t)n;
+		}
+	}
+	printf("%llu bytes\n", (unsigned long long)total);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 3 && !strcmp(argv[1], "serve"))
+		return serve((uint16_t)atoi(argv[2]));
+	if (argc == 4 && !strcmp(argv[1], "send"))
+		return send_to(argv[2], (uint16_t)atoi(argv[3]));
+	fputs("usage: stream serve PORT | stream send ADDRESS PORT\n", stderr);
+	return 2;
+}
