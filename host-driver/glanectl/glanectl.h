@@ -33,7 +33,7 @@ enum option_kind {
 	OPT_FILE,     /* a path, which a shell may complete */
 	OPT_MAC,      /* six octets in hexadecimal, colons between them */
 	OPT_RATE,     /* bit/s; k, M, G may follow */
-	OPT_OCTETS,   /* octets; K, M, G (1024) may follow */
+	OPT_OCTETS,   /* octets; k, M (1000), KiB, MiB (1024) may follow */
 	OPT_VIDS,     /* numbers and ranges of low to high, commas between them */
 	OPT_FEATURES, /* names of features, commas between them; "all": no limit */
 };

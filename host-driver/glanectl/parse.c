@@ -88,8 +88,8 @@ static bool number(const char *text, uint64_t *value, const char **end)
 	return !errno;
 }
 
-/* "100M", "1.5G", "100 Mb/s", "64K": with prefixes of 1000 or 1024. */
-static bool scaled(const char *text, double base, const char *const *units, uint64_t *value)
+/* "100M", "1.5G", "100 Mb/s": prefixes of 1000; "64KiB", "64Ki": of 1024. As in the configuration file. */
+static bool scaled(const char *text, const char *const *units, uint64_t *value)
 {
 	static const char prefixes[] = "kMGT";
 	char *end;
@@ -101,20 +101,17 @@ static bool scaled(const char *text, double base, const char *const *units, uint
 		return false;
 	while (*end == ' ')
 		end++;
-	const char *p = *end ? strchr(prefixes, *end == 'K'   ? 'k'
-						: *end == 'm' ? 'M'
-						: *end == 'g' ? 'G'
-							      : *end)
-			     : NULL;
+	const char *p = *end ? strchr(prefixes, *end == 'K' ? 'k' : *end) : NULL;
 	if (p) {
+		double base = end[1] == 'i' ? 1024 : 1000;
 		for (long i = p - prefixes; i >= 0; i--)
 			v *= base;
-		end++;
+		end += base > 1000 ? 2 : 1;
 	}
 	bool known = !*end;
 	for (size_t i = 0; units[i] && !known; i++)
 		known = !strcmp(end, units[i]);
-	if (!known || v < 0 || v > 9e18 || v != (double)(uint64_t)v)
+	if (!known || v > 9e18 || v != (double)(uint64_t)v)
 		return false;
 	*value = (uint64_t)v;
 	return true;
@@ -236,7 +233,7 @@ static int vid_list(const struct context *c, json_t **value)
 static int read_value(const struct context *c, json_t **value)
 {
 	static const char *const rate_units[] = { "b/s", "bit/s", "bps", NULL };
-	static const char *const octet_units[] = { "iB", "B", NULL };
+	static const char *const octet_units[] = { "B", NULL };
 	const struct option_spec *o = c->option;
 	const char *text = c->text, *end;
 	char want[80];
@@ -296,14 +293,14 @@ static int read_value(const struct context *c, json_t **value)
 		*value = json_string(text);
 		return CTL_OK;
 	case OPT_RATE:
-		if (!scaled(text, 1000, rate_units, &n) || n > o->high)
+		if (!scaled(text, rate_units, &n) || n > o->high)
 			return bad_value(c, "bit/s, or with k, M or G, as 100M; 0 is no limit");
 		*value = json_integer((json_int_t)n);
 		return CTL_OK;
 	case OPT_OCTETS:
-		if (!scaled(text, 1024, octet_units, &n) || n > o->high) {
+		if (!scaled(text, octet_units, &n) || n > o->high) {
 			snprintf(want, sizeof(want),
-				 "octets, or with K, as 64K, at most %llu; 0 is no limit",
+				 "octets, or as 64KiB, at most %llu; 0 is no limit",
 				 (unsigned long long)o->high);
 			return bad_value(c, want);
 		}

@@ -32,9 +32,11 @@ static const struct option_spec config_options[] = {
 	{ "vid", 0, OPT_NUMBER, "VLAN", NULL, 1, 4094, "VLAN of an access port" },
 	{ "vids", 0, OPT_VIDS, "LIST", NULL, 1, 4094, "VLANs of a trunk port, as 10,20-25" },
 	{ "untagged", 0, OPT_BOOL, "YESNO", NULL, 0, 0, "trunk port: untagged frames too" },
-	{ "wire", 0, OPT_BOOL, "YESNO", NULL, 0, 0, "may its frames leave to the wire" },
-	{ "promiscuous", 0, OPT_BOOL, "YESNO", NULL, 0, 0, "receive every frame of its VLAN" },
-	{ "any-source", 0, OPT_BOOL, "YESNO", NULL, 0, 0, "may it send with any source MAC" },
+	{ "wire", 0, OPT_BOOL, "YESNO", NULL, 0, 0, "whether its frames may leave to the wire" },
+	{ "promiscuous", 0, OPT_BOOL, "YESNO", NULL, 0, 0,
+	  "whether it receives every frame of its VLAN" },
+	{ "any-source", 0, OPT_BOOL, "YESNO", NULL, 0, 0,
+	  "whether it may send with any source MAC" },
 	{ "weight", 0, OPT_NUMBER, "N", NULL, 1, 255,
 	  "share of transmission against other contexts, 1 to 255" },
 	{ "tx-rate", 0, OPT_RATE, "RATE", NULL, 0, RATE_MAX,
@@ -43,7 +45,7 @@ static const struct option_spec config_options[] = {
 	{ "flood-rate", 0, OPT_RATE, "RATE", NULL, 0, RATE_MAX,
 	  "limit of the broadcasts and multicasts that it sends" },
 	{ "tx-burst", 0, OPT_OCTETS, "SIZE", NULL, 0, BURST_MAX,
-	  "octets it may send at once beyond --tx-rate, or 64K" },
+	  "octets it may send at once beyond --tx-rate, as 64KiB" },
 	{ "rx-burst", 0, OPT_OCTETS, "SIZE", NULL, 0, BURST_MAX, "the same for --rx-rate" },
 	{ "flood-burst", 0, OPT_OCTETS, "SIZE", NULL, 0, BURST_MAX, "the same for --flood-rate" },
 	{ "rx-share", 0, OPT_NUMBER, "FRAMES", NULL, 0, 64,
@@ -52,7 +54,7 @@ static const struct option_spec config_options[] = {
 };
 
 static const struct option_spec stats_options[] = {
-	{ "all", 'a', OPT_FLAG, NULL, NULL, 0, 0, "counters that are 0 as well" },
+	{ "all", 'a', OPT_FLAG, NULL, NULL, 0, 0, "counters that are 0, too" },
 	{ 0 },
 };
 

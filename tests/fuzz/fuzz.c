@@ -534,10 +534,9 @@ static void usage(int status)
 	fprintf(status ? stderr : stdout,
 		"usage: glane-fuzz [--duration SECONDS] [--seed N] [--ops N] [--guests N] "
 		"[--hostile N]\n"
-		"                  [--period CYCLES] [--stall PERCENT] [--without KINDS] [--json "
-		"FILE] [--firmware "
-		"ELF]\n"
-		"                  [--broken-firmware] [--show-ops]\n"
+		"                  [--period CYCLES] [--alone CYCLES] [--stall PERCENT] [--without "
+		"KINDS]\n"
+		"                  [--json FILE] [--firmware ELF] [--broken-firmware] [--show-ops]\n"
 		"Hostile guests attack the simulated NIC while innocent guests' traffic is "
 		"checked.\n"
 		"  --duration  seconds to run (600)\n"
@@ -553,7 +552,8 @@ static void usage(int status)
 		"  --json      file for the report\n"
 		"  --firmware  firmware (build/firmware/guestlane.elf)\n"
 		"  --broken-firmware  all guests are hostile, and bits of the firmware turn over\n"
-		"  --show-ops  print each operation\n");
+		"  --show-ops  print each operation\n"
+		"  --help      this text\n");
 	exit(status);
 }
 

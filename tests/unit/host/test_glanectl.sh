@@ -91,7 +91,7 @@ wrong "--vids is '20-10'; give VLANs from 1 to 4094, ranges upwards, as 10,20-25
 wrong "--vids is '1,,2'; give VLANs as 10,20-25" context set 3 --vids 1,,2
 wrong "--tx-rate is '100Q'; give bit/s, or with k, M or G, as 100M; 0 is no limit" context set 3 --tx-rate 100Q
 wrong "--tx-rate is '-5'; give bit/s, or with k, M or G, as 100M; 0 is no limit" context set 3 --tx-rate -5
-wrong "--tx-burst is '2M'; give octets, or with K, as 64K, at most 1048575; 0 is no limit" context set 3 --tx-burst 2M
+wrong "--tx-burst is '2M'; give octets, or as 64KiB, at most 1048575; 0 is no limit" context set 3 --tx-burst 2M
 wrong "--features is 'mac,'; give names with commas between them" context set 3 --features mac,
 wrong "--kind has 'falt'; give fault, reset, needs_reset, state, added, removed, config, attached, detached, firmware or lost; did you mean 'fault'?" \
 	trace --kind reset,falt
@@ -229,7 +229,7 @@ E
 # --- what each command asks ---
 asks "context add: every key of the configuration" 'context.add {"any_source":true,"context":5,"features":["mac","mtu"],"flood_burst":3000,"flood_rate":1500000,"link":"down","mac":"02:00:00:00:00:05","mtu":9000,"promiscuous":false,"queue_size":128,"rx_burst":0,"rx_rate":0,"rx_share":8,"tx_burst":65536,"tx_rate":100000000,"untagged":true,"vids":[1,5,6,7],"vlan":"trunk","weight":20,"wire":false}' \
 	context add 5 --mac 02:00:00:00:00:05 --mtu 9000 --link=down --features mac,mtu --queue-size 128 --vlan trunk --vids 7,1,5-6 --untagged yes \
-	--wire no --promiscuous no --any-source yes --weight 20 --tx-rate '100 Mb/s' --tx-burst 64K --rx-rate 0 --rx-burst 0 --flood-rate 1.5M \
+	--wire no --promiscuous no --any-source yes --weight 20 --tx-rate '100 Mb/s' --tx-burst 64KiB --rx-rate 0 --rx-burst 0 --flood-rate 1.5M \
 	--flood-burst 3000 --rx-share 8
 asks "context add leaves the number to the daemon" 'context.add {}' context add
 asks "context set" 'context.set {"context":3,"features":[],"tx_rate":1000000000}' context set 3 --tx-rate 1Gb/s --features all
