@@ -14,3 +14,6 @@ $(STREAM): tests/system/stream.c
 TESTS_FULL += tests/system/test_crash.sh
 TESTS_NEED += $(STREAM) $(SIM_DIR)/glane-sim $(HOST_DIR)/glaned $(HOST_DIR)/glane-tap $(HOST_DIR)/glanectl $(BUILD)/firmware/guestlane.fw
 FORMAT_SRC += tests/system/stream.c
+
+# glanectl with the real daemon and two guests. Its programs are named above.
+TESTS_FULL += tests/system/test_glanectl.sh
