@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# libguestlane over a NIC in C, behind glane-sim's vfio-user server.
+GLT     := tests/unit/libguestlane
+GLT_SRC := $(addprefix $(GLT)/,rig.c rig.h model.c model.h) $(wildcard sim/glane-sim/vfio_user_*.[ch]) $(LIBGL_C) $(LIBGL_H)
+GLT_INC := -O1 -D_GNU_SOURCE= -Ihost-driver/lib -Ihost-driver/include -Ihost-driver/vfio-user -Isim/glane-sim -Ifirmware/include -I$(GLT)
+
+$(eval $(call host_test,libguestlane,$(GLT)/test_libguestlane.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
+
+FORMAT_SRC += $(wildcard $(GLT)/*.[ch])
