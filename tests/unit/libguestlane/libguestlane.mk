@@ -5,5 +5,6 @@ GLT_SRC := $(addprefix $(GLT)/,rig.c rig.h model.c model.h) $(wildcard sim/glane
 GLT_INC := -O1 -D_GNU_SOURCE= -Ihost-driver/lib -Ihost-driver/include -Ihost-driver/vfio-user -Isim/glane-sim -Ifirmware/include -I$(GLT)
 
 $(eval $(call host_test,libguestlane,$(GLT)/test_libguestlane.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
+$(eval $(call host_test,firmware_image,$(GLT)/test_image.c $(LIBGL_C) $(LIBGL_H) $(FW_IMG),$(GLT_INC) -DFW_IMAGE='"$(FW_IMG)"',-ljansson -lz))
 
 FORMAT_SRC += $(wildcard $(GLT)/*.[ch])
