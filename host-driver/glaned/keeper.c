@@ -373,8 +373,10 @@ void keeper_release(struct keeper *k, bool end)
 	for (size_t i = 0; i < k->kept_count; i++)
 		drop(k, k->kept[i].name);
 	k->kept_count = 0;
-	if (k->kind == KEEPER_HOLD && end)
+	if (k->kind == KEEPER_HOLD && end) {
 		hold_send(k, HOLD_QUIT, NULL, -1);
+		unlink(k->socket);
+	}
 	settle(k);
 }
 

@@ -227,6 +227,7 @@ static int tap0_begin(struct daemon *d, int tap_fd)
 int daemon_firmware_load(struct daemon *d, struct gl_firmware *firmware,
 			 const struct gl_firmware_info *info, const char *path)
 {
+	captures_stop(d);
 	int error = gl_firmware_load(d->nic, firmware);
 	if (error) {
 		if (firmware != d->firmware)
@@ -258,8 +259,8 @@ int daemon_firmware_load(struct daemon *d, struct gl_firmware *firmware,
 	if (d->tap0 && tap0_restart(d->tap0))
 		log_line(LOG_ERR, TAP0_CONTEXT, "tap", "context 0: %s", tap0_error(d->tap0));
 	state_commit(d);
-	tell(d, LOG_NOTICE, NO_CONTEXT, "firmware", "firmware loaded from %s, build %08x", path,
-	     info->build_id);
+	tell(d, LOG_NOTICE, NO_CONTEXT, "firmware", "firmware loaded from %s, build %08x",
+	     d->config.firmware, d->firmware_info.build_id);
 	return first;
 }
 

@@ -23,6 +23,8 @@ void peer_close(struct peer *peer, const char *why)
 	d->peer_count--;
 	sd_event_source_disable_unref(peer->source);
 	int k = peer->attached;
+	if (k >= 0)
+		d->context[k].attachment.peer = NULL;
 	glc_disconnect(peer->connection);
 	free(peer);
 	if (k >= 0)
@@ -165,9 +167,8 @@ void peers_close(struct daemon *d)
 	}
 	while (d->peers) {
 		/* What it was attached to is dealt with by who calls this. */
-		int k = d->peers->attached;
-		if (k >= 0)
-			d->context[k].attachment.peer = NULL;
+		if (d->peers->attached >= 0)
+			d->context[d->peers->attached].attachment.peer = NULL;
 		d->peers->attached = -1;
 		peer_close(d->peers, "the daemon stops");
 	}
