@@ -69,7 +69,7 @@ struct nic {
 	uint64_t since;
 
 	bool want_irqs, want_restore, want_reset, want_plug;
-	uint64_t asked; /* cycle of the oldest DMA message */
+	uint64_t asked; /* cycle since which DMA messages are not answered */
 	struct nic_stats stats;
 };
 
@@ -442,22 +442,29 @@ static void op_client(void *device, bool connected)
 
 /* --- DMA and interrupts of the NIC --------------------------------------------------------------------------------------------------- */
 
+/* Notes when the client began to owe answers. */
+static void before_message(struct nic *n)
+{
+	if (!vfio_user_dma_pending(n->server))
+		n->asked = gls_simulated(n->s);
+}
+
 static int host_read(void *arg, uint64_t address, void *data, uint32_t bytes, uint64_t token)
 {
 	struct nic *n = arg;
 	if (!n->server)
 		return -EFAULT;
-	int answer = vfio_user_dma_read(n->server, address, data, bytes, token);
-	if (answer == 1)
-		n->asked = gls_simulated(n->s);
-	return answer;
+	before_message(n);
+	return vfio_user_dma_read(n->server, address, data, bytes, token);
 }
 
 static void host_write(void *arg, uint64_t address, const void *data, uint32_t bytes)
 {
 	struct nic *n = arg;
-	if (n->server)
-		vfio_user_dma_write(n->server, address, data, bytes);
+	if (!n->server)
+		return;
+	before_message(n);
+	vfio_user_dma_write(n->server, address, data, bytes);
 }
 
 static void host_msi(void *arg, uint32_t data)
@@ -475,8 +482,9 @@ static void op_dma_done(void *device, uint64_t token, int error, const void *dat
 
 bool nic_waits_for_client(const struct nic *n)
 {
+	/* What the client has sent must get in first: the answers may be behind it. */
 	return vfio_user_dma_pending(n->server) && !vfio_user_access_pending(n->server) &&
-	       gls_simulated(n->s) - n->asked > MESSAGE_CYCLES;
+	       !gls_tlp_pending(n->s) && gls_simulated(n->s) - n->asked > MESSAGE_CYCLES;
 }
 
 /* --- Resets ------------------------------------------------------------------------------------------------------------------------------ */

@@ -20,15 +20,17 @@
 #include <unistd.h>
 
 /* Longest message that is looked at: a transfer and its headers. Longer ones are passed over and answered with EMSGSIZE. */
-#define MESSAGE_MAX    (VFIO_USER_MAX_TRANSFER + 4096u)
+#define MESSAGE_MAX	 (VFIO_USER_MAX_TRANSFER + 4096u)
 /* Requests read ahead while one is under way and replies to DMA messages are to come, and their bytes. */
-#define AHEAD_MESSAGES 256
-#define AHEAD_BYTES    (4u << 20)
+#define AHEAD_MESSAGES	 256
+#define AHEAD_BYTES	 (4u << 20)
 /* Bytes of replies that a client may leave unread; with any, no further request is served. */
-#define OUT_BYTES_MAX  (8u << 20)
+#define OUT_BYTES_MAX	 (8u << 20)
+/* DMA messages that a client may owe answers to. */
+#define DMA_MESSAGES_MAX 4096
 /* Requests served in one vfio_user_server_run(), so that the device gets its turn. */
-#define REQUESTS_A_RUN 64
-#define REFUSED_MAX    8
+#define REQUESTS_A_RUN	 64
+#define REFUSED_MAX	 8
 
 /* epoll tags */
 enum { TAG_LISTEN, TAG_CLIENT, TAG_REFUSED, TAG_DOORBELL = TAG_REFUSED + REFUSED_MAX };
@@ -112,7 +114,7 @@ struct vfio_user_server {
 
 	struct vfio_user_maps *maps;
 	struct dma_message *dma, **dma_last;
-	unsigned dma_count, dma_held;
+	unsigned dma_count, dma_held, dma_cancelled; /* cancelled: sent before */
 	uint16_t next_id;
 	uint64_t writes_sent, writes_done; /* DMA writes by message */
 
@@ -309,7 +311,9 @@ static void dma_flush(struct vfio_user_server *v)
 static int dma_ask(struct vfio_user_server *v, bool write, uint64_t address, const void *data,
 		   uint32_t bytes, uint64_t token)
 {
-	struct dma_message *d = malloc(sizeof(*d) + (write ? bytes : 0));
+	if (v->dma_count >= DMA_MESSAGES_MAX)
+		fail_client(v, "it does not answer DMA messages");
+	struct dma_message *d = v->reason[0] ? NULL : malloc(sizeof(*d) + (write ? bytes : 0));
 	if (!d)
 		return -EFAULT;
 	*d = (struct dma_message){
@@ -371,7 +375,7 @@ int vfio_user_dma_write(struct vfio_user_server *v, uint64_t address, const void
 
 unsigned vfio_user_dma_pending(const struct vfio_user_server *v)
 {
-	return v->dma_count;
+	return v->dma_count - v->dma_cancelled;
 }
 
 static void fire_held(struct vfio_user_server *v);
@@ -386,6 +390,8 @@ static void dma_unlink(struct vfio_user_server *v, struct dma_message **at)
 	v->dma_count--;
 	if (!d->sent)
 		v->dma_held--;
+	else if (d->cancelled)
+		v->dma_cancelled--;
 }
 
 /* Ends reads that touch the range (all if bytes is 0) and forgets writes to it that were not sent. */
@@ -404,8 +410,9 @@ static void dma_cancel(struct vfio_user_server *v, uint64_t address, uint64_t by
 			v->writes_done++;
 		else if (v->ops.dma_done)
 			v->ops.dma_done(v->device, d->token, -ECANCELED, NULL);
-		d->cancelled = true;
 		if (d->sent) { /* its reply is still to come */
+			d->cancelled = true;
+			v->dma_cancelled++;
 			at = &d->next;
 		} else {
 			dma_unlink(v, at);
@@ -420,9 +427,10 @@ void vfio_user_dma_cancel(struct vfio_user_server *v)
 	for (struct dma_message **at = &v->dma; *at;) {
 		struct dma_message *d = *at;
 		if (!d->write && !d->cancelled) {
-			d->cancelled = true;
 			if (v->ops.dma_done)
 				v->ops.dma_done(v->device, d->token, -ECANCELED, NULL);
+			d->cancelled = d->sent;
+			v->dma_cancelled += d->sent;
 		}
 		if (!d->write && !d->sent) {
 			dma_unlink(v, at);
@@ -1205,7 +1213,7 @@ static void drop(struct vfio_user_server *v)
 		free(d);
 	}
 	v->dma_last = &v->dma;
-	v->dma_count = v->dma_held = 0;
+	v->dma_count = v->dma_held = v->dma_cancelled = 0;
 	v->writes_sent = v->writes_done = 0;
 	vfio_user_maps_clear(v->maps);
 	for (unsigned i = 0; i < v->ops.vectors; i++) {
