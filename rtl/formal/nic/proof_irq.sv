@@ -9,7 +9,7 @@
 module proof_irq #(
     parameter int unsigned NCTX   = 2,
     parameter int unsigned PROMPT = 0,
-    parameter int unsigned LIMIT  = 31
+    parameter int unsigned LIMIT  = 29
 ) (
     input logic        clk_i,
     input logic        irq_valid_i,
