@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rigs: the simulated NIC as a PCI device in virtual machines. `make system-linux` boots Debian 13 in QEMU on it.
 RIG_GUEST    := $(BUILD)/rig/guest.cpio
-RIG_PROGRAMS := $(addprefix $(BUILD)/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/firmware/guestlane.fw
+RIG_PROGRAMS := $(addprefix $(BUILD)/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/rig/glue-refuse $(BUILD)/firmware/guestlane.fw
 
 $(RIG_GUEST): sim/rig/make-guest $(wildcard sim/rig/guest/*) $(BUILD)/rig/glue/guestlane.ko $(RIG_PROGRAMS) | qemuroot
 	$(call quietly,GUEST,$(BUILD)/rig/guest.log,sim/rig/make-guest $(CURDIR)/$@ $(filter %.ko,$^) $(RIG_PROGRAMS))
+
+# Runs in the machine, and calls the kernel module as a program should not.
+$(BUILD)/rig/glue-refuse: tests/system/rig/glue-refuse.c host-driver/glue/guestlane_ioctl.h
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Ihost-driver/glue -o $@ $<
+
+FORMAT_SRC += tests/system/rig/glue-refuse.c

@@ -230,7 +230,10 @@ step_reload() {
 }
 
 step_about_restart='glaned killed under traffic and started again: the stock drivers see nothing'
+# What each driver has seen of its device: resets, and what it negotiated.
+driver_state() { glanectl --socket $socket --json list | jq -c '[.contexts[] | {context, state, device_status, resets, reset_reason, features_accepted}]'; }
 step_restart() {
+	before=$(driver_state)
 	on a ping -c 100 -i 0.05 -W 5 10.9.0.2 >/run/ping &
 	ping=$!
 	sleep 1
@@ -244,8 +247,41 @@ step_restart() {
 	# glane-glue has found the successor.
 	eventually 10 sh -c 'glanectl --socket '$socket' --json list | jq -e ".contexts | map(select(.owner == \"attached\")) | length == 2"' ||
 		{ glanectl --socket $socket list; fail "the contexts are not attached to the new daemon"; }
+	[ "$(driver_state)" = "$before" ] || { echo "$before"; driver_state; fail "the devices are not as before"; }
 	reach a 10.9.0.100
 	reach b 10.9.0.1
+}
+
+step_about_crash='glane-glue killed under traffic: the kernel lets go of the device, the other one goes on'
+step_crash() {
+	on a ping -c 100 -i 0.05 -W 1 10.9.0.2 >/run/ping 2>&1 &
+	ping=$!
+	sleep 1
+	kill -9 "$(cat /run/glue.1.pid)"
+	eventually 10 [ ! -e "/sys/bus/platform/devices/$(device 1)" ] || fail "$(device 1) is still there"
+	kill $ping
+	reach b 10.9.0.100
+	# Nobody resumes it; glaned gives it to the next.
+	glue 1
+	namespace a 1
+	reach a 10.9.0.2
+}
+
+step_about_refused='what glane-glue and the module must refuse'
+# refused WORDS COMMAND...
+refused() {
+	refused_words=$1
+	shift
+	! timeout 20 "$@" >/run/refused 2>&1 || fail "not refused: $*"
+	grep -qF -e "$refused_words" /run/refused || { cat /run/refused; fail "'$refused_words' is missing in the above, from: $*"; }
+	head -n 1 /run/refused
+}
+step_refused() {
+	refused 'context 5 does not exist' glane-glue --socket $socket --context 5
+	refused 'context 1 belongs to glane-glue' glane-glue --socket $socket --context 1
+	refused 'no glaned' glane-glue --socket /run/none.sock --context 1
+	glue-refuse "$(nic)" || fail "see above"
+	reach a 10.9.0.2
 }
 
 step_about_reset='function level reset, and everything set up anew'
