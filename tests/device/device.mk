@@ -24,4 +24,17 @@ $(BUILD)/tests/device/conformance: | $(FAKE_DEVICE)
 TESTS_CHECK += tests/device/test_conformance_sim.sh
 TESTS_NEED  += $(GLANE_SIM)
 
+# libguestlane over a whole NIC, under the sanitizers; suite-plain is the same without, for machines that lack them.
+SUITE_C   := tests/device/suite.c tests/device/vfu.c $(LIBGL_C) host-driver/virtio/vnet.c host-driver/virtio/vring.c
+SUITE_H   := $(LIBGL_H) $(wildcard host-driver/virtio/*.h tests/device/*.h) $(REGS_H) $(REGS_NAMES)
+SUITE_INC := -D_GNU_SOURCE= $(LIBGL_INC) -Ihost-driver/lib -Ihost-driver/vfio-user -Ihost-driver/virtio -Itests/device
+
+$(BUILD)/tests/device/suite: SUITE_FLAGS := $(SAN)
+$(BUILD)/tests/device/suite $(BUILD)/tests/device/suite-plain: $(SUITE_C) $(SUITE_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) $(SUITE_FLAGS) $(SUITE_INC) -o $@ $(SUITE_C) -lcmocka -ljansson -lz
+TESTS_FULL += tests/device/test_suite_sim.sh
+TESTS_NEED += $(BUILD)/tests/device/suite $(FW_IMG)
+
 FORMAT_SRC += $(wildcard tests/device/*.[ch])
