@@ -96,6 +96,8 @@ $build/glanectl --socket "$tap_tmp/glaned.sock" capture 1 -w "$tap_tmp/ping.pcap
 capture=$!
 tap_check "the capture begins" until_ok 20 grep -q capturing "$tap_tmp/captured"
 tap_check "ping" nsenter -t "$one" -n ping -q -c 5 -i 0.2 -W 5 10.0.0.2
+# The last answer may still be on its way to the capture's port.
+until_ok 10 sh -c "[ \"\$(tshark -r '$tap_tmp/ping.pcapng' -Y icmp 2>/dev/null | wc -l)\" = 10 ]"
 kill -TERM $capture
 wait $capture
 tap_is "the capture ends cleanly" $? 0
