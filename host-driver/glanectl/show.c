@@ -367,8 +367,8 @@ static void show_nic(const struct ctl *ctl, const json_t *nic, const json_t *con
 						 used ? ", " : "", state[k], states[k]);
 	}
 	fact("contexts",
-	     text_format("%lld, of which %zu exist%s%s%s", (long long)json_number(nic, "contexts"),
-			 json_array_size(contexts), used ? ": " : "", counts, ""));
+	     text_format("%zu of %lld in use%s%s", json_array_size(contexts),
+			 (long long)json_number(nic, "contexts"), used ? ": " : "", counts));
 	fact("firmware", firmware_words(nic));
 	if (*json_text(fw, "path"))
 		fact("", json_text(fw, "path"));

@@ -16,4 +16,5 @@ TESTS_NEED += $(STREAM) $(SIM_DIR)/glane-sim $(HOST_DIR)/glaned $(HOST_DIR)/glan
 FORMAT_SRC += tests/system/stream.c
 
 # glanectl with the real daemon and two guests. Its programs are named above.
-TESTS_FULL += tests/system/test_glanectl.sh
+TESTS_FULL += tests/system/test_glanectl.sh tests/system/test_host_guide.sh
+TESTS_NEED += $(HOST_DIR)/libguestlane.a

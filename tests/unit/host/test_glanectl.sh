@@ -122,7 +122,7 @@ vfio-user:/run/guestlane/sim.sock
   back end          vfio-user
   registers         version 1.0
   clock             125 MHz
-  contexts          32, of which 3 exist: 1 live, 1 disabled, 1 broken
+  contexts          3 of 32 in use: 1 live, 1 disabled, 1 broken
   firmware          running, build 12345678, mailbox version 2, 1 restart
                     /usr/lib/guestlane/guestlane.fw
   events            4 mailbox answers, 12 invalidations

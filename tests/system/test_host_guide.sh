@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# docs/host-driver.md stays true: its C program builds and runs on the simulated NIC, its configuration is accepted, its links lead somewhere, the
+# commands that it shows are ones that the programs know.
+. tests/lib/tap.sh
+guide=docs/host-driver.md
+trap 'kill $sim 2>/dev/null; rm -rf "$tap_tmp"' EXIT
+
+build/sim/glane-sim --socket "$tap_tmp/sim.sock" >"$tap_tmp/sim.log" 2>&1 &
+sim=$!
+sed -n '/^```c$/,/^```$/p' $guide | grep -v '^```' >"$tap_tmp/example.c"
+tap_check "its program builds without a warning" gcc -std=c11 -Wall -Wextra -Werror -Ihost-driver/include -o "$tap_tmp/example" "$tap_tmp/example.c" \
+	build/host-driver/libguestlane.a -ljansson -lz
+for _ in $(seq 100); do
+	[ -S "$tap_tmp/sim.sock" ] && break
+	sleep 0.1
+done
+tap_check "and runs" timeout 60 "$tap_tmp/example" "vfio-user:$tap_tmp/sim.sock"
+timeout 60 "$tap_tmp/example" "vfio-user:$tap_tmp/sim.sock" >"$tap_tmp/said" 2>&1
+tap_check "it finds 32 contexts" grep -q ': 32 contexts at 125 MHz, firmware build' "$tap_tmp/said"
+tap_check "its context is alive" grep -q 'its device ID is 1' "$tap_tmp/said"
+tap_check "its memory is mapped" grep -q '^guest address 0x10000 is bus address' "$tap_tmp/said"
+tap_refuses "no NIC: a sentence" "cannot connect to $tap_tmp/none" "$tap_tmp/example" "vfio-user:$tap_tmp/none"
+
+sed -n '/^\[nic\]$/,/^```$/p' $guide | grep -v '^```' >"$tap_tmp/glaned.conf"
+tap_check "its configuration is accepted" build/host-driver/glaned --config "$tap_tmp/glaned.conf" --firmware build/firmware/guestlane.fw --check-config
+
+missing=
+for link in $(grep -o '](\([^)#]*\)' $guide docs/control.md README.md docs/architecture.md docs/reading-the-code.md | sed 's/:](/ /; s/^\([^ ]*\) /\1:/' | grep -v 'http'); do
+	file=${link%%:*} target=${link#*:}
+	[ -z "$target" ] || [ -e "$(dirname "$file")/$target" ] || missing="$missing $link"
+done
+tap_is "links of the documents lead to files" "$missing" ""
+
+unknown=
+shown=0
+while read -r -a words; do
+	shown=$((shown + 1))
+	build/host-driver/glanectl "${words[@]}" --help </dev/null >"$tap_tmp/help" 2>&1 || unknown="$unknown ${words[*]};"
+done < <(grep -ohE '(^# |`)glanectl [a-z]+( (add|set|remove|enable|disable|load|log)\b)?' $guide | sed 's/.*glanectl //' | sort -u)
+tap_check "it shows commands of glanectl" test $shown -ge 10
+tap_is "glanectl knows the commands that it shows" "$unknown" ""
+tap_end
