@@ -177,7 +177,7 @@ check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 
 # Of each set of seeded bugs, a random sample.
 MUTANTS_SAMPLE := 8
-test: toolroot-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests, with a sample of the seeded bugs
+test: roots-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests, with a sample of the seeded bugs
 	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" MUTANTS=$(MUTANTS_SAMPLE); \
 		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
 
@@ -228,10 +228,11 @@ clean: ## remove what was built, but not the Debian 13 roots
 lint-trixie: toolroot ## RTL lint with Debian 13's verilator (part of `make test`)
 	@$(MAKE) NO_DEPS=1 $(LINT_RTL) VERILATOR_LINT="rtl/timing/in-toolroot verilator --lint-only -Wall --quiet-stats"
 
-# Without it (no root, no mirror) the tests skip what needs it and say so.
-.PHONY: toolroot-if-possible
-toolroot-if-possible:
+# Without them (no root, no mirror) the tests skip what needs it and say so.
+.PHONY: roots-if-possible
+roots-if-possible:
 	@rtl/timing/make-toolroot $(BUILD)/toolroot || true
+	@sim/rig/make-qemuroot $(BUILD)/qemuroot || true
 
 lint-regs: $(REGS_MD)
 	@echo "  LINT     registers"

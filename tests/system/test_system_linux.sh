@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tests/run: timeout 600
+# A Debian 13 virtual machine with the simulated NIC as its PCI function (sim/rig/system-linux): each step of the rig is a test, and so is what its
+# figures must be. Skipped, with the reason, where the root with QEMU could not be made.
+. tests/lib/tap.sh
+out=build/system-linux-test
+
+if [ ! -f build/qemuroot/.complete ]; then
+	tap_skip "a virtual machine with the NIC" "there is no build/qemuroot (make qemuroot says why)"
+	tap_end
+fi
+# The programs are there (TESTS_NEED); the kernel module and the machine's image need the root.
+tap_check "the machine's image can be made" make -s NO_DEPS=1 build/rig/guest.cpio
+sim/rig/system-linux "$out" >"$tap_tmp/run" 2>&1
+status=$?
+sed 's/^/# /' "$tap_tmp/run"
+
+while read -r result name; do
+	case $result in
+	true) tap_ok_ "step $name" ;;
+	*) tap_not_ok_ "step $name" ;;
+	esac
+done < <(jq -r '.steps[] | "\(.ok) \(.step)"' "$out/results.json")
+tap_is "the rig ends well" $status 0
+
+# holds NAME FILTER: of results.json
+holds() { tap_check "$1" jq -e "$2" "$out/results.json"; }
+holds "all steps ran, some again after the machine's reset" '[.steps[].step] | length == 21 and (map(select(. == "ping")) | length == 2)'
+# 6 s alone; other tests run beside it.
+holds "it boots in less than a minute" '.boot_s < 60 and .reboot_s < 60'
+for pair in packed_split packed_tap split_tap; do
+	holds "ping $pair" ".values.ping_${pair}_ms > 0"
+done
+for pair in packed_split split_packed packed_tap tap_packed; do
+	holds "TCP $pair" ".values.tcp_${pair}_mbit_s > 0 and .values.tcp_${pair}_frames > 20"
+done
+# One frame alone takes some 2,500 cycles each way; many together take less.
+holds "cycles for each frame" '.values.tcp_cycles_per_frame | . > 50 and . < 5000'
+holds "DMA went through the client's memory, and none was refused" '.sim.dma | .reads > 0 and .by_message == 0 and .refused_reads == 0 and .refused_writes == 0'
+holds "no interrupt was lost" '.sim.vfio_user | .interrupts > 0 and .lost_interrupts == 0 and .errors == 0'
+tap_end
