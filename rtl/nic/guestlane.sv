@@ -35,6 +35,22 @@ module guestlane #(
     input  logic        gmii_rx_er_i,
     output logic        mac_rx_en_o,    // the host has enabled the receiver
 
+    // A wire without a rate, for simulators (mac_words), instead of the GMII; a board ties words_i to 0
+    input  logic        words_i,
+    output logic        wtx_valid_o,
+    output logic        wtx_sof_o,
+    output logic [63:0] wtx_data_o,
+    output logic        wtx_last_o,
+    output logic [ 3:0] wtx_last_bytes_o,
+    input  logic        wrx_valid_i,
+    output logic        wrx_ready_o,
+    input  logic        wrx_sof_i,
+    input  logic [63:0] wrx_data_i,
+    input  logic        wrx_last_i,
+    input  logic [ 3:0] wrx_last_bytes_i,
+    input  logic        wrx_bad_fcs_i,
+    input  logic        wrx_er_i,
+
     output logic        idle_o,         // nothing is pending but the core's timer and the watchdog
     output logic [31:0] wake_cycles_o,  // cycles until that timer or the watchdog fires, saturating
     input  logic [31:0] time_skip_i     // added to the time in one cycle; 0 on a board
@@ -744,7 +760,7 @@ module guestlane #(
   assign core_rel_ready = rel_ready && !dma_rel_valid;
 
   // --- Packet buffers, switch ---
-  logic mrx_valid, mrx_sof, mrx_last, mrx_err;
+  logic mrx_valid, mrx_sof, mrx_last, mrx_err, rx_half;
   logic [63:0] mrx_data, mtx_data;
   logic [ 3:0] mrx_last_bytes, mtx_last_bytes;
   logic mtx_valid, mtx_ready, mtx_last;
@@ -853,6 +869,7 @@ module guestlane #(
       .chk_len_i        (chk_len),
       .chk_done_o       (chk_done),
       .chk_ok_o         (chk_ok),
+      .rx_half_o        (rx_half),
       .residence_tx_o   (residence_tx),
       .residence_rx_o   (residence_rx),
       .ev_rx_drop_full_o(ev_rx_drop_full),
@@ -973,7 +990,11 @@ module guestlane #(
 
 
   // --- MAC ---
-  logic mac_tx_busy, mac_rx_busy;
+  logic gm_tx_busy, gm_rx_busy, wd_tx_busy, wd_rx_busy, mac_tx_busy, mac_rx_busy;
+  logic gm_tx_ready, wd_tx_ready, gm_rx_valid, gm_rx_sof, gm_rx_last, gm_rx_err, wd_rx_valid, wd_rx_sof, wd_rx_last, wd_rx_err;
+  logic [63:0] gm_rx_data, wd_rx_data;
+  logic [3:0] gm_rx_last_bytes, wd_rx_last_bytes;
+  logic [6:0] gm_ev, wd_ev, mac_ev;
   logic ev_mac_tx, ev_mac_underrun, ev_mac_rx, ev_mac_fcs, ev_mac_runt, ev_mac_giant, ev_mac_er, ev_mac_pause;
   // A frame cut by RESTART would leave the MAC waiting for its end.
   mac u_mac (
@@ -983,34 +1004,88 @@ module guestlane #(
       .cfg_rx_en_i     (mac_rx_en),
       .cfg_pause_en_i  (pause_en),
       .cfg_max_frame_i (max_frame),
-      .tx_valid_i      (mtx_valid),
-      .tx_ready_o      (mtx_ready),
+      .tx_valid_i      (mtx_valid && !words_i),
+      .tx_ready_o      (gm_tx_ready),
       .tx_data_i       (mtx_data),
       .tx_last_i       (mtx_last),
       .tx_last_bytes_i (mtx_last_bytes),
-      .rx_valid_o      (mrx_valid),
-      .rx_sof_o        (mrx_sof),
-      .rx_data_o       (mrx_data),
-      .rx_last_o       (mrx_last),
-      .rx_last_bytes_o (mrx_last_bytes),
-      .rx_err_o        (mrx_err),
+      .rx_valid_o      (gm_rx_valid),
+      .rx_sof_o        (gm_rx_sof),
+      .rx_data_o       (gm_rx_data),
+      .rx_last_o       (gm_rx_last),
+      .rx_last_bytes_o (gm_rx_last_bytes),
+      .rx_err_o        (gm_rx_err),
       .gmii_txd_o,
       .gmii_tx_en_o,
       .gmii_tx_er_o,
       .gmii_rxd_i,
       .gmii_rx_dv_i,
       .gmii_rx_er_i,
-      .ev_tx_frame_o   (ev_mac_tx),
+      .ev_tx_frame_o   (gm_ev[0]),
       .ev_tx_underrun_o(ev_mac_underrun),
-      .ev_rx_frame_o   (ev_mac_rx),
-      .ev_rx_bad_fcs_o (ev_mac_fcs),
-      .ev_rx_runt_o    (ev_mac_runt),
-      .ev_rx_giant_o   (ev_mac_giant),
-      .ev_rx_er_o      (ev_mac_er),
-      .ev_rx_pause_o   (ev_mac_pause),
-      .tx_busy_o       (mac_tx_busy),
-      .rx_busy_o       (mac_rx_busy)
+      .ev_rx_frame_o   (gm_ev[1]),
+      .ev_rx_bad_fcs_o (gm_ev[2]),
+      .ev_rx_runt_o    (gm_ev[3]),
+      .ev_rx_giant_o   (gm_ev[4]),
+      .ev_rx_er_o      (gm_ev[5]),
+      .ev_rx_pause_o   (gm_ev[6]),
+      .tx_busy_o       (gm_tx_busy),
+      .rx_busy_o       (gm_rx_busy)
   );
+
+  mac_words u_mac_words (
+      .clk_i,
+      .rst_i           (nic_rst || flow_rst),
+      .cfg_tx_en_i     (mac_tx_en),
+      .cfg_rx_en_i     (mac_rx_en),
+      .cfg_max_frame_i (max_frame),
+      .room_i          (rx_half),
+      .tx_valid_i      (mtx_valid && words_i),
+      .tx_ready_o      (wd_tx_ready),
+      .tx_data_i       (mtx_data),
+      .tx_last_i       (mtx_last),
+      .tx_last_bytes_i (mtx_last_bytes),
+      .rx_valid_o      (wd_rx_valid),
+      .rx_sof_o        (wd_rx_sof),
+      .rx_data_o       (wd_rx_data),
+      .rx_last_o       (wd_rx_last),
+      .rx_last_bytes_o (wd_rx_last_bytes),
+      .rx_err_o        (wd_rx_err),
+      .wtx_valid_o,
+      .wtx_sof_o,
+      .wtx_data_o,
+      .wtx_last_o,
+      .wtx_last_bytes_o,
+      .wrx_valid_i     (wrx_valid_i && words_i),
+      .wrx_ready_o,
+      .wrx_sof_i,
+      .wrx_data_i,
+      .wrx_last_i,
+      .wrx_last_bytes_i,
+      .wrx_bad_fcs_i,
+      .wrx_er_i,
+      .ev_tx_frame_o   (wd_ev[0]),
+      .ev_rx_frame_o   (wd_ev[1]),
+      .ev_rx_bad_fcs_o (wd_ev[2]),
+      .ev_rx_runt_o    (wd_ev[3]),
+      .ev_rx_giant_o   (wd_ev[4]),
+      .ev_rx_er_o      (wd_ev[5]),
+      .ev_rx_pause_o   (wd_ev[6]),
+      .tx_busy_o       (wd_tx_busy),
+      .rx_busy_o       (wd_rx_busy)
+  );
+
+  assign mtx_ready      = words_i ? wd_tx_ready : gm_tx_ready;
+  assign mrx_valid      = words_i ? wd_rx_valid : gm_rx_valid;
+  assign mrx_sof        = words_i ? wd_rx_sof : gm_rx_sof;
+  assign mrx_data       = words_i ? wd_rx_data : gm_rx_data;
+  assign mrx_last       = words_i ? wd_rx_last : gm_rx_last;
+  assign mrx_last_bytes = words_i ? wd_rx_last_bytes : gm_rx_last_bytes;
+  assign mrx_err        = words_i ? wd_rx_err : gm_rx_err;
+  assign mac_ev         = words_i ? wd_ev : gm_ev;
+  assign mac_tx_busy    = words_i ? wd_tx_busy : gm_tx_busy;
+  assign mac_rx_busy    = words_i ? wd_rx_busy || wrx_valid_i : gm_rx_busy || gmii_rx_dv_i;
+  assign {ev_mac_pause, ev_mac_er, ev_mac_giant, ev_mac_runt, ev_mac_fcs, ev_mac_rx, ev_mac_tx} = mac_ev;
 
   // --- Counters: one line per counter of enum STAT ---
   localparam int unsigned NEV = 49;
@@ -1102,7 +1177,7 @@ module guestlane #(
   // Registered: a simulator that skips time looks at it once per cycle.
   always_ff @(posedge clk_i) begin
     idle_o <= core_sleep && dma_idle && pb_idle && sw_idle && sh_idle && dp_idle && irq_idle && stats_idle && pcie_idle
-        && !mac_tx_busy && !mac_rx_busy && !gmii_rx_dv_i && !pop_valid && !evq_valid && !rec_valid && !comp_valid
+        && !mac_tx_busy && !mac_rx_busy && !pop_valid && !evq_valid && !rec_valid && !comp_valid
         && mg_idle && fault_idle && !nrq_valid_q;
   end
 endmodule

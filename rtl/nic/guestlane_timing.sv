@@ -35,6 +35,14 @@ module guestlane_timing #(
       .gmii_rx_dv_i  (in_q[78]),
       .gmii_rx_er_i  (in_q[79]),
       .time_skip_i   (32'h0),
+      .words_i       (1'b0),
+      .wrx_valid_i   (1'b0),
+      .wrx_sof_i     (1'b0),
+      .wrx_data_i    (64'h0),
+      .wrx_last_i    (1'b0),
+      .wrx_last_bytes_i(4'h0),
+      .wrx_bad_fcs_i (1'b0),
+      .wrx_er_i      (1'b0),
       .tlp_tx_data_o (out[63:0]),
       .tlp_tx_valid_o(out[64]),
       .tlp_tx_sop_o  (out[65]),
@@ -48,6 +56,12 @@ module guestlane_timing #(
       .idle_o        (out[80]),
       /* verilator lint_off PINCONNECTEMPTY */  // the simulator's, no path of a board
       .mac_rx_en_o   (),
+      .wtx_valid_o   (),
+      .wtx_sof_o     (),
+      .wtx_data_o    (),
+      .wtx_last_o    (),
+      .wtx_last_bytes_o(),
+      .wrx_ready_o   (),
       .wake_cycles_o ()
       /* verilator lint_on PINCONNECTEMPTY */
   );

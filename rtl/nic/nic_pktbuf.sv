@@ -112,6 +112,7 @@ module nic_pktbuf #(
     output logic            chk_done_o,
     output logic            chk_ok_o,
 
+    output logic            rx_half_o,
     output logic [63:0]     residence_tx_o,
     output logic [63:0]     residence_rx_o,
     output logic            ev_rx_drop_full_o,
@@ -147,6 +148,7 @@ module nic_pktbuf #(
     .slot_o      (rx_head_slot),
     .free_o      (rx_free),
     .slot_free_o (rx_slot_free),
+    .half_o      (rx_half_o),
     .empty_o     (rx_empty)
   );
 
@@ -161,6 +163,9 @@ module nic_pktbuf #(
     .slot_o      (tx_head_slot),
     .free_o      (tx_free),
     .slot_free_o (tx_slot_free),
+    /* verilator lint_off PINCONNECTEMPTY */  // only the wire asks
+    .half_o      (),
+    /* verilator lint_on PINCONNECTEMPTY */
     .empty_o     (tx_empty)
   );
 

@@ -8,7 +8,8 @@
 //   take_*           a slot of so many words is taken at word_o, slot_o (the caller has seen room)
 //   give_*           the oldest slot, of so many words, is free again
 //   word_o, slot_o   word and slot index of the next frame
-//   free_o           free words; slot_free_o: a slot is free; empty_o: all of it is free
+//   free_o           free words; slot_free_o: a slot is free; half_o: at least half of the words and of the slots is
+//                    free; empty_o: all of it is
 module nic_pktbuf_space #(
     parameter int unsigned AW = 12
 ) (
@@ -22,6 +23,7 @@ module nic_pktbuf_space #(
     output logic [5:0]    slot_o,
     output logic [AW:0]   free_o,
     output logic          slot_free_o,
+    output logic          half_o,
     output logic          empty_o
 );
 
@@ -55,6 +57,7 @@ module nic_pktbuf_space #(
   assign slot_o      = slot_q;
   assign free_o      = free_q;
   assign slot_free_o = !used_q[6];
+  assign half_o      = free_q >= (RingWords >> 1) && used_q <= 7'd32;
   assign empty_o     = used_q == '0;
 
 `ifndef SYNTHESIS

@@ -250,6 +250,12 @@ enum gls_wire_fault { GLS_WIRE_OK, GLS_WIRE_BAD_FCS, GLS_WIRE_RX_ER, GLS_WIRE_CU
 /* Queues a frame for the NIC's receiver; frames leave in order, at line rate with `gap` cycles of inter-frame gap (12 is the least that IEEE 802.3 allows). */
 void gls_wire_send(struct gls *s, const void *frame, size_t bytes, enum gls_wire_fault fault);
 void gls_wire_gap(struct gls *s, unsigned gap);
+/*
+ * The wire without a rate: frames go as 64-bit words, one per cycle (rtl/mac/mac_words.sv), instead of octets on the GMII; frames and
+ * counters are the same, pause frames hold nothing, and the NIC holds frames back while its receive ring is more than half full.
+ * To be chosen while no frame is on the wire.
+ */
+void gls_wire_words(struct gls *s, bool on);
 size_t gls_wire_pending(const struct gls *s); /* frames not yet wholly on the wire */
 bool gls_wire_listening(const struct gls *s); /* whether the host has enabled the NIC's receiver */
 /* Called with each frame that the NIC sends (padded, FCS checked and cut; fcs_ok tells). */

@@ -74,6 +74,14 @@ void model_settle(struct model *m, struct model_pins *p)
 	t->gmii_rxd_i = p->gmii_rxd;
 	t->gmii_rx_dv_i = p->gmii_rx_dv;
 	t->gmii_rx_er_i = p->gmii_rx_er;
+	t->words_i = p->words;
+	t->wrx_valid_i = p->wrx_valid;
+	t->wrx_sof_i = p->wrx_sof;
+	t->wrx_last_i = p->wrx_last;
+	t->wrx_bad_fcs_i = p->wrx_bad_fcs;
+	t->wrx_er_i = p->wrx_er;
+	t->wrx_last_bytes_i = p->wrx_last_bytes;
+	t->wrx_data_i = p->wrx_data;
 	t->time_skip_i = p->time_skip;
 	t->eval();
 	p->rx_ready = t->tlp_rx_ready_o;
@@ -86,6 +94,12 @@ void model_settle(struct model *m, struct model_pins *p)
 	p->gmii_txd = t->gmii_txd_o;
 	p->gmii_tx_en = t->gmii_tx_en_o;
 	p->gmii_tx_er = t->gmii_tx_er_o;
+	p->wrx_ready = t->wrx_ready_o;
+	p->wtx_valid = t->wtx_valid_o;
+	p->wtx_sof = t->wtx_sof_o;
+	p->wtx_last = t->wtx_last_o;
+	p->wtx_last_bytes = t->wtx_last_bytes_o;
+	p->wtx_data = t->wtx_data_o;
 	p->rx_enabled = t->mac_rx_en_o;
 	p->idle = t->idle_o;
 	p->wake_cycles = t->wake_cycles_o;

@@ -18,6 +18,11 @@ struct model_pins {
 	bool tx_ready, tx_np_ok;
 	uint8_t gmii_rxd;
 	bool gmii_rx_dv, gmii_rx_er;
+	/* the other way in and out (rtl/mac/mac_words.sv), instead of the GMII if `words` */
+	bool words;
+	bool wrx_valid, wrx_sof, wrx_last, wrx_bad_fcs, wrx_er;
+	uint8_t wrx_last_bytes;
+	uint64_t wrx_data;
 	uint32_t time_skip;
 	/* outputs, valid after model_settle() */
 	bool rx_ready, rx_np_ok;
@@ -25,6 +30,10 @@ struct model_pins {
 	uint64_t tx_data;
 	uint8_t gmii_txd;
 	bool gmii_tx_en, gmii_tx_er;
+	bool wrx_ready;
+	bool wtx_valid, wtx_sof, wtx_last;
+	uint8_t wtx_last_bytes;
+	uint64_t wtx_data;
 	bool rx_enabled; /* the MAC takes frames */
 	bool idle;
 	uint32_t wake_cycles;

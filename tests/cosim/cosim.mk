@@ -2,7 +2,7 @@
 # Co-simulation tests: C programs that see the NIC through sim/include/guestlane_sim.h only.
 
 
-COSIM_CHECK := frames random switch shares wire events reset errors translate revoke
+COSIM_CHECK := frames random switch shares wire words events reset errors translate revoke
 COSIM_FULL  := watchdog hostile noise overload random-long fairness
 
 COSIM_H    := tests/cosim/cosim.h sim/include/guestlane_sim.h firmware/include/gl_mbox.h
@@ -24,6 +24,10 @@ $(COSIM_DIR)/random-long: $(COSIM_DIR)/random
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/random" 12 500\n' >$@ && chmod +x $@
 $(COSIM_DIR)/noise: $(COSIM_DIR)/hostile
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/hostile" noise\n' >$@ && chmod +x $@
+
+# The wire's tests with a wire of words.
+$(COSIM_DIR)/words: $(COSIM_DIR)/wire
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/wire" words\n' >$@ && chmod +x $@
 
 # The NIC with its firmware in block RAM is another model, made by the same rules.
 ifndef SIM_INIT
