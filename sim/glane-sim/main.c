@@ -371,6 +371,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, PROGRAM ": %s\n", gls_error(NULL));
 		return 1;
 	}
+	gls_wire_words(p.s, !p.o.line_rate);
 	p.nic = nic_new(p.s, p.o.firmware, error, sizeof(error));
 	if (!p.nic)
 		goto out;
