@@ -255,8 +255,9 @@ static void limit(struct gl_nic *nic, uint32_t rate_register, uint64_t bits_per_
 	gl_reg_write(nic, rate_register, rate);
 }
 
-/* Switch entry, filters, limits, memberships. */
-static void set_switch(struct gl_nic *nic, unsigned context, const struct gl_kept_config *k)
+/* Switch entry, filters, limits, memberships. `live` false: no frame is for the context. */
+static void set_switch(struct gl_nic *nic, unsigned context, const struct gl_kept_config *k,
+		       bool live)
 {
 	const uint8_t *m = k->mac;
 	bool all = k->filter_multicast
@@ -291,7 +292,7 @@ static void set_switch(struct gl_nic *nic, unsigned context, const struct gl_kep
 	gl_reg_write(nic, GL_BAR0_SW_INDEX, context);
 	gl_reg_write(nic, GL_BAR0_SW_MAC_LO, m[0] | m[1] << 8 | m[2] << 16 | (uint32_t)m[3] << 24);
 	gl_reg_write(nic, GL_BAR0_SW_MAC_HI, m[4] | m[5] << 8);
-	gl_reg_write(nic, GL_BAR0_SW_CONTROL, control);
+	gl_reg_write(nic, GL_BAR0_SW_CONTROL, live ? control : 0);
 }
 
 /* CTX_CREATE or CTX_CONFIGURE; an error also when the firmware refuses. */
@@ -350,7 +351,7 @@ static int do_configure(struct gl_nic *nic, unsigned context)
 	int error = tell(nic, context, GL_MBOX_CTX_CONFIGURE, k);
 	if (error)
 		return error;
-	set_switch(nic, context, k);
+	set_switch(nic, context, k, true);
 	vlans_tidy(nic);
 	return 0;
 }
@@ -382,9 +383,42 @@ static int do_disable(struct gl_nic *nic, unsigned context)
 	return order(nic, context, GL_MBOX_CTX_DISABLE, &status);
 }
 
-static int64_t do_destroy(struct gl_nic *nic, unsigned context)
+/* Firmware that does not serve has to be restarted, and then resumes no context whose device page is dead. */
+static int forget_in_firmware(struct gl_nic *nic, unsigned context)
 {
 	unsigned status;
+	int error = 0;
+	if (gl_firmware_serves(nic)) {
+		error = order(nic, context, GL_MBOX_CTX_DISABLE, &status);
+		if (!error)
+			error = order(nic, context, GL_MBOX_CTX_DESTROY, &status);
+		if (error && gl_firmware_serves(nic))
+			return error;
+	}
+	return gl_alive(nic);
+}
+
+static void forget_here(struct gl_nic *nic, unsigned context)
+{
+	GL_KEEP(kept(nic, context)->exists, (uint8_t)0);
+	GL_KEEP(kept(nic, context)->enabled, (uint8_t)0);
+	vlans_tidy(nic);
+}
+
+/* The device page was never alive; the table stays, which may be older than the context. */
+static int undo_create(struct gl_nic *nic, unsigned context)
+{
+	static const struct gl_kept_config nothing;
+	int error = forget_in_firmware(nic, context);
+	if (error)
+		return error;
+	set_switch(nic, context, &nothing, false);
+	forget_here(nic, context);
+	return 0;
+}
+
+static int64_t do_destroy(struct gl_nic *nic, unsigned context)
+{
 	/* One at a time; a predecessor's may be under way. */
 	int error =
 		gl_wait(nic, GL_BAR0_REVOKE, GL_BAR0_REVOKE_BUSY_MASK, 0, "the revocation before");
@@ -398,20 +432,10 @@ static int64_t do_destroy(struct gl_nic *nic, unsigned context)
 	int64_t cycles = gl_reg(nic, GL_BAR0_REVOKE_CYCLES);
 	/* Nothing reaches the table any more. */
 	gl_tables_forget(nic, context);
-	/* Firmware that does not serve has to be restarted, and then resumes no context whose device page is dead. */
-	if (gl_firmware_serves(nic)) {
-		error = order(nic, context, GL_MBOX_CTX_DISABLE, &status);
-		if (!error)
-			error = order(nic, context, GL_MBOX_CTX_DESTROY, &status);
-		if (error && gl_firmware_serves(nic))
-			return error;
-	}
-	error = gl_alive(nic);
+	error = forget_in_firmware(nic, context);
 	if (error)
 		return error;
-	GL_KEEP(kept(nic, context)->exists, (uint8_t)0);
-	GL_KEEP(kept(nic, context)->enabled, (uint8_t)0);
-	vlans_tidy(nic);
+	forget_here(nic, context);
 	return cycles;
 }
 
@@ -428,7 +452,9 @@ int gl_context_finish(struct gl_nic *nic)
 		return do_enable(nic, context);
 	case GL_JOB_DISABLE:
 		return do_disable(nic, context);
-	default: /* CREATE is undone, DESTROY done */
+	case GL_JOB_CREATE:
+		return undo_create(nic, context);
+	default:
 		n = do_destroy(nic, context);
 		return n < 0 ? (int)n : 0;
 	}
@@ -475,7 +501,7 @@ int gl_context_create(struct gl_nic *nic, unsigned context, const struct gl_cont
 			memcpy(nic->error, reason, sizeof(reason));
 		return error;
 	}
-	set_switch(nic, context, &k);
+	set_switch(nic, context, &k, true);
 	gl_job_done(nic);
 	return 0;
 }

@@ -503,6 +503,7 @@ static void op_access(void *device, unsigned region, uint64_t offset, uint32_t b
 	struct model *m = device;
 	uint32_t word = 0;
 	m->requests++;
+	m->maps = vfio_user_stats(server).maps;
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
 		config_access(m, offset, bytes, write, data);
 	} else if (region == VFIO_PCI_BAR0_REGION_INDEX) {
@@ -599,7 +600,6 @@ int model_serve(struct model *m, const char *path)
 		struct pollfd p = { .fd = vfio_user_server_fd(server), .events = POLLIN };
 		poll(&p, 1, -1);
 		vfio_user_server_run(server);
-		m->maps = vfio_user_stats(server).maps;
 	}
 }
 

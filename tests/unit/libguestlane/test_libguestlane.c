@@ -265,6 +265,7 @@ static void memory_is_mapped_zeroed_and_found(void **state)
 {
 	(void)state;
 	const struct gl_memory *a, *b;
+	gl_alive(NIC);
 	uint64_t maps = M->maps;
 	assert_int_equal(gl_memory_new(NIC, "a", 8192, &a), 0);
 	assert_int_equal(gl_memory_new(NIC, "b-2.x", MIB(4), &b), 0);
@@ -285,6 +286,7 @@ static void memory_is_mapped_zeroed_and_found(void **state)
 	assert_int_equal(gl_memory_new(NIC, "c", MIB(1 << 20), &b), -ENOSPC);
 	assert_int_equal(gl_memory_free(NIC, a), 0);
 	assert_null(gl_memory_find(NIC, "a"));
+	gl_alive(NIC);
 	assert_int_equal(M->maps, maps + 1);
 }
 
