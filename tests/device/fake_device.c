@@ -28,6 +28,7 @@ static struct {
 	bool write;
 	uint8_t *data;
 	uint64_t token; /* of the DMA read that is waited for; 0: none */
+	uint32_t token_bytes;
 } f;
 
 static uint32_t get(unsigned offset)
@@ -165,7 +166,7 @@ static void on_dma_done(void *device, uint64_t token, int error, const void *dat
 	}
 	f.token = 0;
 	if (data)
-		memcpy(f.bar0 + FAKE_BUFFER, data, get(FAKE_DMA_BYTES));
+		memcpy(f.bar0 + FAKE_BUFFER, data, f.token_bytes);
 	set(FAKE_DMA_STATUS, error || !data ? FAKE_DMA_ERROR : FAKE_DMA_OK);
 }
 
@@ -181,6 +182,7 @@ static void work(void)
 	if (command && !f.token && bytes <= FAKE_BUFFER_BYTES) {
 		if (command == FAKE_DMA_READ) {
 			f.token = ++token;
+			f.token_bytes = bytes;
 			set(FAKE_DMA_STATUS, FAKE_DMA_BUSY);
 			result = vfio_user_dma_read(f.server, address, f.bar0 + FAKE_BUFFER, bytes,
 						    token);

@@ -25,6 +25,17 @@ static long now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int vfu_patience(void)
+{
+	static int patience;
+
+	if (!patience) {
+		const char *text = getenv("VFU_PATIENCE");
+		patience = text && atoi(text) > 0 ? atoi(text) : 20000;
+	}
+	return patience;
+}
+
 static void nap(void)
 {
 	nanosleep(&(struct timespec){ 0, 5000000 }, NULL);

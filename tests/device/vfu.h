@@ -30,7 +30,10 @@ unsigned long vfu_ticks(const struct vfu_server *server);
 
 /* --- Messages -------------------------------------------------------------------------------------------------------------- */
 
-enum { VFU_PATIENCE_MS = 20000, VFU_FDS = 256 };
+/* How long a server may take for anything, unless VFU_PATIENCE in the environment says so: milliseconds. */
+int vfu_patience(void);
+#define VFU_PATIENCE_MS vfu_patience()
+enum { VFU_FDS = 256 };
 
 struct vfu_message {
 	struct vfio_user_header head;
