@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rigs: the simulated NIC as a PCI device in virtual machines. `make system-linux` boots Debian 13 in QEMU on it.
 RIG_GUEST    := $(BUILD)/rig/guest.cpio
-RIG_PROGRAMS := $(addprefix $(BUILD)/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/rig/glue-refuse $(BUILD)/firmware/guestlane.fw
+RIG_PROGRAMS := $(addprefix $(BUILD)/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/rig/glue-refuse \
+	$(BUILD)/tests/device/suite-plain $(BUILD)/firmware/guestlane.fw
 
 $(RIG_GUEST): sim/rig/make-guest $(wildcard sim/rig/guest/*) $(BUILD)/rig/glue/guestlane.ko $(RIG_PROGRAMS) | qemuroot
 	$(call quietly,GUEST,$(BUILD)/rig/guest.log,sim/rig/make-guest $(CURDIR)/$@ $(filter %.ko,$^) $(RIG_PROGRAMS))

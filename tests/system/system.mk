@@ -18,8 +18,7 @@ FORMAT_SRC += tests/system/stream.c
 # glanectl with the real daemon and two guests. Its programs are named above.
 TESTS_FULL += tests/system/test_glanectl.sh tests/system/test_host_guide.sh
 TESTS_NEED += $(HOST_DIR)/libguestlane.a
-TESTS_FULL += tests/system/test_glanectl.sh
 
 # QEMU with the NIC. The root is made by `make test`, or the test is skipped.
 TESTS_NEED += $(RIG_PROGRAMS)
-TESTS_FULL += tests/system/test_system_linux.sh
+TESTS_FULL += tests/system/test_system_linux.sh tests/system/test_glue_build.sh

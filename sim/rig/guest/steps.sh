@@ -64,6 +64,15 @@ step_bind() {
 	echo "IOMMU group $group, type $(cat "$device/iommu_group/type")"
 }
 
+step_about_suite='the test-suite of libguestlane, back end vfio'
+step_suite() {
+	suite-plain --device "vfio:$(nic)" --firmware /rig/guestlane.fw >/run/suite 2>&1
+	suite_status=$?
+	cat /run/suite
+	echo "= suite_tests_passed $(grep '^ok ' /run/suite | grep -cv '# SKIP')"
+	return $suite_status
+}
+
 step_about_daemon='glaned on it: firmware, contexts 0 (TAP), 1 (packed rings), 2 (split rings)'
 config() {
 	cat <<-EOF
