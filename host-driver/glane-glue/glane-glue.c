@@ -23,6 +23,10 @@
 #include "control.h"
 #include "guestlane_ioctl.h"
 
+#ifndef GLANE_VERSION
+#define GLANE_VERSION "0.4"
+#endif
+
 #define DEVICE	  "/dev/guestlane"
 #define CALL_MS	  20000
 #define RETRY_MS  100
@@ -46,8 +50,10 @@ static const char usage[] =
 	"  -p, --pool KIB        the device's DMA memory, 256 to 262144 (4096)\n"
 	"  -r, --reconnect SEC   how long to wait for a daemon that went away, 0 to 86400 (60)\n"
 	"  -h, --help            show this\n"
+	"  -V, --version         show the version\n"
 	"\n"
-	"Prints \"context K: INTERFACE (DEVICE)\" when the network interface is there. SIGTERM takes it "
+	"Prints \"context K: INTERFACE (DEVICE)\" when the network interface is there. SIGTERM "
+	"takes it "
 	"away again.\n";
 
 static void bad_usage(const char *format, const char *word)
@@ -80,11 +86,12 @@ static void read_options(int argc, char **argv)
 		{ "pool", required_argument, NULL, 'p' },
 		{ "reconnect", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
 	int c;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:s:p:r:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":c:s:p:r:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			option.context = number("context", optarg, 0, 255);
@@ -100,6 +107,9 @@ static void read_options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage, stdout);
+			exit(0);
+		case 'V':
+			puts("glane-glue " GLANE_VERSION);
 			exit(0);
 		case ':':
 			bad_usage("%s needs a value", argv[optind - 1]);
