@@ -129,6 +129,27 @@ json_t *ctl_call(struct ctl *ctl, int *status, const char *method, json_t *param
 	return ctl_call_fd(ctl, status, method, params, -1);
 }
 
+json_t *ctl_contexts(struct ctl *ctl, int *status)
+{
+	json_t *all = json_array();
+	json_int_t from = 0;
+	for (;;) {
+		json_t *list = ctl_call(ctl, status, "context.list",
+					from ? json_pack("{s:I}", "from", from) : NULL);
+		if (!list) {
+			json_decref(all);
+			return NULL;
+		}
+		json_array_extend(all, json_object_get(list, "contexts"));
+		json_int_t next = json_integer_value(json_object_get(list, "next"));
+		json_decref(list);
+		/* Forwards only, or a daemon that counts wrongly keeps us for ever. */
+		if (next <= from)
+			return all;
+		from = next;
+	}
+}
+
 int ctl_context(struct ctl *ctl, int *context)
 {
 	*context = -1;

@@ -182,7 +182,7 @@ int run_list(struct ctl *ctl)
 {
 	char folder[300], own[320];
 	struct gl_found *found = NULL;
-	json_t *nics = json_array(), *contexts = NULL, *list = NULL;
+	json_t *nics = json_array(), *contexts = NULL;
 	const json_t *nic = NULL;
 	/* A sentence about a missing daemon comes behind the NICs. */
 	ctl->hold = true;
@@ -210,12 +210,11 @@ int run_list(struct ctl *ctl)
 	if (status)
 		fail(ctl, status, "%s", ctl->held);
 	else
-		list = ctl_call(ctl, &status, "context.list", NULL);
-	contexts = json_object_get(list, "contexts");
-	if (!list)
+		contexts = ctl_contexts(ctl, &status);
+	if (!contexts)
 		goto out;
 	if (ctl->json) {
-		print_json(json_pack("{s:O, s:O, s:O?}", "nics", nics, "nic", nic, "contexts",
+		print_json(json_pack("{s:O, s:O, s:O}", "nics", nics, "nic", nic, "contexts",
 				     contexts),
 			   false);
 		goto out;
@@ -231,7 +230,7 @@ int run_list(struct ctl *ctl)
 	else
 		puts("`glanectl context add` makes one.");
 out:
-	json_decref(list);
+	json_decref(contexts);
 	json_decref(nics);
 	return status;
 }
@@ -392,7 +391,7 @@ static void show_nic(const struct ctl *ctl, const json_t *nic, const json_t *con
 int run_show(struct ctl *ctl)
 {
 	int status, context;
-	json_t *nic = NULL, *list = NULL;
+	json_t *nic = NULL, *contexts = NULL;
 	status = ctl_context(ctl, &context);
 	if (status)
 		return status;
@@ -411,15 +410,13 @@ int run_show(struct ctl *ctl)
 	}
 	nic = ctl_call(ctl, &status, "nic.show", NULL);
 	if (nic)
-		list = ctl_call(ctl, &status, "context.list", NULL);
-	if (list && ctl->json)
-		print_json(json_pack("{s:O, s:O}", "nic", nic, "contexts",
-				     json_object_get(list, "contexts")),
-			   false);
-	else if (list)
-		show_nic(ctl, nic, json_object_get(list, "contexts"));
+		contexts = ctl_contexts(ctl, &status);
+	if (contexts && ctl->json)
+		print_json(json_pack("{s:O, s:O}", "nic", nic, "contexts", contexts), false);
+	else if (contexts)
+		show_nic(ctl, nic, contexts);
 	json_decref(nic);
-	json_decref(list);
+	json_decref(contexts);
 	return status;
 }
 

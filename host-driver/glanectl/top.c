@@ -45,7 +45,7 @@ static json_t *look(struct ctl *ctl, int *status)
 	json_t *stats = ctl_call(ctl, status, "stats.get", NULL), *list;
 	if (!stats)
 		return NULL;
-	list = ctl_call(ctl, status, "context.list", NULL);
+	list = ctl_contexts(ctl, status);
 	if (!list) {
 		json_decref(stats);
 		return NULL;
@@ -115,7 +115,7 @@ static void compare(struct view *v, const json_t *before, const json_t *now)
 	}
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_object_get(json_object_get(now, "list"), "contexts"), i, c)
+	json_array_foreach(json_object_get(now, "list"), i, c)
 	{
 		if (v->rows == CONTEXTS_MAX)
 			break;

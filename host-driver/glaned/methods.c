@@ -197,15 +197,28 @@ static void nic_show(struct call *c)
 		c->reply->result = nic_json(c->d);
 }
 
+/* So many fit into one packet, whatever their configuration. */
+#define LIST_MOST 64
+
 static void context_list(struct call *c)
 {
-	if (!ONLY(c))
+	uint64_t from = 0;
+	unsigned k;
+	if (!ONLY(c, "from"))
+		return;
+	if (given(c, "from") && !number(c, "from", c->d->count, &from))
 		return;
 	json_t *list = json_array();
-	for (unsigned k = 0; k < c->d->count; k++)
+	for (k = (unsigned)from; k < c->d->count && json_array_size(list) < LIST_MOST; k++)
 		if (c->d->context[k].exists)
 			json_array_append_new(list, context_json(c->d, k));
 	c->reply->result = json_pack("{s:o}", "contexts", list);
+	for (; k < c->d->count; k++) {
+		if (c->d->context[k].exists) {
+			json_object_set_new(c->reply->result, "next", json_integer(k));
+			return;
+		}
+	}
 }
 
 static void context_get(struct call *c)

@@ -237,6 +237,7 @@ asks "context set: an access port" 'context.set {"context":3,"vid":7,"vlan":"acc
 asks "context remove" 'context.remove {"context":3}' context remove 3
 asks "context enable" 'context.enable {"context":3}' context enable 3
 asks "context disable, options behind the operand" 'context.disable {"context":3}' context disable 3 --json
+asks "list goes on with the next page" 'context.list {"from":4}' list
 asks "show" 'context.get {"context":0}' show 0
 asks "stats" 'stats.get {"context":31}' stats 31
 asks "firmware load names the whole path" "firmware.load {\"path\":\"$PWD/README.md\"}" firmware load README.md
