@@ -32,7 +32,7 @@ struct vu {
 	struct gl_nic *nic;
 	int socket;
 	uint16_t id;
-	bool lost;
+	int lost;	    /* errno of what ended the connection */
 	unsigned fds_max;   /* in a message */
 	uint32_t bytes_max; /* of a region access */
 	bool words_only;    /* the server refuses accesses of more than a word */
@@ -61,7 +61,7 @@ static int lose(struct vu *v, int error, const char *why)
 		gl_fail(v->nic, error, "%s: %s", v->nic->device, why);
 	else
 		gl_fail(v->nic, ENODEV, "%s: the connection is lost", v->nic->device);
-	v->lost = true;
+	v->lost = v->lost ? v->lost : error;
 	return -ENODEV;
 }
 
@@ -528,15 +528,13 @@ static int negotiate(struct vu *v)
 			  .data_bytes = sizeof(own) };
 	struct message m;
 	int n = call(v, &c, &m);
-	if (n < 0) {
-		if (n == -EBUSY || n == -EUSERS || (n == -ENODEV && v->lost))
-			return gl_fail(
-				v->nic, EBUSY,
-				"%s: the server takes no other client now; another process has "
-				"the NIC",
-				v->nic->device);
+	if (n == -EBUSY || n == -EUSERS || v->lost == ENODEV)
+		return gl_fail(
+			v->nic, EBUSY,
+			"%s: the server takes no other client now; another process has the NIC",
+			v->nic->device);
+	if (n < 0)
 		return n;
-	}
 	if (n < (int)sizeof(version))
 		return short_answer(v);
 	memcpy(&version, m.body, sizeof(version));
@@ -615,6 +613,7 @@ static int vu_open(struct gl_nic *nic, const char *address, void **backend)
 	if (!error)
 		error = look(v);
 	if (error) {
+		error = error == -ENODEV && v->lost ? -v->lost : error;
 		vu_close(v);
 		return error;
 	}

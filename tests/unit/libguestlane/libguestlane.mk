@@ -7,5 +7,6 @@ GLT_INC := -O1 -D_GNU_SOURCE= -Ihost-driver/lib -Ihost-driver/include -Ihost-dri
 $(eval $(call host_test,libguestlane,$(GLT)/test_libguestlane.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
 $(eval $(call host_test,firmware_image,$(GLT)/test_image.c $(LIBGL_C) $(LIBGL_H) $(FW_IMG),$(GLT_INC) -DFW_IMAGE='"$(FW_IMG)"',-ljansson -lz))
 $(eval $(call host_test,adopt,$(GLT)/test_adopt.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
+$(eval $(call host_test,vfio_user_client,$(GLT)/test_client.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
 
 FORMAT_SRC += $(wildcard $(GLT)/*.[ch])
