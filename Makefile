@@ -186,6 +186,8 @@ MUTANT_SETS = $(foreach t,$(filter-out rtl/formal/%,$(TESTS_FULL)),$(if $(filter
 mutants: $(TESTS_NEED) ## every seeded bug of every set, which the tests must catch (long)
 	@export MUTANTS=all; $(RUN_TESTS) --timeout 3600 $(MUTANT_SETS)
 
+install: ## install what `make all` has built: the host's programs, firmware, man pages, completion; DESTDIR=folder PREFIX=/usr
+
 prove: ## prove the invariants on the RTL (long); PROOF=name proves one
 prove-quick: ## those proofs that take seconds
 prove-mutants: ## every seeded bug that the proofs must catch (long)

@@ -30,7 +30,9 @@ help_options() { sed -nE 's/^ {2,}((-.), )?(--[a-z][a-z-]*)(.*)/\2 \3/p' | sed '
 # the same of the tags of a man page
 tag_options() { sed -nE 's/^tag ((-.), )?(--[a-z][a-z-]*)(.*)/\2 \3/p' | sed 's/^ //' | sort -u; }
 
+compared="glanectl.1 glaned.conf.5"
 compare() { # NAME PROGRAM PAGE
+	compared="$compared ${3##*/}"
 	if ! $2 --help >"$tap_tmp/help" 2>&1; then
 		tap_not_ok_ "$1 --help"
 		return
@@ -59,6 +61,7 @@ compare glane-glue build/host-driver/glane-glue docs/man/glane-glue.8
 compare glane-tap build/host-driver/glane-tap docs/man/glane-tap.1
 compare glane-hold build/host-driver/glane-hold docs/man/glane-hold.8
 compare glaned build/host-driver/glaned docs/man/glaned.8
+compare glane-glue build/host-driver/glane-glue docs/man/glane-glue.8
 
 # --- glanectl: command by command ---
 ctl=build/host-driver/glanectl
@@ -104,6 +107,8 @@ tap_is "glaned.conf: the page has each key of [nic] that glaned knows" \
 	"$(sed -n '/^static int nic_key/,/^}/s/.*strcmp(key, "\([a-z-]*\)").*/\1/p; /^static int nic_key/,/^}/s/.*|| !strcmp(key, "\([a-z-]*\)").*/\1/p' host-driver/glaned/config.c |
 		sort -u | comm -23 - <(keys '[nic]' | sort -u))" ""
 
+tap_is "every page has been compared" "$(for page in docs/man/*; do case " $compared " in *" ${page##*/} "*) ;; *) echo "$page" ;; esac; done)" ""
+
 # --- form ---
 for page in docs/man/*; do
 	name=$(basename "$page")
@@ -127,4 +132,13 @@ for page in docs/man/*; do
 	done < <(sed 's/\\-/-/g' "$page" | sed -n '/^\.SH "\?SEE ALSO/,$s/^\.BR \([a-z.-]*\) (\([0-9]\)).*/\1 \2/p')
 	tap_is "$name: SEE ALSO" "$missing" ""
 done
+
+# --- make install ---
+tap_check "make install" make -s NO_DEPS=1 install DESTDIR="$tap_tmp/root"
+for file in usr/sbin/glaned usr/sbin/glane-hold usr/bin/glanectl usr/bin/glane-tap usr/bin/glane-sim usr/lib/guestlane/guestlane.fw usr/lib/libguestlane.a \
+	usr/include/guestlane.h usr/share/bash-completion/completions/glanectl usr/share/zsh/vendor-completions/_glanectl usr/share/man/man1/glanectl.1 \
+	usr/share/man/man5/glaned.conf.5 usr/share/man/man8/glaned.8; do
+	tap_check "installed: $file" test -s "$tap_tmp/root/$file"
+done
+tap_check "the installed programs run" "$tap_tmp/root/usr/bin/glanectl" --version
 tap_end
