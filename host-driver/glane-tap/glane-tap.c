@@ -24,7 +24,9 @@
 #define PROGRAM	   "glane-tap"
 #define TIMEOUT_MS 5000 /* for an answer of glaned */
 #define RETRY_MS   200	/* between two attempts to reach glaned, when it is away */
-#define AGAIN_MS   1000 /* between two attempts to bring the device up */
+#define HUGE_PAGE \
+	0x200000ul /* glaned maps multiples of it as such: fewer table walks. What is not touched takes no memory */
+#define AGAIN_MS 1000 /* between two attempts to bring the device up */
 
 struct program {
 	const char *socket, *tap_name, *stats_file;
@@ -133,7 +135,7 @@ static struct vnet_config vnet_config(struct program *p)
 
 static int make_memory(struct program *p, unsigned mtu)
 {
-	p->bytes = (vnet_bytes(p->queue_size, mtu) + 4095) / 4096 * 4096;
+	p->bytes = (vnet_bytes(p->queue_size, mtu) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 	p->memory_fd = memfd_create(PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (p->memory_fd < 0 || ftruncate(p->memory_fd, (off_t)p->bytes) ||
 	    fcntl(p->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)) {
