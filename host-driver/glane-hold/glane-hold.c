@@ -37,7 +37,7 @@ static struct {
 static size_t held_count;
 static int peers[PEERS];
 static size_t peer_count;
-static bool quitting;
+static int quitter = -1; /* who told us to end: we do when it has closed */
 
 static void forget(const char *name)
 {
@@ -88,7 +88,7 @@ static bool serve(int fd)
 	} else if (!strcmp(text, HOLD_QUIT)) {
 		while (held_count)
 			close(held[--held_count].fd);
-		quitting = true;
+		quitter = fd;
 	} else {
 		fine = false;
 	}
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 	}
 	if (chdir("/"))
 		return 1;
-	while (!quitting || peer_count) {
+	for (bool over = false; !over;) {
 		struct pollfd p[PEERS + 1] = { { .fd = listener, .events = POLLIN } };
 		for (size_t i = 0; i < peer_count; i++)
 			p[i + 1] = (struct pollfd){ .fd = peers[i], .events = POLLIN };
@@ -175,6 +175,7 @@ int main(int argc, char **argv)
 		for (size_t i = before; i-- > 0;) {
 			if (!p[i + 1].revents || serve(peers[i]))
 				continue;
+			over |= peers[i] == quitter;
 			close(peers[i]);
 			peers[i] = peers[--peer_count];
 		}

@@ -6,7 +6,7 @@
  *   "remove NAME"             closes it
  *   "sync"                    -> "ok"
  *   "list"                    -> "NAME" + descriptor for each, then "ok"
- *   "quit"                    closes all and ends, with the connection, after a "sync" that may follow
+ *   "quit"                    closes all, and ends when this connection closes; a "sync" may follow
  *
  * It keeps the descriptors, and so the NIC's work, when a connection closes, until the next daemon comes or until it is told to quit (SIGTERM too).
  * With no descriptor and no connection it ends by itself after a while.

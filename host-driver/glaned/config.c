@@ -398,7 +398,7 @@ int config_read(struct config *c, int argc, char **argv)
 			      .socket_group = (gid_t)-1,
 			      .attach_timeout_s = 30,
 			      .attach_bytes_max = 64ull << 20,
-			      .watchdog_ms = 2000,
+			      .watchdog_ms = 100,
 			      .timeout_ms = 10000,
 			      .table_bytes = 4ull << 20 };
 	c->context = calloc(CONTEXTS_MAX, sizeof(*c->context));

@@ -204,6 +204,7 @@ struct daemon {
 	size_t peer_count;
 	struct metrics *metrics;
 	struct capture *captures;
+	bool adopted; /* the NIC ran already */
 	bool running; /* startup is over: operations are committed one by one */
 	bool commit_failed;
 	int exit_status;

@@ -394,10 +394,9 @@ static int start(struct daemon *d)
 	if (damaged)
 		log_line(LOG_WARNING, NO_CONTEXT, "state",
 			 "the state file %s is damaged; starting anew", d->state_file);
-	bool adopted = false;
 	if (state && found) {
 		error = adopt(d, state);
-		adopted = !error;
+		d->adopted = !error;
 		if (error && d->nic) {
 			/* Half of it is ours: better a fresh start than a half one. */
 			gl_close(d->nic);
@@ -412,7 +411,7 @@ static int start(struct daemon *d)
 		log_line(LOG_NOTICE, NO_CONTEXT, "adopt",
 			 "the NIC's descriptors of before are gone; starting anew");
 	}
-	if (!adopted) {
+	if (!d->adopted) {
 		free(d->context);
 		d->context = NULL;
 		keeper_release(d->keeper, false);
@@ -431,7 +430,7 @@ static int start(struct daemon *d)
 	state_commit(d);
 	log_line(LOG_INFO, NO_CONTEXT, "start", "%s: %u contexts, firmware build %08x, %s",
 		 d->config.device, d->count, d->firmware_info.build_id,
-		 adopted ? "taken over as it runs" : "started");
+		 d->adopted ? "taken over as it runs" : "started");
 	return 0;
 }
 
@@ -549,9 +548,11 @@ static int run(struct daemon *d)
 	return error < 0 ? daemon_fail(d, -error, "event loop: %s", strerror(-error)) : error;
 }
 
-static void stop(struct daemon *d)
+static void stop(struct daemon *d, bool failed)
 {
-	bool keep = d->running && (d->config.keep || d->exit_status == EXIT_VANISHED);
+	/* A running NIC that was taken over does not end because of an error of ours. */
+	bool keep = d->running &&
+		    (d->config.keep || d->exit_status == EXIT_VANISHED || (failed && d->adopted));
 	if (d->nic)
 		captures_stop(d);
 	peers_close(d);
@@ -571,8 +572,7 @@ static void stop(struct daemon *d)
 	if (d->nic)
 		gl_close(d->nic);
 	d->nic = NULL;
-	if (d->running)
-		keeper_release(d->keeper, true);
+	keeper_release(d->keeper, true);
 	keeper_close(d->keeper);
 }
 
@@ -606,7 +606,12 @@ int daemon_main(int argc, char **argv)
 		error = take_lock(d);
 	if (!error)
 		error = make_loop(d);
-	if (!error)
+	/* Whoever connects waits until the loop runs; what is wrong with the places is known before the NIC is touched. */
+	if (!error && !d->config.release)
+		error = peers_listen(d);
+	if (error >= 0 && !d->config.release)
+		error = metrics_listen(d);
+	if (error >= 0)
 		error = find_keeper(d);
 	if (!error && d->config.release) {
 		keeper_release(d->keeper, true);
@@ -614,16 +619,12 @@ int daemon_main(int argc, char **argv)
 		printf("glaned: %s is released\n", d->config.device);
 		return 0;
 	}
-	if (!error)
+	if (error >= 0)
 		error = start(d);
-	if (!error)
-		error = peers_listen(d);
-	if (!error)
-		error = metrics_listen(d);
 	if (error >= 0)
 		error = run(d);
 	if (error < 0)
 		log_line(LOG_ERR, NO_CONTEXT, "failed", "%s", d->error);
-	stop(d);
+	stop(d, error < 0);
 	return error < 0 ? EXIT_FAILURE : error;
 }
