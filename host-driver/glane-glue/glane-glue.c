@@ -215,6 +215,20 @@ static bool ended(int signals, int ms)
 	return poll(&p, 1, ms) > 0;
 }
 
+/* Whether somebody, the daemon or who keeps its descriptors, has the function open. A closed one is disabled. */
+static bool function_open(const struct guestlane_attach *attach)
+{
+	char path[80], text[8] = "";
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%04x:%02x:%02x.%x/enable",
+		 attach->domain, attach->bus, attach->device, attach->function);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return false;
+	bool open = fgets(text, sizeof(text), f) && text[0] != '0';
+	fclose(f);
+	return open;
+}
+
 /* Waits until the daemon closes the connection (true) or a signal comes (false). */
 static bool daemon_gone(const struct lease *lease, int signals)
 {
@@ -231,6 +245,31 @@ static bool daemon_gone(const struct lease *lease, int signals)
 		if (got < 0)
 			return true;
 	}
+}
+
+static const char STOP[] = "";
+
+/*
+ * Gets the context from the daemon's successor, which has never let go of it. NULL, or why that is hopeless, or STOP: a signal came.
+ */
+static const char *resume(struct lease *lease, int glue, const struct guestlane_attach *attach,
+			  int pool_fd, int signals)
+{
+	int64_t until = now_ms() + (int64_t)option.reconnect * 1000;
+	while (get_lease(lease, pool_fd, attach->pool_bytes, true)) {
+		if (!function_open(attach))
+			return "the NIC was closed";
+		/* An answer, but no: the successor does not know the context as ours. */
+		if (glc_error_code(lease->client) || now_ms() >= until)
+			return glc_error(lease->client);
+		if (ended(signals, RETRY_MS))
+			return STOP;
+	}
+	if (lease->guest_address != attach->guest_address)
+		return "its memory lies elsewhere now";
+	int error = ioctl(glue, GUESTLANE_SET_IRQ, &lease->irq_fd) ? errno : 0;
+	close(lease->irq_fd);
+	return error ? strerror(error) : NULL;
 }
 
 int main(int argc, char **argv)
@@ -292,26 +331,18 @@ int main(int argc, char **argv)
 	close(lease.irq_fd); /* the kernel has it */
 
 	status = 0;
-	while (daemon_gone(&lease, signals)) {
+	while (!status && daemon_gone(&lease, signals)) {
 		fprintf(stderr,
 			"glane-glue: context %lu: the daemon went away; waiting for the next\n",
 			option.context);
-		int64_t until = now_ms() + (int64_t)option.reconnect * 1000;
-		int error;
-		while ((error = get_lease(&lease, pool_fd, bytes, true)) && now_ms() < until)
-			if (ended(signals, RETRY_MS))
-				goto out;
-		if (!error && lease.guest_address != attach.guest_address)
-			error = -ESTALE;
-		if (error || ioctl(glue, GUESTLANE_SET_IRQ, &lease.irq_fd)) {
-			fprintf(stderr, "glane-glue: context %lu is lost: %s\n", option.context,
-				error == -ESTALE ? "its memory lies elsewhere now"
-				: error		 ? glc_error(lease.client)
-						 : strerror(errno));
-			status = 1;
+		const char *lost = resume(&lease, glue, &attach, pool_fd, signals);
+		if (lost == STOP)
 			break;
+		if (lost) {
+			fprintf(stderr, "glane-glue: context %lu is lost: %s\n", option.context,
+				lost);
+			status = 1;
 		}
-		close(lease.irq_fd);
 	}
 out:
 	/* The driver resets its device while the context is still ours. */
