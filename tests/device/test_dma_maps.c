@@ -209,5 +209,6 @@ int main(void)
 		TEST(copying),
 		TEST(memory_taken_away),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
