@@ -6,6 +6,10 @@
  * do. Threads: a handle and everything got from it belong to one thread at a time; different handles are independent. gl_error(NULL) is
  * per thread. Nothing here installs signal handlers or starts threads. Every call returns within the time-out of the handle.
  *
+ * What takes several steps (gl_map, gl_unmap, gl_reset, everything on contexts) is announced in memory that outlives the process. If it is cut - the
+ * process is killed, the NIC or its firmware does not answer - the next such call, or gl_adopt, first finishes it (gl_map and gl_context_create: undoes it).
+ * BAR0.SCRATCH, WINDOW, CTX_INDEX, SW_INDEX and the mailbox are the library's own; reading them harms nobody.
+ *
  * Addresses: a *bus address* is what the NIC puts into a TLP (an IOVA where there is an IOMMU). A *guest address* is what a virtqueue of a
  * context carries; the context's translation table makes a bus address of it (docs/isolation.md). Registers, counters and enumerations
  * are those of guestlane_regs.h (docs/registers.md).
@@ -118,7 +122,10 @@ struct gl_memory {
 	int fd;	      /* belongs to the handle */
 	unsigned id;  /* stays over gl_adopt */
 };
-/* `name`: for gl_fds, at most 20 characters; found again after gl_adopt by gl_memory_find(). */
+/*
+ * `name`: 1 to 20 letters, digits, '-', '.'; found again after gl_adopt by gl_memory_find(). In gl_fds it is "memory-<id>". Memory whose descriptor
+ * reached no keeper is cut off by gl_adopt: so give it away before it is mapped anywhere.
+ */
 int gl_memory_new(struct gl_nic *nic, const char *name, size_t bytes,
 		  const struct gl_memory **memory);
 /*

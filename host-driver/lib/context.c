@@ -313,7 +313,7 @@ static int tell(struct gl_nic *nic, unsigned context, unsigned command,
 		return gl_fail(nic, EINVAL,
 			       "the firmware does not serve context %u; it serves fewer", context);
 	if (n >= 0 && status)
-		return gl_fail(nic, EIO,
+		return gl_fail(nic, EPROTO,
 			       "the firmware refuses the configuration of context %u (status %u)",
 			       context, status);
 	return n < 0 ? n : 0;
@@ -365,7 +365,7 @@ static int do_enable(struct gl_nic *nic, unsigned context)
 	if (!error && status) { /* allowed only if it was enabled before */
 		error = get_state(nic, context, &state);
 		if (!error && (state.state == GL_CTX_ABSENT || state.state == GL_CTX_DISABLED))
-			error = gl_fail(nic, EIO,
+			error = gl_fail(nic, EPROTO,
 					"the firmware refuses to enable context %u (status %u)",
 					context, status);
 	}
@@ -521,10 +521,7 @@ int gl_context_configure(struct gl_nic *nic, unsigned context,
 		return error;
 	gl_job(nic, GL_JOB_CONFIGURE, context, 0, 0);
 	keep(nic, context, &k);
-	error = do_configure(nic, context);
-	if (!error)
-		gl_job_done(nic);
-	return error;
+	return gl_job_over(nic, do_configure(nic, context));
 }
 
 int gl_context_enable(struct gl_nic *nic, unsigned context, bool enable)
@@ -537,10 +534,7 @@ int gl_context_enable(struct gl_nic *nic, unsigned context, bool enable)
 	if (error || kept(nic, context)->enabled == enable)
 		return error;
 	gl_job(nic, enable ? GL_JOB_ENABLE : GL_JOB_DISABLE, context, 0, 0);
-	error = enable ? do_enable(nic, context) : do_disable(nic, context);
-	if (!error)
-		gl_job_done(nic);
-	return error;
+	return gl_job_over(nic, enable ? do_enable(nic, context) : do_disable(nic, context));
 }
 
 int64_t gl_context_destroy(struct gl_nic *nic, unsigned context)

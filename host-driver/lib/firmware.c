@@ -303,12 +303,18 @@ int gl_firmware_log(struct gl_nic *nic, uint64_t *from, char *text, size_t room)
 	if (head - at > size)
 		at = head - size;
 	size_t have = (size_t)(head - at) < room ? (size_t)(head - at) : room;
-	if (have) {
-		error = dmem(nic, info.log_offset, block, size);
+	for (size_t done = 0; done < have;) {
+		/* Up to the ring's end, in words. */
+		uint32_t place = (uint32_t)((at + done) % size), first = place & ~3u;
+		size_t part = have - done < size - place ? have - done : size - place;
+		error = dmem(nic, info.log_offset + first, block,
+			     ((place + part + 3) & ~3ul) - first);
 		if (error)
 			return error;
-		for (size_t i = 0; i < have; i++)
-			text[i] = ((const char *)block)[(at + i) % size];
+		memcpy(text + done, (const char *)block + (place - first), part);
+		done += part;
+	}
+	if (have) {
 		/* What was overwritten while it was read is lost. */
 		uint32_t now = gl_reg(nic, GL_BAR0_LOG_HEAD);
 		uint64_t safe = now > size ? (uint64_t)now - size : 0;

@@ -207,6 +207,13 @@ void gl_job_done(struct gl_nic *nic)
 	GL_KEEP(nic->session->job.what, (uint32_t)GL_JOB_NONE);
 }
 
+int gl_job_over(struct gl_nic *nic, int error)
+{
+	if (error != -ENODEV && error != -EIO && error != -ETIMEDOUT)
+		gl_job_done(nic);
+	return error;
+}
+
 int gl_begin(struct gl_nic *nic)
 {
 	struct gl_session *s = nic->session;
@@ -230,9 +237,9 @@ int gl_begin(struct gl_nic *nic)
 	default:
 		error = gl_context_finish(nic);
 	}
-	if (!error)
-		gl_job_done(nic);
-	return error;
+	gl_job_over(nic, error);
+	/* What the firmware has refused for good does not stand in the way of anything else. */
+	return s->job.what == GL_JOB_NONE ? 0 : error;
 }
 
 /* --- Open, close ------------------------------------------------------------------------------------------------------------------------ */

@@ -61,6 +61,11 @@ int gl_check_context(struct gl_nic *nic, unsigned context);
 int gl_begin(struct gl_nic *nic);
 void gl_job(struct gl_nic *nic, enum gl_job job, unsigned context, uint64_t guest, uint64_t bytes);
 void gl_job_done(struct gl_nic *nic);
+/*
+ * The same unless the error is of a kind that goes away (-ENODEV, -EIO, -ETIMEDOUT: no NIC, or firmware that does not serve now): then the job
+ * stays, to be finished. Gives the error back.
+ */
+int gl_job_over(struct gl_nic *nic, int error);
 /* Registers that a reset clears: table region, events, nonce. */
 int gl_set_up(struct gl_nic *nic);
 const struct gl_backend_ops *gl_find_backend(const char *device, const char **address);

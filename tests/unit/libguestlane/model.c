@@ -183,7 +183,7 @@ static void mailbox(struct model *m)
 		case GL_MBOX_CTX_CONFIGURE: {
 			struct gl_mbox_ctx_config c;
 			memcpy(&c, req.payload, sizeof(c));
-			if (req.command == GL_MBOX_CTX_CONFIGURE && !x->created)
+			if (req.command == GL_MBOX_CTX_CONFIGURE && (!x->created || m->refuses))
 				resp.status = GL_MBOX_STATUS_STATE;
 			else
 				resp.status = (uint16_t)configure(x, &c);
@@ -289,7 +289,7 @@ static uint32_t bar0_read(struct model *m, uint32_t at)
 	case GL_BAR0_FW_INFO:
 		return INFO_AT;
 	case GL_BAR0_LOG_HEAD:
-		return m->starts ? 5 : 0;
+		return m->log_head;
 	case GL_BAR0_CTX_CONTROL:
 		return x->control;
 	case GL_BAR0_CTX_STATUS:

@@ -42,6 +42,8 @@ struct model {
 	uint32_t forgets; /* contexts that the firmware does not find after a restart */
 	bool fails;	  /* the firmware does not start */
 	uint32_t fw_contexts;
+	uint32_t log_head; /* bytes ever written to the log */
+	bool refuses;	   /* the firmware refuses each CTX_CONFIGURE */
 	bool reset_refused;
 
 	/* what it has */

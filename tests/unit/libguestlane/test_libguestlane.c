@@ -133,8 +133,6 @@ static void firmware_is_loaded_and_started(void **state)
 {
 	(void)state;
 	struct gl_fw_info info;
-	char text[64];
-	uint64_t from = 0;
 	rig_open(&r, NULL);
 	assert_int_equal(M->starts, 1);
 	assert_int_equal(M->core_run, 15);
@@ -142,7 +140,15 @@ static void firmware_is_loaded_and_started(void **state)
 	assert_int_equal(M->dmem[0x1000], 4);
 	assert_int_equal(gl_firmware_info(NIC, &info), 0);
 	assert_int_equal(info.build_id, 0x1234);
+}
+
+static void the_log_is_read_by_position(void **state)
+{
+	(void)state;
+	char text[2048], expected[2048];
+	uint64_t from = 0;
 	memcpy(M->dmem + 0x800, "hello", 5);
+	M->log_head = 5;
 	assert_int_equal(gl_firmware_log(NIC, &from, text, sizeof(text)), 5);
 	assert_memory_equal(text, "hello", 5);
 	assert_int_equal(gl_firmware_log(NIC, &from, text, sizeof(text)), 0);
@@ -150,6 +156,24 @@ static void firmware_is_loaded_and_started(void **state)
 	assert_int_equal(gl_firmware_log(NIC, &from, text, 2), 2);
 	assert_int_equal(gl_firmware_log(NIC, &from, text, sizeof(text)), 3);
 	assert_memory_equal(text, "llo", 3);
+	/* Each start and length, over the end of the ring of 1024, and what was overwritten is skipped. */
+	for (unsigned i = 0; i < 1024; i++)
+		M->dmem[0x800 + i] = (uint8_t)(i * 7);
+	M->log_head = 3000;
+	for (unsigned i = 0; i < 1024; i++)
+		expected[i] = (char)((3000 - 1024 + i) % 1024 * 7);
+	from = 5;
+	assert_int_equal(gl_firmware_log(NIC, &from, text, sizeof(text)), 1024);
+	assert_memory_equal(text, expected, 1024);
+	for (unsigned skip = 0; skip < 1024; skip += 41) {
+		from = 3000 - 1024 + skip;
+		assert_int_equal(gl_firmware_log(NIC, &from, text, 57),
+				 skip < 967 ? 57 : 1024 - skip);
+		assert_memory_equal(text, expected + skip, skip < 967 ? 57 : 1024 - skip);
+	}
+	/* A new start begins at 0. */
+	M->log_head = 4;
+	assert_int_equal(gl_firmware_log(NIC, &from, text, sizeof(text)), 4);
 }
 
 static void firmware_of_another_abi_changes_nothing(void **state)
@@ -784,6 +808,20 @@ static void what_is_busy_too_long_is_finished_later(void **state)
 	assert_int_equal(M->revocations, 2);
 }
 
+static void what_the_firmware_refuses_stops_nothing_else(void **state)
+{
+	(void)state;
+	struct gl_context_config c = config_for(1);
+	create(1);
+	create(2);
+	M->refuses = true;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), -EPROTO);
+	says("refuses");
+	assert_int_equal(gl_context_enable(NIC, 2, true), 0);
+	M->refuses = false;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), 0);
+}
+
 static void reset_leaves_memory_and_nothing_else(void **state)
 {
 	(void)state;
@@ -881,6 +919,7 @@ int main(void)
 		T(open_refuses_another_version),
 		T(a_nic_has_one_owner),
 		T(firmware_is_loaded_and_started),
+		RUNNING(the_log_is_read_by_position),
 		RUNNING(firmware_of_another_abi_changes_nothing),
 		T(firmware_that_does_not_start_is_told),
 		RUNNING(mailbox_tells_what_the_firmware_says),
@@ -901,6 +940,7 @@ int main(void)
 		RUNNING(doorbells_and_interrupts_are_eventfds),
 		RUNNING(faults_events_and_counters_are_read),
 		T(what_is_busy_too_long_is_finished_later),
+		RUNNING(what_the_firmware_refuses_stops_nothing_else),
 		RUNNING(reset_leaves_memory_and_nothing_else),
 		RUNNING(a_nic_that_vanishes_is_gone_at_once),
 		T(sockets_are_found),
