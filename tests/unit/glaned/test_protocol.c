@@ -290,6 +290,30 @@ static void others_may_only_read(void **state)
 
 /* --- Contexts --- */
 
+/* Those from a number on, which is how a client reads a list that does not fit into one packet. */
+static void contexts_are_listed_from_a_number_on(void **state)
+{
+	(void)state;
+	int fd = dial_and_greet(true);
+	add(fd, 0);
+	add(fd, 5);
+	for (int from = 0; from <= FAKE_CONTEXTS; from++) {
+		json_t *r =
+			granted(ask(fd, "context.list", json_pack("{s:i}", "from", from), NULL, 0));
+		const json_t *list = json_object_get(r, "contexts");
+		assert_int_equal(json_array_size(list), (from == 0) + (from <= 5));
+		if (from == 1)
+			assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0),
+									    "context")),
+					 5);
+		assert_null(json_object_get(r, "next"));
+		json_decref(r);
+	}
+	refused(ask(fd, "context.list", json_pack("{s:i}", "from", FAKE_CONTEXTS + 1), NULL, 0),
+		-32602, NULL, "from");
+	close(fd);
+}
+
 static void contexts_come_and_go(void **state)
 {
 	(void)state;
@@ -1015,6 +1039,7 @@ int main(void)
 		T(hello_comes_first),
 		T(malformed_requests_are_answered),
 		T(others_may_only_read),
+		T(contexts_are_listed_from_a_number_on),
 		T(contexts_come_and_go),
 		T(wrong_values_are_named),
 		T(attachment_gives_a_device),
