@@ -148,6 +148,19 @@ static void print_contexts(const json_t *contexts)
 	grid_print(g, stdout, 0, true);
 }
 
+/* A path as text of JSON: what is not UTF-8 loses its special characters. */
+static json_t *path_json(const char *path)
+{
+	json_t *text = json_string(clean(path));
+	char ascii[300];
+	if (text)
+		return text;
+	snprintf(ascii, sizeof(ascii), "%s", clean(path));
+	for (char *p = ascii; *p; p++)
+		*p = (unsigned char)*p < 0x80 ? *p : '?';
+	return json_string(ascii);
+}
+
 /* The folder of the daemon's socket, where simulated NICs have theirs. */
 static void socket_folder(const struct ctl *ctl, char *folder, size_t room)
 {
@@ -200,17 +213,24 @@ int run_list(struct ctl *ctl)
 		const char *driven = json_string_value(json_object_get(nic, "device"));
 		bool ours = driven && !strcmp(driven, found[i].device);
 		json_array_append_new(
-			nics, json_pack("{s:s, s:b, s:b, s:s}", "device", clean(found[i].device),
-					"usable", found[i].usable, "driven", ours, "detail",
-					ours ? "driven by glaned" : clean(found[i].detail)));
+			nics,
+			json_pack("{s:o, s:b, s:b, s:o}", "device", path_json(found[i].device),
+				  "usable", found[i].usable, "driven", ours, "detail",
+				  path_json(ours ? "driven by glaned" : found[i].detail)));
 	}
 	free(found);
 	if (!ctl->json)
 		print_nics(nics, count < 0, folder);
-	if (status)
+	if (status && ctl->json) {
+		fprintf(stderr, "glanectl: %s\n", ctl->held);
+		print_json(json_pack("{s:O, s:{s:i, s:s}}", "nics", nics, "error", "status", status,
+				     "message", ctl->held),
+			   false);
+	} else if (status) {
 		fail(ctl, status, "%s", ctl->held);
-	else
+	} else {
 		contexts = ctl_contexts(ctl, &status);
+	}
 	if (!contexts)
 		goto out;
 	if (ctl->json) {
@@ -331,8 +351,7 @@ static void show_context(const json_t *c)
 					  (unsigned long long)json_number(fault, "address"),
 					  queue_names[json_number(fault, "queue") == 1], kind,
 					  why ? ": " : "", why ? why : ""));
-		fact("", plural(json_number(fault, "count"), "fault since the record was cleared",
-				"faults since the record was cleared"));
+		fact("", plural(json_number(c, "faults"), "fault so far", "faults so far"));
 	} else {
 		fact("fault", "none");
 	}

@@ -154,7 +154,7 @@ context 3: broken
   needed a reset    bad_index: Available index moved by more than the queue size
   fault             read of guest address 0x1000 by the transmit queue refused, not_present: A table
                     entry allows neither read nor write
-                    3 faults since the record was cleared
+                    3 faults so far
 E
 prints "stats" 0 stats <<'E'
 NIC
@@ -269,6 +269,7 @@ tap_is "no daemon: status 3" "$("$program" --socket "$tap_tmp/none" show 2>&1; e
 	"glanectl: no glaned listens at $tap_tmp/none; start it, or name its socket
 3"
 tap_is "list without a daemon still lists NICs" "$("$program" --socket "$tap_tmp/none" list 2>/dev/null | head -n 1)" "NICs of this machine"
+tap_is "as JSON too" "$("$program" --socket "$tap_tmp/none" list --json 2>/dev/null | jq -c '[.nics, .error.status]')" "[[],3]"
 jq '.["nic.show"] = [{"close": true}] | .["selftest"] = [{"result": {"tests": []}}] |
 	.["context.get"] = [{"result": {"context": 3, "state": "\u001b[2J", "mac": 5, "queues": "none", "vids": {}, "fault": [], "peer": {"program": "a\u009bb"}}}] |
 	.["context.list"] = [{"result": {}}] | .["stats.get"] = [{"result": {"nic": 7}}]' tests/unit/host/glaned.json >"$tap_tmp/odd.json"
