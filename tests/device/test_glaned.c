@@ -972,7 +972,7 @@ static void killed_at_any_moment(void **state)
 	for (unsigned n = 0; n < kills; n++) {
 		pid_t victim = glaned, killer;
 		bool early = n && chance(3) == 0;
-		unsigned delay = early ? chance(150) : 1 + chance(60);
+		unsigned delay = early ? chance(150) : 1 + chance(300);
 		if (!early) {
 			client = greet();
 			if (!client)
