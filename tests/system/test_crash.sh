@@ -120,7 +120,7 @@ tap_check "the context of a killed glane-tap is free again" net_wait 10 "context
 tap_is "and its neighbours do not notice" "$(contexts .state | jq -c '[.[0], .[2]]')" '["live","live"]'
 : >"$tap_tmp/g1.log"
 net_guest g1 1 11 2>/dev/null
-tap_check "another glane-tap takes it" net_in g1 ping -n -q -c 3 -i 0.1 -w 10 10.77.0.12
+tap_check "another glane-tap takes it" net_in g1 ping -n -q -c 3 -i 0.1 -W 10 10.77.0.12
 kill -TERM "$net_tap_g1"
 wait "$net_tap_g1"
 tap_is "and ends with status 0 when it is told to" "$?" 0
