@@ -16,7 +16,7 @@ INSTALL_DATA := $(BUILD)/firmware/guestlane.fw:lib/guestlane/guestlane.fw $(HOST
 	host-driver/include/guestlane.h:include/guestlane.h \
 	$(HOST_DIR)/glanectl.bash:share/bash-completion/completions/glanectl $(HOST_DIR)/_glanectl:share/zsh/vendor-completions/_glanectl \
 	$(foreach n,1 5 8,$(foreach p,$(wildcard $(addprefix docs/man/,glanectl.$n glane-tap.$n glane-sim.$n glaned.$n glane-hold.$n glaned.conf.$n)),$p:share/man/man$n/$(notdir $p))) \
-	$(foreach u,$(wildcard host-driver/glaned/*.service),$u:lib/systemd/system/$(notdir $u))
+	$(foreach u,$(wildcard host-driver/systemd/*.service),$u:lib/systemd/system/$(notdir $u))
 
 .PHONY: install
 install:

@@ -14,5 +14,5 @@ $(GLANED_TEST): host-driver/glaned/glaned.c $(GLANED_TEST_C) $(LIBGL_C) $(GLANED
 		$(filter %.c,$^) -ljansson -lsystemd -lz
 	@cp $(GLANE_HOLD) $(@D)/glane-hold
 
-TESTS_NEED  += $(GLANED_TEST) $(GLANE_HOLD) $(BUILD)/firmware/guestlane.fw
-TESTS_CHECK += tests/unit/glaned/test_config.sh
+TESTS_NEED  += $(GLANED) $(GLANED_TEST) $(GLANE_HOLD) $(BUILD)/firmware/guestlane.fw
+TESTS_CHECK += tests/unit/glaned/test_config.sh tests/unit/glaned/test_unit.sh
