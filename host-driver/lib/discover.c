@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,19 +88,20 @@ static int find_functions(struct list *l)
 	return error;
 }
 
-/* Whether a stream socket with that path listens in this network namespace (proc(5), net/unix). */
-static bool listens(const char *path)
+/* The type of the socket that listens at that path in this network namespace (proc(5), net/unix); 0: none does. */
+static int listens(const char *path)
 {
 	FILE *f = fopen("/proc/net/unix", "re");
 	char line[512];
-	bool found = false;
+	int found = 0;
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		unsigned long flags = 0;
 		unsigned type = 0;
 		int at = 0;
 		line[strcspn(line, "\n")] = 0;
-		if (sscanf(line, "%*s %*s %*s %lx %x %*s %*s %n", &flags, &type, &at) >= 2 && at)
-			found = flags & 0x10000 && type == 1 && !strcmp(line + at, path);
+		if (sscanf(line, "%*s %*s %*s %lx %x %*s %*s %n", &flags, &type, &at) >= 2 && at &&
+		    flags & 0x10000 && !strcmp(line + at, path))
+			found = (int)type;
 	}
 	if (f)
 		fclose(f);
@@ -124,12 +126,16 @@ static int find_sockets(struct list *l, const char *directory)
 			    (int)sizeof(path) ||
 		    lstat(path, &st) || !S_ISSOCK(st.st_mode) || !strcmp(e->d_name, "glaned.sock"))
 			continue;
+		/* One with packets belongs to a daemon. */
+		int type = listens(path);
+		if (type && type != SOCK_STREAM)
+			continue;
 		struct gl_found *f = add(l);
 		if (!f) {
 			error = -ENOMEM;
 			break;
 		}
-		f->usable = listens(path);
+		f->usable = type;
 		snprintf(f->device, sizeof(f->device), "vfio-user:%s", path);
 		snprintf(f->detail, sizeof(f->detail), "%s",
 			 f->usable ? "socket of a server" : "socket on which nobody listens");
