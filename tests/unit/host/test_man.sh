@@ -107,6 +107,13 @@ tap_is "glaned.conf: the page has each key of [nic] that glaned knows" \
 	"$(sed -n '/^static int nic_key/,/^}/s/.*strcmp(key, "\([a-z-]*\)").*/\1/p; /^static int nic_key/,/^}/s/.*|| !strcmp(key, "\([a-z-]*\)").*/\1/p' host-driver/glaned/config.c |
 		sort -u | comm -23 - <(keys '[nic]' | sort -u))" ""
 
+# The example shows defaults, and so does the page.
+wrong=
+while read -r key value; do
+	awk -v key="$key" '/^\.TP/ { getline; tag = $0; gsub(/\\-/, "-", tag); inside = tag == ".B " key } inside' docs/man/glaned.conf.5 |
+		grep -qF "($value)" || wrong="$wrong $key=$value"
+done < <(sed -n 's/^# \([a-z-]*\) = \([0-9][0-9]*[KMG]\{0,1\}\) .*/\1 \2/p' host-driver/glaned/glaned.conf)
+tap_is "glaned.conf: defaults as in the example" "$wrong" ""
 tap_is "every page has been compared" "$(for page in docs/man/*; do case " $compared " in *" ${page##*/} "*) ;; *) echo "$page" ;; esac; done)" ""
 
 # --- form ---
@@ -137,7 +144,7 @@ done
 tap_check "make install" make -s NO_DEPS=1 install DESTDIR="$tap_tmp/root"
 for file in usr/sbin/glaned usr/sbin/glane-hold usr/bin/glanectl usr/bin/glane-tap usr/bin/glane-sim usr/lib/guestlane/guestlane.fw usr/lib/libguestlane.a \
 	usr/include/guestlane.h usr/share/bash-completion/completions/glanectl usr/share/zsh/vendor-completions/_glanectl usr/share/man/man1/glanectl.1 \
-	usr/share/man/man5/glaned.conf.5 usr/share/man/man8/glaned.8; do
+	usr/share/man/man5/glaned.conf.5 usr/share/man/man8/glaned.8 usr/lib/systemd/system/glaned.service etc/guestlane/glaned.conf; do
 	tap_check "installed: $file" test -s "$tap_tmp/root/$file"
 done
 tap_check "the installed programs run" "$tap_tmp/root/usr/bin/glanectl" --version
