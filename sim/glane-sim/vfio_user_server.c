@@ -1538,6 +1538,7 @@ void vfio_user_server_free(struct vfio_user_server *v)
 	struct stat st;
 	if (!v)
 		return;
+	fail_client(v, "this process ends");
 	drop(v);
 	for (unsigned i = 0; i < REFUSED_MAX; i++)
 		close_fd(&v->refused[i].fd);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -847,6 +848,81 @@ static void statistics_on_request(void **state)
 	assert_int_equal(stat_of("pci", "register_reads"), 2);
 }
 
+static uint64_t random_state;
+
+static uint32_t below(uint32_t limit)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 32) % limit;
+}
+
+/* Random accesses anywhere, resets, maps, interrupts, doorbells, clients that come and go: the NIC is there at the end. SEED=number repeats a run. */
+static void noise(void **state)
+{
+	static const struct {
+		uint32_t region, bytes;
+	} in[] = {
+		{ 0, 0x200 }, { 0, 0x10000 }, { 2, 0x20000 }, { 4, 0x1000 }, { CONFIG, 0x1000 }
+	};
+	const char *seed = getenv("SEED");
+	uint8_t data[4096];
+	(void)state;
+	random_state =
+		seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
+	print_message("# SEED=%llu\n", (unsigned long long)random_state);
+	random_state |= 1;
+	start_sim((const char *const[]){ "--wire", "loopback", NULL });
+	int fd = client(), memory = memfd_create("noise", MFD_CLOEXEC);
+	assert_true(memory >= 0);
+	assert_int_equal(ftruncate(memory, 1 << 20), 0);
+	for (unsigned n = 0; n < 3000; n++) {
+		unsigned i = below(5), what = below(100);
+		uint32_t offset = below(in[i].bytes - 8), bytes = 1u << below(4);
+		if (below(4))
+			offset &= ~(bytes - 1);
+		struct vfio_user_region_access a = { offset, in[i].region, bytes };
+		for (unsigned b = 0; b < 8; b++)
+			data[b] = (uint8_t)(below(3) ? below(4) : below(256));
+		if (what < 40) {
+			ask(fd, VFIO_USER_REGION_READ, &a, sizeof(a), NULL, 0, -1);
+		} else if (what < 80) {
+			ask(fd, VFIO_USER_REGION_WRITE, &a, sizeof(a), data, bytes, -1);
+		} else if (what < 83) {
+			a = (struct vfio_user_region_access){ 0x4000, 0, sizeof(data) };
+			ask(fd, VFIO_USER_REGION_WRITE, &a, sizeof(a), data, sizeof(data), -1);
+		} else if (what < 90) {
+			struct vfio_user_dma_map m = { 32, 1 + below(3), 0,
+						       (uint64_t)below(8) << 20, 1 << 20 };
+			ask(fd, VFIO_USER_DMA_MAP, &m, sizeof(m), NULL, 0, memory);
+		} else if (what < 93) {
+			struct vfio_user_dma_unmap m = { 24, 0, 0, (uint64_t)(1 + below(8)) << 20 };
+			ask(fd, VFIO_USER_DMA_UNMAP, &m, sizeof(m), NULL, 0, -1);
+		} else if (what < 97) {
+			struct vfio_irq_set q = { 20, 1u | 8u << below(3), 2, below(33), 1 };
+			ask(fd, VFIO_USER_DEVICE_SET_IRQS, &q, 20, NULL, 0, -1);
+		} else if (what < 98) {
+			ask(fd, VFIO_USER_DEVICE_RESET, NULL, 0, NULL, 0, -1);
+		} else if (what < 99) {
+			uint8_t flr = 0x80;
+			a = (struct vfio_user_region_access){ 0x69, CONFIG, 1 };
+			ask(fd, VFIO_USER_REGION_WRITE, &a, sizeof(a), &flr, 1, -1);
+		} else {
+			close(fd);
+			fd = client();
+			continue;
+		}
+		answer(fd, data, 0);
+	}
+	close(fd);
+	fd = client();
+	assert_int_equal(reg_read(fd, 0, GL_BAR0_ID), GL_ID_VALUE);
+	close(fd);
+	close(memory);
+	stop_sim();
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -861,9 +937,9 @@ int main(int argc, char **argv)
 		TEST(statistics_on_request),
 	};
 	const struct CMUnitTest slow[] = {
-		TEST(reset_starts_anew),	TEST(client_killed),
-		TEST(unmapped_memory),		TEST(firmware_from_the_start),
-		TEST(register_read_round_trip), TEST(idle_costs_nothing),
+		TEST(reset_starts_anew),       TEST(client_killed), TEST(unmapped_memory),
+		TEST(firmware_from_the_start), TEST(noise),	    TEST(register_read_round_trip),
+		TEST(idle_costs_nothing),
 	};
 	const struct CMUnitTest by_messages[] = {
 		TEST(frames_between_guests),
