@@ -97,8 +97,13 @@ static int64_t destroy(struct daemon *d, unsigned k)
 		cycles = 0;
 	if (cycles < 0)
 		return daemon_nic_fail(d, (int)cycles);
-	if (c->owner == OWNER_ATTACHED)
-		forget_memory(d, c);
+	if (c->owner != OWNER_ATTACHED)
+		return cycles;
+	forget_memory(d, c);
+	/* The driver may keep its eventfds: what comes now is not for it. */
+	if (gl_irq_renew(d->nic, 1 + k))
+		log_line(LOG_ERR, (int)k, "interrupt",
+			 "context %u: its interrupt is still shared: %s", k, gl_error(d->nic));
 	return cycles;
 }
 

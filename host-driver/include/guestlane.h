@@ -249,6 +249,8 @@ unsigned gl_multicast_hash(const uint8_t mac[6]);
  * duplicate may be read by another process.
  */
 int gl_irq_fd(struct gl_nic *nic, unsigned vector);
+/* Puts a new eventfd in its place: who has a duplicate of the old one hears, and takes, no interrupts any more. 0 or -errno; then the old one stays. */
+int gl_irq_renew(struct gl_nic *nic, unsigned vector);
 /* BAR0.EVENT: what vector 0 reports; reading the eventfd first, then this, loses nothing. */
 uint32_t gl_event(struct gl_nic *nic);
 void gl_event_clear(struct gl_nic *nic, uint32_t events);

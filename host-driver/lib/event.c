@@ -35,6 +35,26 @@ int gl_irq_fd(struct gl_nic *nic, unsigned vector)
 		       nic->contexts);
 }
 
+int gl_irq_renew(struct gl_nic *nic, unsigned vector)
+{
+	int old = gl_irq_fd(nic, vector);
+	if (old < 0)
+		return old;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return gl_fail(nic, errno, "cannot make an eventfd for vector %u: %s", vector,
+			       strerror(errno));
+	int error = nic->ops->set_irqs(nic->backend, vector, 1, &fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	nic->irq[vector] = fd;
+	nic->generation++;
+	close(old);
+	return 0;
+}
+
 int gl_doorbell_fd(struct gl_nic *nic, unsigned context, unsigned queue)
 {
 	int error = gl_check_context(nic, context);

@@ -205,6 +205,16 @@ int gl_irq_fd(struct gl_nic *nic, unsigned vector)
 	return vector <= FAKE_CONTEXTS ? nic->irq[vector] : fail(nic, EINVAL, "no such vector");
 }
 
+int gl_irq_renew(struct gl_nic *nic, unsigned vector)
+{
+	if (unlucky(nic))
+		return fail(nic, EIO, "no new eventfd");
+	close(nic->irq[vector]);
+	nic->irq[vector] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	nic->generation++;
+	return 0;
+}
+
 int gl_doorbell_fd(struct gl_nic *nic, unsigned context, unsigned queue)
 {
 	if (unlucky(nic))

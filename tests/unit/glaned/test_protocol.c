@@ -440,7 +440,6 @@ static void attachment_gives_a_device(void **state)
 	assert_int_equal(read(fds[0], &value, 8), 8);
 	assert_int_equal(write(fds[2], &one, 8), 8);
 	assert_int_equal(read(d.nic->bell[3][1], &value, 8), 8);
-	packet_close(fds, 3);
 	assert_int_equal(d.nic->context[3].mapped, 8192);
 
 	json_decref(granted(ask(
@@ -475,6 +474,10 @@ static void attachment_gives_a_device(void **state)
 	assert_int_equal(d.nic->context[3].mapped, 0);
 	assert_true(d.nic->context[3].exists && d.nic->context[3].enabled);
 	assert_int_equal(d.nic->context[3].page[0x70 / 4], 0);
+	/* Its interrupts are not the next one's. */
+	assert_int_equal(write(d.nic->irq[4], &one, 8), 8);
+	assert_int_equal(read(fds[0], &value, 8), -1);
+	packet_close(fds, 3);
 	json_decref(granted(attach(other, 3, memory, 4096, false)));
 	/* So does the removal of the context; the driver's connection ends with it. */
 	int third = dial_and_greet(true);
