@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# Ethernet MAC: lint and unit test.
+# Ethernet MAC, and the wire of words beside it: lint and unit tests.
 
 MAC_RTL := rtl/mac/mac_crc32.sv rtl/mac/mac_tx.sv rtl/mac/mac_rx.sv rtl/mac/mac.sv
 MAC_ALL := $(MAC_RTL) rtl/lib/lib_ready_valid_props.sv
 
 $(eval $(call verilator_lint,mac,mac,$(MAC_ALL),))
 $(eval $(call verilator_test,mac,mac,$(MAC_ALL),tests/unit/mac/test_mac.cpp,))
+MAC_WORDS_ALL := rtl/mac/mac_words.sv rtl/lib/lib_ready_valid_props.sv
+$(eval $(call verilator_lint,mac_words,mac_words,$(MAC_WORDS_ALL),))
+$(eval $(call verilator_test,mac_words,mac_words,$(MAC_WORDS_ALL),tests/unit/mac/test_mac_words.cpp,))
+TESTS_FULL += tests/unit/mac/mutants_words
 TESTS_FULL += tests/unit/mac/mutants
-FORMAT_SRC += tests/unit/mac/test_mac.cpp
+FORMAT_SRC += tests/unit/mac/test_mac.cpp tests/unit/mac/test_mac_words.cpp

@@ -83,9 +83,9 @@ module mac_words (
   assign last       = whole && place_q >= 4'd7;         // 60 bytes end in word 7
 
   always_comb begin
-    for (int i = 0; i < 8; i++) begin
-      kept[8*i +: 8] = pad_q || (tx_last_i && tx_last_bytes_i <= 4'(i)) ? 8'h00 : tx_data_i[8*i +: 8];
-    end
+    kept = tx_data_i;
+    if (tx_last_i && !tx_last_bytes_i[3]) kept = tx_data_i & ~(64'hffff_ffff_ffff_ffff << {tx_last_bytes_i[2:0], 3'b000});
+    if (pad_q) kept = '0;
   end
 
   always_ff @(posedge clk_i) begin

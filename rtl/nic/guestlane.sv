@@ -989,7 +989,10 @@ module guestlane #(
   );
 
 
-  // --- MAC ---
+  // --- MAC, or the wire of words ---
+  logic words_q;
+  always_ff @(posedge clk_i) words_q <= words_i;
+
   logic gm_tx_busy, gm_rx_busy, wd_tx_busy, wd_rx_busy, mac_tx_busy, mac_rx_busy;
   logic gm_tx_ready, wd_tx_ready, gm_rx_valid, gm_rx_sof, gm_rx_last, gm_rx_err, wd_rx_valid, wd_rx_sof, wd_rx_last, wd_rx_err;
   logic [63:0] gm_rx_data, wd_rx_data;
@@ -1004,7 +1007,7 @@ module guestlane #(
       .cfg_rx_en_i     (mac_rx_en),
       .cfg_pause_en_i  (pause_en),
       .cfg_max_frame_i (max_frame),
-      .tx_valid_i      (mtx_valid && !words_i),
+      .tx_valid_i      (mtx_valid && !words_q),
       .tx_ready_o      (gm_tx_ready),
       .tx_data_i       (mtx_data),
       .tx_last_i       (mtx_last),
@@ -1040,7 +1043,7 @@ module guestlane #(
       .cfg_rx_en_i     (mac_rx_en),
       .cfg_max_frame_i (max_frame),
       .room_i          (rx_half),
-      .tx_valid_i      (mtx_valid && words_i),
+      .tx_valid_i      (mtx_valid && words_q),
       .tx_ready_o      (wd_tx_ready),
       .tx_data_i       (mtx_data),
       .tx_last_i       (mtx_last),
@@ -1056,7 +1059,7 @@ module guestlane #(
       .wtx_data_o,
       .wtx_last_o,
       .wtx_last_bytes_o,
-      .wrx_valid_i     (wrx_valid_i && words_i),
+      .wrx_valid_i     (wrx_valid_i && words_q),
       .wrx_ready_o,
       .wrx_sof_i,
       .wrx_data_i,
@@ -1075,16 +1078,16 @@ module guestlane #(
       .rx_busy_o       (wd_rx_busy)
   );
 
-  assign mtx_ready      = words_i ? wd_tx_ready : gm_tx_ready;
-  assign mrx_valid      = words_i ? wd_rx_valid : gm_rx_valid;
-  assign mrx_sof        = words_i ? wd_rx_sof : gm_rx_sof;
-  assign mrx_data       = words_i ? wd_rx_data : gm_rx_data;
-  assign mrx_last       = words_i ? wd_rx_last : gm_rx_last;
-  assign mrx_last_bytes = words_i ? wd_rx_last_bytes : gm_rx_last_bytes;
-  assign mrx_err        = words_i ? wd_rx_err : gm_rx_err;
-  assign mac_ev         = words_i ? wd_ev : gm_ev;
-  assign mac_tx_busy    = words_i ? wd_tx_busy : gm_tx_busy;
-  assign mac_rx_busy    = words_i ? wd_rx_busy || wrx_valid_i : gm_rx_busy || gmii_rx_dv_i;
+  assign mtx_ready      = words_q ? wd_tx_ready : gm_tx_ready;
+  assign mrx_valid      = words_q ? wd_rx_valid : gm_rx_valid;
+  assign mrx_sof        = words_q ? wd_rx_sof : gm_rx_sof;
+  assign mrx_data       = words_q ? wd_rx_data : gm_rx_data;
+  assign mrx_last       = words_q ? wd_rx_last : gm_rx_last;
+  assign mrx_last_bytes = words_q ? wd_rx_last_bytes : gm_rx_last_bytes;
+  assign mrx_err        = words_q ? wd_rx_err : gm_rx_err;
+  assign mac_ev         = words_q ? wd_ev : gm_ev;
+  assign mac_tx_busy    = words_q ? wd_tx_busy : gm_tx_busy;
+  assign mac_rx_busy    = words_q ? wd_rx_busy || wrx_valid_i : gm_rx_busy || gmii_rx_dv_i;
   assign {ev_mac_pause, ev_mac_er, ev_mac_giant, ev_mac_runt, ev_mac_fcs, ev_mac_rx, ev_mac_tx} = mac_ev;
 
   // --- Counters: one line per counter of enum STAT ---
