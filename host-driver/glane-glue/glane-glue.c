@@ -260,7 +260,7 @@ static const char *resume(struct lease *lease, int glue, const struct guestlane_
 		if (!function_open(attach))
 			return "the NIC was closed";
 		/* An answer, but no: the successor does not know the context as ours. */
-		if (glc_error_code(lease->client) || now_ms() >= until)
+		if ((lease->client && glc_error_code(lease->client)) || now_ms() >= until)
 			return glc_error(lease->client);
 		if (ended(signals, RETRY_MS))
 			return STOP;
