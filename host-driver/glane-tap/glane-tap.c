@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // glane-tap: drives one context of the NIC from user space and bridges it to a TAP, so that a network namespace, a container or a bridge
 // is a guest of the NIC. glaned gives the context's device; frames then move through shared memory and eventfds without it, and go on
-// moving while it restarts.
+// moving while it restarts: what must wait for an answer of glaned beside the traffic runs in a thread of its own.
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -22,26 +24,44 @@
 #include "tap.h"
 
 #define PROGRAM	   "glane-tap"
-#define TIMEOUT_MS 5000 /* for an answer of glaned */
-#define RETRY_MS   200	/* between two attempts to reach glaned, when it is away */
+#define TIMEOUT_MS GLC_TIMEOUT_MS /* for an answer of glaned */
+#define RETRY_MS   200		  /* between two attempts to reach glaned, when it is away */
 #define HUGE_PAGE \
 	0x200000ul /* glaned maps multiples of it as such: fewer table walks. What is not touched takes no memory */
 #define AGAIN_MS 1000 /* between two attempts to bring the device up */
+
+/*
+ * What the thread does, with p->client and nothing else that the loop uses meanwhile: looks at the device (a copy of the driver), or finds
+ * glaned again first.
+ */
+enum job_kind { JOB_CHECK, JOB_RESUME };
+
+struct job {
+	enum job_kind kind;
+	bool runs;
+	pthread_t thread;
+	int ended; /* eventfd */
+	struct vnet vnet;
+	int error;
+	bool refused; /* the error is glaned's last word */
+	bool anew;    /* attached, but not to the device that ran */
+};
 
 struct program {
 	const char *socket, *tap_name, *stats_file;
 	unsigned context, queue_size, mtu;
 	bool split;
-	struct glc_client *client; /* NULL: glaned is away */
+	struct glc_client *client; /* NULL: glaned is away; the thread's while job.runs */
+	bool lost;		   /* the connection has ended */
+	struct job job;
 	int memory_fd;
 	void *memory;
 	size_t bytes;
 	uint64_t guest_address;
-	int irq, doorbell[2];
+	int irq, doorbell[2], new_fd[3];
 	struct vnet vnet;
 	struct bridge bridge;
 	int epoll, timer, signals, tap;
-	bool resumes;
 	unsigned resumed, restarts;
 };
 
@@ -80,6 +100,7 @@ static void away(struct program *p)
 	epoll_ctl(p->epoll, EPOLL_CTL_DEL, glc_fd(p->client), NULL);
 	glc_close(p->client);
 	p->client = NULL;
+	p->lost = false;
 	call_later(p, RETRY_MS);
 }
 
@@ -87,7 +108,7 @@ static uint32_t page_read(void *arg, uint32_t offset, unsigned size)
 {
 	struct program *p = arg;
 	json_t *result = NULL;
-	if (!p->client)
+	if (!p->client || p->lost)
 		return ~0u;
 	int error =
 		glc_call(p->client, "page.read",
@@ -97,7 +118,7 @@ static uint32_t page_read(void *arg, uint32_t offset, unsigned size)
 		value = (uint32_t)json_integer_value(json_object_get(result, "value"));
 		json_decref(result);
 	} else if (!glc_error_code(p->client)) {
-		away(p);
+		p->lost = true;
 	}
 	return value;
 }
@@ -105,14 +126,14 @@ static uint32_t page_read(void *arg, uint32_t offset, unsigned size)
 static void page_write(void *arg, uint32_t offset, uint32_t value, unsigned size)
 {
 	struct program *p = arg;
-	if (!p->client)
+	if (!p->client || p->lost)
 		return;
 	int error = glc_call(p->client, "page.write",
 			     json_pack("{s:i,s:i,s:I}", "offset", (int)offset, "size", (int)size,
 				       "value", (json_int_t)value),
 			     NULL);
 	if (error && !glc_error_code(p->client))
-		away(p);
+		p->lost = true;
 }
 
 static void ring_doorbell(void *arg, unsigned queue)
@@ -171,14 +192,22 @@ static int attach(struct program *p, bool resume)
 			close(fds[i]);
 		return -EPROTO;
 	}
-	bridge_set_irq(&p->bridge, -1);
+	memcpy(p->new_fd, fds, sizeof(fds));
+	p->guest_address = address;
+	return 0;
+}
+
+/* The descriptors of attach() replace those of before. */
+static int take_fds(struct program *p)
+{
 	int *kept[] = { &p->irq, &p->doorbell[0], &p->doorbell[1] };
+	bridge_set_irq(&p->bridge, -1);
 	for (unsigned i = 0; i < 3; i++) {
 		if (*kept[i] >= 0)
 			close(*kept[i]);
-		*kept[i] = fds[i];
+		*kept[i] = p->new_fd[i];
+		p->new_fd[i] = -1;
 	}
-	p->guest_address = address;
 	return bridge_set_irq(&p->bridge, p->irq);
 }
 
@@ -190,10 +219,8 @@ static void subscribe(struct program *p)
 
 static int connect_daemon(struct program *p)
 {
-	int error = glc_open(&p->client, p->socket, PROGRAM, TIMEOUT_MS);
-	if (error)
-		return error;
-	return watch(p, glc_fd(p->client));
+	p->lost = false;
+	return glc_open(&p->client, p->socket, PROGRAM, TIMEOUT_MS);
 }
 
 static int bring_up(struct program *p)
@@ -253,9 +280,13 @@ static int begin(struct program *p)
 		say("context %u: %s", p->context, glc_error(p->client));
 		return error;
 	}
-	error = bring_up(p);
+	error = take_fds(p);
 	if (!error)
+		error = bring_up(p);
+	if (!error) {
 		subscribe(p);
+		error = watch(p, glc_fd(p->client));
+	}
 	return error;
 }
 
@@ -263,40 +294,103 @@ static int begin(struct program *p)
 static int restart(struct program *p)
 {
 	p->restarts++;
-	int error = bring_up(p);
-	if (error)
+	if (bring_up(p))
 		call_later(p, AGAIN_MS);
+	if (p->lost)
+		away(p);
 	return 0;
 }
 
-/* glaned was away: 0, or a negative errno when there is no way to go on. */
-static int reconnect(struct program *p)
+/* --- Beside the traffic ----------------------------------------------------------------------------------------------------- */
+
+/* In the thread: finds glaned and the context again. */
+static void find_again(struct program *p)
 {
-	int error = connect_daemon(p);
-	if (error) {
+	struct job *j = &p->job;
+	j->error = connect_daemon(p);
+	if (j->error)
+		return;
+	j->error = attach(p, true);
+	/* It was away for too long, or has begun anew: nothing of ours is left there. */
+	j->anew = j->error == -ENOENT || j->error == -ESTALE;
+	if (j->anew)
+		j->error = attach(p, false);
+	j->refused = j->error && glc_error_code(p->client);
+	if (!j->error)
+		subscribe(p);
+}
+
+static void *run_job(void *arg)
+{
+	struct program *p = arg;
+	struct job *j = &p->job;
+	uint64_t one = 1;
+	if (j->kind == JOB_RESUME)
+		find_again(p);
+	if (!j->error && !j->anew)
+		j->error = vnet_check(&j->vnet);
+	ssize_t n = write(j->ended, &one, sizeof(one));
+	(void)n;
+	return NULL;
+}
+
+static void start_job(struct program *p, enum job_kind kind)
+{
+	struct job *j = &p->job;
+	if (j->runs)
+		return;
+	*j = (struct job){ .kind = kind, .runs = true, .ended = j->ended, .vnet = p->vnet };
+	if (p->client)
+		epoll_ctl(p->epoll, EPOLL_CTL_DEL, glc_fd(p->client), NULL);
+	if (!pthread_create(&j->thread, NULL, run_job, p))
+		return;
+	j->runs = false;
+	if (p->client)
+		watch(p, glc_fd(p->client));
+	else
+		call_later(p, RETRY_MS);
+}
+
+/* 0, or a negative errno when there is no way to go on. */
+static int end_job(struct program *p)
+{
+	struct job *j = &p->job;
+	pthread_join(j->thread, NULL);
+	j->runs = false;
+	if (j->refused) {
+		say("context %u: %s", p->context, glc_error(p->client));
+		return j->error;
+	}
+	/* No glaned, or not yet, or not any more. */
+	if (p->lost || !p->client || (j->kind == JOB_RESUME && p->new_fd[0] < 0)) {
+		for (unsigned i = 0; i < 3; i++) {
+			if (p->new_fd[i] >= 0)
+				close(p->new_fd[i]);
+			p->new_fd[i] = -1;
+		}
 		glc_close(p->client);
 		p->client = NULL;
+		p->lost = false;
 		call_later(p, RETRY_MS);
 		return 0;
 	}
-	error = attach(p, true);
-	/* It was away for too long, or has begun anew: nothing of ours is left there. */
-	bool anew = error == -ENOENT || error == -ESTALE;
-	if (anew)
-		error = attach(p, false);
-	if (error && !glc_error_code(p->client)) {
-		away(p);
-		return 0;
+	int error = watch(p, glc_fd(p->client));
+	if (j->kind == JOB_RESUME) {
+		p->resumed++;
+		error = error ? error : take_fds(p);
 	}
 	if (error) {
-		say("context %u: %s", p->context, glc_error(p->client));
+		say("no descriptors left");
 		return error;
 	}
-	p->resumed++;
-	subscribe(p);
-	if (anew || !p->vnet.up || bridge_check(&p->bridge))
-		return p->client ? restart(p) : 0;
-	vnet_kick(&p->vnet); /* doorbells since then went nowhere */
+	if (j->error || j->anew || !p->vnet.up) {
+		if (j->error)
+			say("context %u: %s", p->context, j->vnet.error);
+		return restart(p);
+	}
+	bridge_follow(&p->bridge, &j->vnet);
+	if (j->kind == JOB_RESUME)
+		vnet_kick(&p->vnet); /* doorbells since then went nowhere */
 	return 0;
 }
 
@@ -305,7 +399,7 @@ static void on_daemon(struct program *p)
 	json_t *event;
 	int n;
 	bool any = false;
-	while (p->client && (n = glc_event(p->client, 0, &event))) {
+	while ((n = glc_event(p->client, 0, &event))) {
 		if (n < 0) {
 			away(p);
 			return;
@@ -313,15 +407,19 @@ static void on_daemon(struct program *p)
 		any = true;
 		json_decref(event);
 	}
-	if (any && p->client && bridge_check(&p->bridge) && p->client)
-		restart(p);
+	if (any)
+		start_job(p, JOB_CHECK);
 }
 
 static int on_timer(struct program *p)
 {
+	if (p->job.runs)
+		return 0;
 	if (!p->client)
-		return reconnect(p);
-	return p->vnet.up ? 0 : restart(p);
+		start_job(p, JOB_RESUME);
+	else if (!p->vnet.up)
+		return restart(p);
+	return 0;
 }
 
 static int on_bridge(struct program *p)
@@ -333,11 +431,10 @@ static int on_bridge(struct program *p)
 	}
 	if (n < 0) {
 		say("context %u: %s", p->context, p->vnet.error);
+		p->vnet.error[0] = 0;
 		call_later(p, AGAIN_MS);
-	}
-	if (n == BRIDGE_CHECK && p->client && bridge_check(&p->bridge) && p->client) {
-		say("context %u: %s", p->context, p->vnet.error);
-		call_later(p, AGAIN_MS);
+	} else if (n == BRIDGE_CHECK && p->client && !p->job.runs) {
+		start_job(p, JOB_CHECK);
 	}
 	return 0;
 }
@@ -472,7 +569,11 @@ static int loop(struct program *p)
 				if (s.ssi_signo != SIGUSR1)
 					return 0;
 				write_stats(p);
-			} else if (p->client && fd == glc_fd(p->client)) {
+			} else if (fd == p->job.ended) {
+				uint64_t count;
+				if (read(fd, &count, sizeof(count)) > 0)
+					error = end_job(p);
+			} else if (!p->job.runs && p->client && fd == glc_fd(p->client)) {
 				on_daemon(p);
 			}
 		}
@@ -487,6 +588,7 @@ int main(int argc, char **argv)
 					  .memory_fd = -1,
 					  .irq = -1,
 					  .doorbell = { -1, -1 },
+					  .new_fd = { -1, -1, -1 },
 					  .bridge = { .epoll = -1, .again = -1, .timer = -1 } };
 	struct program *p = &program;
 	options(p, argc, argv);
@@ -500,8 +602,9 @@ int main(int argc, char **argv)
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (p->epoll < 0 || p->timer < 0 || p->signals < 0 || watch(p, p->timer) ||
-	    watch(p, p->signals)) {
+	p->job.ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->epoll < 0 || p->timer < 0 || p->signals < 0 || p->job.ended < 0 ||
+	    watch(p, p->timer) || watch(p, p->signals) || watch(p, p->job.ended)) {
 		say("no descriptors left (%s)", strerror(errno));
 		return 1;
 	}
@@ -513,10 +616,12 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		error = loop(p);
 		write_stats(p);
-		if (p->client)
+		/* With the thread still at it the end of the connection does the rest. */
+		if (p->client && !p->job.runs)
 			vnet_stop(&p->vnet);
 	}
-	glc_close(p->client);
+	if (!p->job.runs)
+		glc_close(p->client);
 	bridge_close(&p->bridge);
 	return error ? 1 : 0;
 }

@@ -6,6 +6,6 @@ $(GLANE_TAP): host-driver/glane-tap/glane-tap.c sim/tool/option.h $(HOST_DIR)/li
 		$(wildcard host-driver/virtio/*.h host-driver/control/control.h)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
-	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Isim/tool -Ihost-driver/control $(VIRTIO_INC) -o $@ $< $(VIRTIO_LIB) $(CONTROL_LIBS)
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Isim/tool -Ihost-driver/control $(VIRTIO_INC) -o $@ $< $(VIRTIO_LIB) $(CONTROL_LIBS) -lpthread
 
 ALL += $(GLANE_TAP)

@@ -94,18 +94,27 @@ int bridge_configure(struct bridge *b, const char **what)
 	return error;
 }
 
-int bridge_check(struct bridge *b)
+void bridge_follow(struct bridge *b, const struct vnet *seen)
 {
 	unsigned mtu = b->v->mtu;
 	bool link_up = b->v->link_up;
-	int error = vnet_check(b->v);
-	if (error)
-		return error;
+	b->v->mtu = seen->mtu;
+	b->v->link_up = seen->link_up;
 	if (b->v->link_up != link_up)
 		tap_set_link(b->tap, b->v->link_up);
 	if (b->v->mtu != mtu) /* frames that are too long for the buffers are dropped */
 		set_mtu(b);
-	return 0;
+}
+
+int bridge_check(struct bridge *b)
+{
+	struct vnet seen = *b->v;
+	int error = vnet_check(&seen);
+	b->v->up = seen.up;
+	memcpy(b->v->error, seen.error, sizeof(seen.error));
+	if (!error)
+		bridge_follow(b, &seen);
+	return error;
 }
 
 /* --- Frames ---------------------------------------------------------------------------------------------------------------- */

@@ -42,6 +42,8 @@ static inline int bridge_fd(const struct bridge *b)
 int bridge_run(struct bridge *b);
 /* Looks at the device's status (vnet_check) and makes the TAP follow its link and MTU. */
 int bridge_check(struct bridge *b);
+/* The same in two steps, for a look that another thread took with a copy of the driver: link_up and mtu of `seen` are taken over. */
+void bridge_follow(struct bridge *b, const struct vnet *seen);
 /* After vnet_start(): MAC address, MTU, link and offloads of the TAP as the device has them. *what names what could not be set. */
 int bridge_configure(struct bridge *b, const char **what);
 
