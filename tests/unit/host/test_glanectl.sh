@@ -297,19 +297,20 @@ jq '.["capture.start"] = [{"result": {"via": 31}, "write": "474554202f2048545450
 start capture "$tap_tmp/capture.json"
 start endless "$tap_tmp/endless.json"
 start text "$tap_tmp/text.json"
+frames() { capinfos -cM "$1" 2>&1 | sed -n 's/^Number of packets: *//p'; }
 capture() { # DAEMON OPTION...: captures context 3
 	capture_daemon=$1
 	shift
 	"$program" --socket "$tap_tmp/$capture_daemon.sock" capture 3 "$@"
 }
 tap_is "a capture that the daemon ends keeps its frames, status 1" \
-	"$(capture capture -w "$tap_tmp/a.pcapng" 2>&1 | sed "s|$tap_tmp|/tmp|"; tshark -r "$tap_tmp/a.pcapng" 2>/dev/null | wc -l)" \
+	"$(capture capture -w "$tap_tmp/a.pcapng" 2>&1 | sed "s|$tap_tmp|/tmp|"; frames "$tap_tmp/a.pcapng")" \
 	"capturing context 3 through context 31; Ctrl-C ends
 glanectl: the daemon ended the capture
 3 frames of context 3 in /tmp/a.pcapng
 3"
 tap_is "capture -c ends by itself" "$(capture endless -c 2 -w "$tap_tmp/b.pcapng" 2>&1 | tail -n 1)" "2 frames of context 3 in $tap_tmp/b.pcapng"
-tap_is "into a pipe" "$(capture endless -c 3 -w - 2>/dev/null | tshark -r - 2>/dev/null | wc -l)" 3
+tap_is "into a pipe" "$(capture endless -c 3 -w - 2>/dev/null >"$tap_tmp/pipe.pcapng"; frames "$tap_tmp/pipe.pcapng")" 3
 tap_is "as lines" "$(capture endless -c 1 2>/dev/null | cut -d ' ' -f 3-)" "02:00:00:00:00:03 > 02:00:00:00:00:01  VLAN 7 IPv4, 38 octets"
 tap_is "as JSON" "$(capture endless -c 1 --json 2>/dev/null | jq -c 'del(.time)' | head -n 1)" \
 	'{"source":"02:00:00:00:00:03","destination":"02:00:00:00:00:01","type":2048,"octets":38,"vlan":7}'
@@ -324,7 +325,7 @@ kill -TERM $pid
 wait $pid
 tap_is "a signal ends a capture with status 0" $? 0
 tap_is "and it says the number of frames" "$(tail -n 1 "$tap_tmp/said")" "3 frames of context 3 in $tap_tmp/c.pcapng"
-tap_is "the file is whole" "$(capinfos -c "$tap_tmp/c.pcapng" 2>&1 | grep -ci 'cut short'; tshark -r "$tap_tmp/c.pcapng" 2>/dev/null | wc -l)" "0
+tap_is "the file is whole" "$(capinfos -c "$tap_tmp/c.pcapng" 2>&1 | grep -ci 'cut short'; frames "$tap_tmp/c.pcapng")" "0
 3"
 tap_is "a reader that has gone is a clean end" "$( (sleep 0.3; capture endless -w - 2>"$tap_tmp/said"; echo $? >"$tap_tmp/status") | true; cat "$tap_tmp/status")" 0
 tap_refuses "what is no pcapng" "is not pcapng" capture text -w "$tap_tmp/d.pcapng"
