@@ -32,6 +32,18 @@ for link in $(grep -o '](\([^)#]*\)' $guide docs/control.md README.md docs/archi
 done
 tap_is "links of the documents lead to files" "$missing" ""
 
+# Messages of the table, cut where names and numbers stand in them, are in the sources.
+find host-driver -name '*.[ch]' -exec cat {} + | tr '\n' ' ' | sed 's/"[[:space:]]*"//g; s/%[-.0-9]*[lzh]*[a-z]/%/g; s/\\"/"/g' >"$tap_tmp/sources"
+missing=
+messages=0
+while read -r part; do
+	messages=$((messages + 1))
+	grep -qF -e "$part" "$tap_tmp/sources" || missing="$missing$part;"
+done < <(sed -n '/^## When something/,/^## A program/s/^| \(`[^|]*\) |.*/\1/p' $guide | grep -o '`[^`]*`' | tr -d '`' | sed -E 's/\b[A-Z]+\b|\.\.\.|:/\n/g' |
+	sed 's/^[[:space:]()]*//; s/[[:space:]()]*$//' | awk 'length >= 8 && / /')
+tap_check "it explains messages" test $messages -ge 12
+tap_is "messages that it explains are in the sources" "$missing" ""
+
 unknown=
 shown=0
 while read -r -a words; do
