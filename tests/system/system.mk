@@ -11,7 +11,7 @@ $(STREAM): tests/system/stream.c
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $<
 
-TESTS_FULL += tests/system/test_crash.sh tests/system/test_demo_net.sh
+TESTS_FULL += tests/system/test_tap.sh tests/system/test_crash.sh tests/system/test_demo_net.sh
 TESTS_NEED += $(STREAM) $(SIM_DIR)/glane-sim $(HOST_DIR)/glaned $(HOST_DIR)/glane-tap $(HOST_DIR)/glanectl $(BUILD)/firmware/guestlane.fw
 FORMAT_SRC += tests/system/stream.c
 
