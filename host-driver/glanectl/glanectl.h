@@ -80,6 +80,7 @@ struct ctl {
 	json_t *given;
 	const char *socket;
 	bool json;
+	unsigned timeout_ms; /* of each request */
 	struct glc_client *client;
 	const json_t *hello; /* belongs to the client */
 	bool hold;	     /* sentences go to `held` until the terminal is a plain one again */
@@ -140,8 +141,12 @@ int run_capture(struct ctl *ctl);
 int run_selftest(struct ctl *ctl);
 int run_metrics(struct ctl *ctl);
 
-/* Set by SIGINT and SIGTERM once stop_signals() was called; the signals interrupt poll(). */
+/*
+ * Set by SIGINT, SIGTERM and SIGHUP once stop_signals() was called; the signals interrupt poll(). A second one, while a daemon lets us wait, ends the
+ * program at once, after stop_hook (unless NULL), which may do what a signal handler may.
+ */
 extern volatile int stop_asked;
+extern void (*stop_hook)(void);
 void stop_signals(void);
 
 #endif

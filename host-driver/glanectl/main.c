@@ -21,10 +21,15 @@
 _Static_assert(sizeof(CTL_SOCKET) == sizeof(GLC_SOCKET), "the help texts name the daemon's socket");
 
 volatile int stop_asked;
+void (*stop_hook)(void);
 
 static void on_stop(int signal)
 {
-	(void)signal;
+	if (stop_asked) {
+		if (stop_hook)
+			stop_hook();
+		_exit(128 + signal);
+	}
 	stop_asked = 1;
 }
 
@@ -96,7 +101,7 @@ int ctl_connect(struct ctl *ctl)
 {
 	if (ctl->client)
 		return CTL_OK;
-	int error = glc_open(&ctl->client, ctl->socket, "glanectl", CTL_TIMEOUT_MS);
+	int error = glc_open(&ctl->client, ctl->socket, "glanectl", ctl->timeout_ms);
 	if (error) {
 		/* The daemon's own refusal of hello is one like others. */
 		int status =
@@ -207,7 +212,7 @@ const char *given_text(const struct ctl *ctl, const char *key, const char *other
 
 int main(int argc, char **argv)
 {
-	struct ctl ctl = { .given = json_object() };
+	struct ctl ctl = { .given = json_object(), .timeout_ms = CTL_TIMEOUT_MS };
 	setlocale(LC_CTYPE, "");
 	/* An error is told in JSON too, wherever --json stands. */
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)

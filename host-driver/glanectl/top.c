@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #define CONTEXTS_MAX 256
-#define WIDE	     112 /* columns from which on there is room for more */
-#define FIRST_MS     500 /* at most, between the first two looks */
+#define WIDE	     112   /* columns from which on there is room for more */
+#define FIRST_MS     500   /* at most, between the first two looks */
+#define LOOK_MS	     20000 /* for an answer of the daemon */
 
 struct row {
 	unsigned context;
@@ -503,6 +504,7 @@ static int live(struct ctl *ctl, struct state *st, int interval_ms)
 	sigaction(SIGWINCH, &on, NULL);
 	on.sa_handler = on_suspend;
 	sigaction(SIGTSTP, &on, NULL);
+	stop_hook = terminal_off;
 	terminal_on();
 	ctl->hold = true;
 	compare(&v, before, before);
@@ -553,6 +555,7 @@ static int live(struct ctl *ctl, struct state *st, int interval_ms)
 		next = now_ms() + interval_ms;
 	}
 	terminal_off();
+	stop_hook = NULL;
 	ctl->hold = false;
 	if (status)
 		fail(ctl, status, "%s", ctl->held);
@@ -568,6 +571,7 @@ int run_top(struct ctl *ctl)
 	int status, interval_ms = (int)(given_seconds(ctl, "interval", 1) * 1000 + 0.5);
 	const char *sort = given_text(ctl, "sort", "context");
 	bool once = given_flag(ctl, "once");
+	ctl->timeout_ms = LOOK_MS;
 	while (strcmp(sort_names[st.sort], sort))
 		st.sort++;
 	if (!once && !ctl->json) {

@@ -7,6 +7,7 @@
 //   {"result": {...}}                                        answers
 //   {"error": "a sentence", "errno": "EEXIST", "code": -32000}    refuses
 //   {"close": true}                                          closes the connection instead
+//   {"silent": true}                                         never answers
 // and after the answer, if given:
 //   "events": [{...}, ...]      sends notifications
 //   "write": "hexadecimal"      writes octets into the descriptor that came with the request, "keep": true and keeps it open
@@ -77,6 +78,8 @@ static bool serve(struct glc_connection *c, struct glc_request *r)
 					r->method) == 0;
 	if (json_object_get(step, "close"))
 		return false;
+	if (json_object_get(step, "silent"))
+		return true;
 	const char *error = json_string_value(json_object_get(step, "error"));
 	const char *name = json_string_value(json_object_get(step, "errno"));
 	int code = (int)json_integer_value(json_object_get(step, "code"));

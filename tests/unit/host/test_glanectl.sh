@@ -336,8 +336,8 @@ tap_refuses "a full disk" "cannot write '/dev/full': No space" capture endless -
 # What the terminal was before the program, what the program wrote, and what the terminal is then.
 jq '.["stats.get"] += [{"close": true}]' tests/unit/host/glaned.json >"$tap_tmp/dies.json"
 start dies "$tap_tmp/dies.json"
-on_terminal() { # COMMAND: in a pseudo-terminal of 80 x 24
-	script -qec "stty rows 24 cols 80; stty -g >$tap_tmp/before; $1; echo status \$?; stty -g >$tap_tmp/after" /dev/null
+on_terminal() { # COMMAND: in a pseudo-terminal of 80 x 24; Ctrl-C ends the program only
+	script -qec "trap : INT; rm -f $tap_tmp/after; stty rows 24 cols 80; stty -g >$tap_tmp/before; $1; echo status \$?; stty -g >$tap_tmp/after" /dev/null
 }
 (sleep 0.4; echo q; sleep 0.3) | on_terminal "$program --socket $tap_tmp/ctl.sock top -d 0.1" >"$tap_tmp/screen" 2>&1
 tap_check "q ends top" grep -q 'status 0' "$tap_tmp/screen"
@@ -348,6 +348,12 @@ sleep 1 | on_terminal "$program --socket $tap_tmp/dies.sock top -d 0.1" >"$tap_t
 tap_check "top ends with status 3 when the daemon dies" grep -q 'status 3' "$tap_tmp/screen"
 tap_check "and says so behind the end of the full screen" sh -c "tr -d '\r' <'$tap_tmp/screen' | grep -A1 -F '$(printf '\033[?1049l')' | grep -q 'closed the connection'"
 tap_is "the terminal is as before then" "$(cat "$tap_tmp/after")" "$(cat "$tap_tmp/before")"
+jq '.["stats.get"] += [{"silent": true}]' tests/unit/host/glaned.json >"$tap_tmp/silent.json"
+start silent "$tap_tmp/silent.json"
+# ^C twice
+(sleep 0.8; printf '\003'; sleep 0.2; printf '\003'; sleep 0.3) | on_terminal "$program --socket $tap_tmp/silent.sock top -d 0.1" >"$tap_tmp/screen" 2>&1
+tap_is "a daemon that does not answer: Ctrl-C twice ends top, and the terminal is as before" "$(cat "$tap_tmp/after")" "$(cat "$tap_tmp/before")"
+tap_check "behind the end of the full screen" grep -qF "$(printf '\033[?1049l')" "$tap_tmp/screen"
 (sleep 0.4; echo q; sleep 0.3) | on_terminal "NO_COLOR=1 $program --socket $tap_tmp/ctl.sock top -d 0.1" >"$tap_tmp/screen" 2>&1
 tap_check "NO_COLOR" sh -c "grep -q glane-tap '$tap_tmp/screen' && ! grep -qF '$(printf '\033[31m')' '$tap_tmp/screen'"
 
