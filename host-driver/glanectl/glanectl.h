@@ -111,6 +111,8 @@ json_t *ctl_call(struct ctl *ctl, int *status, const char *method, json_t *param
 json_t *ctl_call_fd(struct ctl *ctl, int *status, const char *method, json_t *params, int fd);
 /* All contexts, as an array of the caller's; NULL as ctl_call(). */
 json_t *ctl_contexts(struct ctl *ctl, int *status);
+/* The answer of stats.get with all contexts, or NULL. */
+json_t *ctl_stats(struct ctl *ctl, int *status);
 /* The context that the operand names, checked against the NIC; -1: there is no operand. CTL_OK, or an exit status after a sentence. */
 int ctl_context(struct ctl *ctl, int *context);
 /* Waits until `fd` (or -1) is readable or an event is there: 1, or 0 after timeout_ms (-1: for ever) or when stop_asked is set. */

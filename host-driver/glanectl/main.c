@@ -155,6 +155,29 @@ json_t *ctl_contexts(struct ctl *ctl, int *status)
 	}
 }
 
+json_t *ctl_stats(struct ctl *ctl, int *status)
+{
+	json_t *stats = ctl_call(ctl, status, "stats.get", NULL);
+	json_int_t from = 0, next;
+	while (stats && (next = json_integer_value(json_object_get(stats, "next"))) > from) {
+		json_t *more = ctl_call(ctl, status, "stats.get", json_pack("{s:I}", "from", next));
+		json_object_del(stats, "next");
+		if (!more) {
+			json_decref(stats);
+			return NULL;
+		}
+		from = next;
+		json_array_extend(json_object_get(stats, "contexts"),
+				  json_object_get(more, "contexts"));
+		if (json_object_get(more, "next"))
+			json_object_set(stats, "next", json_object_get(more, "next"));
+		json_decref(more);
+	}
+	if (stats)
+		json_object_del(stats, "next");
+	return stats;
+}
+
 int ctl_context(struct ctl *ctl, int *context)
 {
 	*context = -1;

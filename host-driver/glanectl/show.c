@@ -510,8 +510,9 @@ int run_stats(struct ctl *ctl)
 	status = ctl_context(ctl, &context);
 	if (status)
 		return status;
-	json_t *stats = ctl_call(ctl, &status, "stats.get",
-				 context >= 0 ? json_pack("{s:i}", "context", context) : NULL);
+	json_t *stats = context >= 0 ? ctl_call(ctl, &status, "stats.get",
+						json_pack("{s:i}", "context", context))
+				     : ctl_stats(ctl, &status);
 	if (!stats)
 		return status;
 	if (ctl->json) {
@@ -552,17 +553,32 @@ int run_stats(struct ctl *ctl)
 int run_metrics(struct ctl *ctl)
 {
 	int status;
-	json_t *result = ctl_call(ctl, &status, "metrics", NULL);
-	if (!result)
-		return status;
-	if (ctl->json) {
-		print_json(result, false);
-		return CTL_OK;
-	}
-	const char *text = json_string_value(json_object_get(result, "text"));
-	if (text)
+	char *text = NULL;
+	size_t bytes;
+	FILE *all = open_memstream(&text, &bytes);
+	json_int_t from = 0, next = 0;
+	if (!all)
+		return fail(ctl, CTL_REFUSED, "not enough memory");
+	do {
+		from = next;
+		json_t *part = ctl_call(ctl, &status, "metrics",
+					from ? json_pack("{s:I}", "from", from) : NULL);
+		if (!part) {
+			fclose(all);
+			free(text);
+			return status;
+		}
+		const char *words = json_string_value(json_object_get(part, "text"));
+		fputs(words ? words : "", all);
+		next = json_integer_value(json_object_get(part, "next"));
+		json_decref(part);
+	} while (next > from);
+	fclose(all);
+	if (ctl->json)
+		print_json(json_pack("{s:s}", "text", text), false);
+	else
 		fputs(text, stdout);
-	json_decref(result);
+	free(text);
 	return CTL_OK;
 }
 

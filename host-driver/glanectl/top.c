@@ -43,7 +43,7 @@ static const char *const sort_names[SORTS] = { "context", "tx", "rx", "drops", "
 
 static json_t *look(struct ctl *ctl, int *status)
 {
-	json_t *stats = ctl_call(ctl, status, "stats.get", NULL), *list;
+	json_t *stats = ctl_stats(ctl, status), *list;
 	if (!stats)
 		return NULL;
 	list = ctl_contexts(ctl, status);

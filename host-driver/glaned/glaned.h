@@ -131,7 +131,8 @@ struct peer {
 	sd_event_source *source;
 	bool hello, privileged, subscribed, lost;
 	char program[32];
-	int attached; /* context, or -1 */
+	int attached;  /* context, or -1 */
+	char *metrics; /* of which the peer has only a part yet, or NULL */
 };
 int peers_listen(struct daemon *d);
 void peers_close(struct daemon *d);
@@ -207,6 +208,7 @@ struct daemon {
 	bool adopted; /* the NIC ran already */
 	bool running; /* startup is over: operations are committed one by one */
 	bool commit_failed;
+	unsigned look; /* the context without owner that is looked at next */
 	int exit_status;
 	char error[512];
 };

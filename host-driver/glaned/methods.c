@@ -401,22 +401,30 @@ static void page_write(struct call *c)
 	c->reply->result = json_pack("{s:I}", "value", (json_int_t)value);
 }
 
+/* Contexts in one answer. */
+#define STATS_MOST 16
+
 static void stats_get(struct call *c)
 {
 	struct daemon *d = c->d;
-	unsigned from = 0, to = d->count;
-	if (!ONLY(c, "context"))
+	unsigned k = 0, to = d->count;
+	uint64_t from;
+	if (!ONLY(c, "context", "from"))
 		return;
 	if (given(c, "context")) {
-		if (!existing(c, &from))
+		if (!existing(c, &k))
 			return;
-		to = from + 1;
+		to = k + 1;
+	} else if (given(c, "from")) {
+		if (!number(c, "from", d->count, &from))
+			return;
+		k = (unsigned)from;
 	}
 	json_t *nic = json_object(), *contexts = json_array();
 	const char *name;
 	for (unsigned i = 0; (name = gl_stat_name(i)); i++)
 		json_object_set_new(nic, name, json_integer((json_int_t)gl_stat(d->nic, i)));
-	for (unsigned k = from; k < to; k++) {
+	for (; k < to && json_array_size(contexts) < STATS_MOST; k++) {
 		if (!d->context[k].exists)
 			continue;
 		json_t *one = json_pack("{s:i}", "context", k);
@@ -432,6 +440,10 @@ static void stats_get(struct call *c)
 		(json_int_t)gl_read64(d->nic, GL_BAR0, GL_BAR0_CYC_FIRMWARE_LO), "dma_wait",
 		(json_int_t)gl_read64(d->nic, GL_BAR0, GL_BAR0_CYC_DMAWAIT_LO), "idle",
 		(json_int_t)gl_read64(d->nic, GL_BAR0, GL_BAR0_CYC_IDLE_LO));
+	while (k < to && !d->context[k].exists)
+		k++;
+	if (k < to)
+		json_object_set_new(c->reply->result, "next", json_integer(k));
 }
 
 static void events_subscribe(struct call *c)
@@ -507,13 +519,32 @@ static void selftest(struct call *c)
 		c->reply->result = selftest_run(c->d);
 }
 
+/* Bytes in one answer. */
+#define METRICS_MOST 16384
+
 static void metrics(struct call *c)
 {
-	if (!ONLY(c))
+	uint64_t from = 0;
+	if (!ONLY(c, "from") || (given(c, "from") && !number(c, "from", INT32_MAX, &from)))
 		return;
-	char *text = metrics_text(c->d);
-	c->reply->result = json_pack("{s:s}", "text", text ? text : "");
-	free(text);
+	/* Parts of one moment: what does not fit waits with the connection. */
+	if (!from) {
+		free(c->peer->metrics);
+		c->peer->metrics = metrics_text(c->d);
+	}
+	const char *text = c->peer->metrics ? c->peer->metrics : "";
+	size_t bytes = strlen(text);
+	if (from > bytes)
+		from = bytes;
+	size_t part = bytes - from > METRICS_MOST ? METRICS_MOST : bytes - from;
+	c->reply->result = json_pack("{s:s#}", "text", text + from, (int)part);
+	if (from + part < bytes) {
+		json_object_set_new(c->reply->result, "next",
+				    json_integer((json_int_t)(from + part)));
+	} else {
+		free(c->peer->metrics);
+		c->peer->metrics = NULL;
+	}
 }
 
 static const struct method {

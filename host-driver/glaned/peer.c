@@ -26,6 +26,7 @@ void peer_close(struct peer *peer, const char *why)
 	if (k >= 0)
 		d->context[k].attachment.peer = NULL;
 	glc_disconnect(peer->connection);
+	free(peer->metrics);
 	free(peer);
 	if (k >= 0)
 		context_detach(d, (unsigned)k, why);
