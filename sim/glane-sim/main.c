@@ -27,6 +27,13 @@
 /* The firmware's own timer, its heartbeat, is let go by this often at once after activity, then once in so many milliseconds. */
 #define WAKES_AT_ONCE 4
 #define WAKE_MS	      500
+/*
+ * A NIC is not idle while the token bucket of a rate limit fills up, which may take minutes here and changes nothing that anybody sees. It dozes when nothing
+ * has gone in or out for longer than interrupts are moderated at most (2^24 cycles), and its core, by the timer, does nothing but its heartbeat (every 2^20
+ * cycles): who waits for tokens or room sets the timer far more often, and hung firmware, which the watchdog is to find, does not set it.
+ */
+#define DOZE_AFTER    ((1u << 24) + (1u << 20))
+#define DOZE_BEAT     900000u
 /* Cycles from a memory read of the NIC to its completion: 128 ns. */
 #define LATENCY	      16
 
@@ -50,6 +57,8 @@ struct program {
 	int epoll, signals;
 	struct timespec started;
 	uint64_t wakes, sleeps;
+	uint64_t moved, quiet_since, beats; /* of dozes() */
+	uint32_t timer;
 	bool stop;
 };
 
@@ -301,6 +310,31 @@ static bool look(struct program *p, int milliseconds)
 	       (!gls_asleep(p->s) && !nic_waits_for_client(p->nic));
 }
 
+/* TLPs and frames so far. */
+static uint64_t traffic(const struct program *p)
+{
+	struct nic_stats n = nic_stats(p->nic);
+	struct glane_wire_stats w = glane_wire_stats(p->wire);
+	return n.tlps_from_nic + n.tlps_to_nic + w.from_nic + w.to_nic;
+}
+
+/* Whether the NIC that is not idle does nothing but fill its buckets. Called after each slice. */
+static bool dozes(struct program *p)
+{
+	uint64_t now = gls_simulated(p->s), moved = traffic(p);
+	uint32_t timer = gls_wake_cycles(p->s);
+	if (moved != p->moved || gls_wire_pending(p->s) || gls_tlp_pending(p->s) ||
+	    vfio_user_server_ready(p->server) || vfio_user_access_pending(p->server)) {
+		p->moved = moved;
+		p->quiet_since = now;
+		p->beats = 0;
+	}
+	p->beats += timer > p->timer;
+	p->timer = timer;
+	uint64_t quiet = now - p->quiet_since;
+	return quiet > DOZE_AFTER && p->beats >= 2 && p->beats * DOZE_BEAT <= quiet;
+}
+
 static void loop(struct program *p)
 {
 	unsigned wakes = 0;
@@ -308,7 +342,7 @@ static void loop(struct program *p)
 	while (!p->stop) {
 		bool waits = nic_waits_for_client(p->nic);
 		if (!waits && gls_run_awake(p->s, SLICE)) {
-			look(p, 0);
+			look(p, dozes(p) ? WAKE_MS : 0);
 			continue;
 		}
 		/* Nothing is pending. What the last cycles left for the client, or it for us, first. */

@@ -151,7 +151,8 @@ int gls_core_start(struct gls *s);
 /* Simulates at most `cycles` cycles, skipping none. False: everything sleeps, and only its own timer will wake the NIC. */
 bool gls_run_awake(struct gls *s, uint32_t cycles);
 bool gls_asleep(const struct gls *s);
-bool gls_wake_set(const struct gls *s); /* whether that timer is set */
+bool gls_wake_set(const struct gls *s);	       /* whether that timer is set */
+uint32_t gls_wake_cycles(const struct gls *s); /* until it fires; UINT32_MAX: not set */
 /* Lets the time until it fires pass; false: it is not set. */
 bool gls_wake(struct gls *s);
 unsigned gls_compiled_contexts(void); /* as gls_contexts() */

@@ -203,6 +203,11 @@ bool gls_run_awake(struct gls *s, uint32_t cycles)
 	return true;
 }
 
+uint32_t gls_wake_cycles(const struct gls *s)
+{
+	return s->pins.wake_cycles;
+}
+
 bool gls_wake_set(const struct gls *s)
 {
 	return s->pins.wake_cycles != UINT32_MAX;
