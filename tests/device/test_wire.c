@@ -649,5 +649,6 @@ int main(void)
 		cmocka_unit_test(captures_of_other_links_are_refused),
 		cmocka_unit_test(tap_carries_frames),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
