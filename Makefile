@@ -155,7 +155,7 @@ FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz bench timing timing-quick toolroot qemuroot \
+.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz fuzz-vfio-user bench timing timing-quick toolroot qemuroot \
 	system-linux system-linux-shell clean
 
 help: ## list the targets
@@ -199,6 +199,8 @@ format: ## bring C and C++ sources into shape with clang-format
 	@$(CLANG_FORMAT) -i $(FORMAT_SRC)
 
 fuzz: run-fuzz ## hostile guests attack the simulated NIC; DURATION=seconds SEED=s
+
+fuzz-vfio-user: run-fuzz-vfio-user ## hostile clients attack the vfio-user server; DURATION=seconds SEED=s
 
 bench: $(BENCHES) ## measure throughput and cycles per frame into build/bench/bench.json
 

@@ -1958,7 +1958,7 @@ int main(int argc, char **argv)
 	const char *slash = strrchr(argv[0], '/');
 	snprintf(beside, sizeof(beside), "%.*sfake_device", slash ? (int)(slash - argv[0] + 1) : 0,
 		 argv[0]);
-	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!vfu_start(&server, argc > 1 ? argv + 1 : usual) || !look()) {
 		printf("Bail out! %s does not answer\n", argc > 1 ? argv[1] : beside);
 		vfu_stop(&server);

@@ -22,13 +22,14 @@ $(FAKE_DEVICE): tests/device/fake_device.c $(VFU_SERVER_C) $(wildcard sim/glane-
 $(eval $(call host_test,device/conformance,tests/device/conformance.c tests/device/vfu.c $(VFU_H),-O1 $(VFU_INC),-ljansson))
 $(BUILD)/tests/device/conformance: | $(FAKE_DEVICE)
 TESTS_CHECK += tests/device/test_conformance_sim.sh
+TESTS_NEED  += $(BUILD)/tests/device/conformance
 
 # A few seconds of the fuzzer in make check; SEED in the environment repeats a run.
 $(eval $(call host_test,device/fuzz_vfio_user,tests/device/fuzz_vfio_user.c tests/device/vfu.c $(VFU_H),-O1 $(VFU_INC),))
 $(BUILD)/tests/device/fuzz_vfio_user: | $(FAKE_DEVICE)
 
-.PHONY: fuzz-vfio-user
-fuzz-vfio-user: $(BUILD)/tests/device/fuzz_vfio_user ## hostile clients attack the vfio-user server; DURATION=seconds SEED=s
+.PHONY: run-fuzz-vfio-user
+run-fuzz-vfio-user: $(BUILD)/tests/device/fuzz_vfio_user
 	@$< --duration $(DURATION) $(if $(SEED),--seed $(SEED))
 
 TESTS_NEED  += $(GLANE_SIM)

@@ -45,7 +45,12 @@ static void nap(void)
 
 bool vfu_start(struct vfu_server *server, char **argv)
 {
-	strcpy(server->folder, "/tmp/gl-vfu-XXXXXX");
+	const char *temporary = getenv("TMPDIR");
+
+	/* The path of a socket has no more than 107 characters. */
+	if (!temporary || strlen(temporary) > 40)
+		temporary = "/tmp";
+	snprintf(server->folder, sizeof(server->folder), "%s/gl-vfu-XXXXXX", temporary);
 	if (!mkdtemp(server->folder))
 		return false;
 	snprintf(server->path, sizeof(server->path), "%s/nic.sock", server->folder);
