@@ -113,8 +113,9 @@ step_daemon() {
 }
 
 step_about_glue='stock virtio_mmio and virtio_net on contexts 1 and 2'
+# glue CONTEXT [KIB]
 glue() {
-	glane-glue --socket $socket --context "$1" >/run/glue."$1" 2>>$logs/glue.log &
+	glane-glue --socket $socket --context "$1" --pool "${2:-4096}" >/run/glue."$1" 2>>$logs/glue.log &
 	echo $! >/run/glue."$1".pid
 	eventually 30 grep -q . /run/glue."$1" || { cat $logs/glue.log; fail "no interface on context $1"; }
 	cat /run/glue."$1"
@@ -228,7 +229,8 @@ step_about_reload='contexts given back, module unloaded and loaded again'
 step_reload() {
 	unglue 1
 	unglue 2
-	grep -A 3 vfio-pci /proc/iomem || fail "vfio-pci has no claim"
+	# Of BAR 0, which it has always, and of BAR 2.
+	[ "$(grep -c ': vfio-pci$' /proc/iomem)" = 2 ] || { cat /proc/iomem; fail "vfio-pci has no claim"; }
 	glanectl --socket $socket list
 	rmmod guestlane || { lsmod; fail "the module stays"; }
 	step_glue
@@ -324,6 +326,42 @@ step_reset() {
 	step_addresses
 	reach a 10.9.0.2
 	reach b 10.9.0.100
+}
+
+# 128 slots: the receive ring alone would take 256.
+step_about_small='a pool too small for the rings: receive does not starve transmit'
+step_small() {
+	unglue 1
+	glue 1 256
+	namespace a 1
+	reach a 10.9.0.2
+	on b iperf3 -s -1 -D --logfile /dev/null
+	eventually 30 on b grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 || fail "iperf3 does not listen"
+	on a iperf3 -c 10.9.0.2 -t 2 --bidir >/run/iperf || { cat /run/iperf; fail "no TCP"; }
+	pool=/sys/bus/platform/devices/$(device 1)
+	echo "used at most $(cat "$pool/pool_peak") of $(cat "$pool/pool_slots"), refused $(cat "$pool/pool_failed")"
+	[ "$(cat "$pool/pool_failed")" -gt 0 ] || fail "it was large enough: nothing was tested"
+	reach a 10.9.0.2
+}
+
+step_about_plug='a second NIC is plugged into the running machine'
+step_plug() {
+	eventually 30 eval '[ "$(nic | wc -l)" = 2 ]' || { lspci; fail "it does not appear"; }
+	first=$(nic | head -n 1)
+	second=$(nic | tail -n 1)
+	lspci -vv -s "$second"
+	[ "$(lspci -vv -s "$second" | grep -c 'Capabilities: ')" = 3 ] || fail "it has not the capabilities of the first"
+	[ "$(lspci -vv -s "$second" | grep -c 'Memory at .*size=')" = 3 ] || fail "it has not the BARs of the first"
+	modprobe vfio-pci
+	echo vfio-pci >"/sys/bus/pci/devices/$second/driver_override"
+	echo "$second" >/sys/bus/pci/drivers_probe
+	glanectl --socket /run/none.sock list
+	selftest=$(glaned --config /dev/null --device "vfio:$second" --firmware /rig/guestlane.fw --socket /run/second.sock --state-dir /run/second \
+		>$logs/second.log 2>&1 & echo $!)
+	eventually 60 glanectl --socket /run/second.sock show || { cat $logs/second.log; fail "glaned does not drive it"; }
+	glanectl --socket /run/second.sock selftest || fail "its selftest fails"
+	kill "$selftest"
+	echo "first $first, second $second"
 }
 
 step_about_kernel='no warning of the kernel, no failed DMA mapping, no loss'
