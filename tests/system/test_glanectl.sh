@@ -68,6 +68,15 @@ says "context enable" "idle" context enable 1
 tap_is "what set takes, show gives back" "$(ctl context set 1 --vlan trunk --vids 10,20-22 --untagged yes --promiscuous yes --json | jq -c '[.vlan, .vids, .untagged, .promiscuous]')" \
 	'["trunk",[10,20,21,22],true,true]'
 ctl context set 1 --vlan transparent --promiscuous no >/dev/null 2>&1
+# The shapes that docs/control.md promises.
+documented() { # N FILTER: what jq says of the Nth example
+	awk -v n="$1" '/^```/ { if (inside) inside = 0; else if ($0 == "```json" && ++count == n) inside = 1; next } inside' docs/control.md | jq -c "$2"
+}
+keys='[keys[] | select(. != "peer")]'
+tap_is "nic.show as documented" "$(ctl show --json | jq -c '.nic | [keys, (.firmware | keys), (.events | keys)]')" "$(documented 1 '[keys, (.firmware | keys), (.events | keys)]')"
+tap_is "contexts as documented" "$(ctl show 1 --json | jq -c "$keys, (.queues[0] | keys)")" "$(documented 2 "$keys, (.queues[0] | keys)")"
+tap_is "stats.get as documented" "$(ctl stats --json | jq -c '[keys, (.cycles | keys)]')" "$(documented 3 '[keys, (.cycles | keys)]')"
+tap_is "all counters have names" "$(ctl stats 1 --json | jq -c '.contexts[0] | keys | length')" "$(($(sed -n '/^enum  *CSTAT/,/^enum/p' rtl/regs.def | grep -c '^item') + 1))"
 says "selftest" "ok 1 - registers" selftest
 ctl selftest >/dev/null 2>&1
 tap_is "all of it passes" $? 0
