@@ -190,8 +190,8 @@ int context_enable(struct daemon *d, unsigned k, bool enable)
 	if (!error && before != enable)
 		tell(d, LOG_INFO, (int)k, "config", "context %u: %s", k,
 		     enable ? "enabled" : "disabled");
-	if (!error && c->owner == OWNER_TAP && d->tap0 && enable)
-		tap0_restart(d->tap0);
+	if (!error && c->owner == OWNER_TAP && enable)
+		daemon_tap0_again(d);
 	return error;
 }
 
@@ -378,6 +378,7 @@ const char *context_state_name(const struct gl_context_state *s)
 }
 
 #define STATUS_NEEDS_RESET 0x40
+#define FAULT_PAUSE_US	   1000000
 
 void context_fault(struct daemon *d, unsigned k)
 {
@@ -393,6 +394,23 @@ void context_fault(struct daemon *d, unsigned k)
 	     "context %u: %s of guest address 0x%llx refused: %s (queue %u, %u times)", k,
 	     fault.write ? "write" : "read", (unsigned long long)fault.address, kind ? kind : "?",
 	     fault.queue, fault.count);
+}
+
+/*
+ * A guest can fault as often as it likes. While its record is not cleared there is no new event, so that is done, and told, once in a while.
+ */
+void context_faulted(struct daemon *d, unsigned k)
+{
+	struct context *c = &d->context[k];
+	uint64_t now = now_us();
+	c->fault_waits = c->fault_told && now - c->fault_told < FAULT_PAUSE_US;
+	if (c->fault_waits)
+		return;
+	unsigned before = (unsigned)c->faults;
+	context_fault(d, k);
+	if ((unsigned)c->faults != before)
+		c->fault_told = now;
+	context_look(d, k);
 }
 
 /* One register read while nothing changes. */

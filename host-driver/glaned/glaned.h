@@ -89,6 +89,8 @@ struct context {
 	struct gl_context_state seen;
 	struct gl_fault fault; /* the last one */
 	uint64_t faults;       /* in all, since the context was added */
+	uint64_t fault_told;   /* when, in now_us() */
+	bool fault_waits;      /* there is one that is not told yet */
 };
 
 /* All: 0, or a negative errno with a sentence in d->error. */
@@ -108,6 +110,8 @@ int context_recover(struct daemon *d, unsigned k);
 int context_again(struct daemon *d, unsigned k);
 /* Takes the fault record, if there is one: counts, logs, tells. */
 void context_fault(struct daemon *d, unsigned k);
+/* EVENT.FAULT: the same, but once in a second. */
+void context_faulted(struct daemon *d, unsigned k);
 /* Looks for changes of the device's state, logs and tells them. */
 void context_look(struct daemon *d, unsigned k);
 json_t *context_json(struct daemon *d, unsigned k);
@@ -223,7 +227,8 @@ int daemon_nic_fail(struct daemon *d, int error);
 /* Loads firmware (a file read already) and brings the contexts up again. */
 int daemon_firmware_load(struct daemon *d, struct gl_firmware *firmware,
 			 const struct gl_firmware_info *info, const char *path);
-void daemon_tap0_start(struct daemon *d);
+/* Context 0's device was made or enabled anew: sets up its driver again. */
+void daemon_tap0_again(struct daemon *d);
 /* What the NIC reports on vector 0. */
 void daemon_events(struct daemon *d);
 /* The program, without its exit: for tests. */

@@ -111,15 +111,10 @@ void daemon_events(struct daemon *d)
 	gl_event_clear(d->nic, events);
 	for (int i = 0; i < 5; i++)
 		d->event_count[i] += events >> i & 1;
-	if (events & GL_BAR0_EVENT_FAULT_MASK) {
-		/* At most one record for each context. */
-		int k;
-		for (unsigned n = 0; n < d->count && (k = gl_fault_next(d->nic)) >= 0; n++) {
-			context_fault(d, (unsigned)k);
+	if (events & GL_BAR0_EVENT_FAULT_MASK)
+		for (unsigned k = 0; k < d->count; k++)
 			if (d->context[k].exists)
-				context_look(d, (unsigned)k);
-		}
-	}
+				context_faulted(d, k);
 	if (events & GL_BAR0_EVENT_WATCHDOG_MASK)
 		firmware_hung(d);
 }
@@ -145,6 +140,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *arg)
 		struct context *c = &d->context[k];
 		if (!c->exists)
 			continue;
+		if (c->fault_waits)
+			context_faulted(d, k);
 		/* Where nobody drives the device little happens: these take turns. */
 		if (c->owner != OWNER_NONE || k == d->look)
 			context_look(d, k);
@@ -202,12 +199,29 @@ static int on_tap0(sd_event_source *source, int fd, uint32_t events, void *arg)
 		return 0;
 	log_line(LOG_WARNING, TAP0_CONTEXT, "tap", "context 0: %s; starting its driver anew",
 		 tap0_error(d->tap0));
+	daemon_tap0_again(d);
+	return 0;
+}
+
+static int tap0_watch(struct daemon *d)
+{
+	return d->tap0_source ? 0
+			      : sd_event_add_io(d->event, &d->tap0_source, tap0_fd(d->tap0),
+						EPOLLIN, on_tap0, d);
+}
+
+void daemon_tap0_again(struct daemon *d)
+{
+	if (!d->tap0)
+		return;
 	if (tap0_restart(d->tap0)) {
 		log_line(LOG_ERR, TAP0_CONTEXT, "tap", "context 0: %s; %s is off",
 			 tap0_error(d->tap0), d->config.tap);
 		d->tap0_source = sd_event_source_disable_unref(d->tap0_source);
+	} else if (tap0_watch(d) < 0) {
+		log_line(LOG_ERR, TAP0_CONTEXT, "tap", "context 0: no event source; %s is off",
+			 d->config.tap);
 	}
-	return 0;
 }
 
 static int tap0_begin(struct daemon *d, int tap_fd)
@@ -221,7 +235,7 @@ static int tap0_begin(struct daemon *d, int tap_fd)
 	int error = tap0_open(&d->tap0, d->nic, &config, words, sizeof(words));
 	if (error)
 		return daemon_fail(d, -error, "%s", words);
-	error = sd_event_add_io(d->event, &d->tap0_source, tap0_fd(d->tap0), EPOLLIN, on_tap0, d);
+	error = tap0_watch(d);
 	return error < 0 ? daemon_fail(d, -error, "no event source: %s", strerror(-error)) : 0;
 }
 
@@ -259,8 +273,7 @@ int daemon_firmware_load(struct daemon *d, struct gl_firmware *firmware,
 			log_line(LOG_ERR, (int)k, "firmware", "context %u did not come up: %s", k,
 				 d->error);
 	}
-	if (d->tap0 && tap0_restart(d->tap0))
-		log_line(LOG_ERR, TAP0_CONTEXT, "tap", "context 0: %s", tap0_error(d->tap0));
+	daemon_tap0_again(d);
 	state_commit(d);
 	tell(d, LOG_NOTICE, NO_CONTEXT, "firmware", "firmware loaded from %s, build %08x",
 	     d->config.firmware, d->firmware_info.build_id);

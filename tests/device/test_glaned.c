@@ -476,6 +476,39 @@ static void killed_daemon_is_followed(void **state)
 	close(other);
 }
 
+static void kept_nic_goes_on_after_a_stop(void **state)
+{
+	(void)state;
+	char file[256];
+	configure("keep = yes\n[context 1]\n");
+	start_glaned();
+	struct glc_client *client = greet();
+	int memory = new_memory(8192);
+	assert_int_equal(attach(client, 1, memory, 8192, false), 0);
+	int before = held(NULL, 0);
+	kill_glaned(SIGTERM);
+	assert_int_equal(reap(glaned), 0);
+	glc_close(client);
+	assert_int_equal(held(NULL, 0), before);
+	start_glaned();
+	client = greet();
+	assert_int_equal(attach(client, 1, memory, 8192, true), 0);
+	assert_true(log_has("taken over as it runs"));
+	glc_close(client);
+	kill_glaned(SIGTERM);
+	assert_int_equal(reap(glaned), 0);
+	/* Until it is given up. */
+	char *release[] = { GLANED, "--config", config_path, "--release", NULL };
+	assert_int_equal(reap(spawn(release, log_path)), 0);
+	assert_false(find_state(".hold", file, sizeof(file)));
+	assert_false(find_state(".state", file, sizeof(file)));
+	start_glaned();
+	client = greet();
+	assert_int_equal(attach(client, 1, memory, 8192, true), -ENOENT);
+	glc_close(client);
+	close(memory);
+}
+
 static void other_session_is_not_taken_over(void **state)
 {
 	(void)state;
@@ -1116,6 +1149,7 @@ int main(int argc, char **argv)
 		T(from_start_to_stop),
 		T(captures_show_a_contexts_frames),
 		T(killed_daemon_is_followed),
+		T(kept_nic_goes_on_after_a_stop),
 		T(other_session_is_not_taken_over),
 		T(vanished_nic_is_a_clean_end),
 		T(keeper_that_dies_is_replaced),

@@ -726,6 +726,21 @@ static void faults_and_hangs_are_told(void **state)
 	assert_non_null(strstr(json_string_value(json_object_get(params, "text")), "0x1234"));
 	json_decref(event);
 	assert_int_equal(d.context[4].faults, 3);
+	/* More of them at once are told together, later: a guest floods nobody. */
+	for (int i = 0; i < 100; i++) {
+		d.nic->context[4].fault = (struct gl_fault){ .address = 1, .kind = 2, .count = 5 };
+		d.nic->events = GL_BAR0_EVENT_FAULT_MASK;
+		daemon_events(&d);
+	}
+	assert_int_equal(d.context[4].faults, 3);
+	assert_true(d.context[4].fault_waits);
+	assert_int_equal(d.nic->context[4].fault.kind, 2);
+	assert_null(hear(fd, NULL, NULL));
+	d.context[4].fault_told -= 2000000;
+	context_faulted(&d, 4);
+	assert_int_equal(d.context[4].faults, 8);
+	event = hear(fd, NULL, NULL);
+	json_decref(event);
 	/* Needs reset. */
 	d.nic->context[4].page[GL_DEV_STATUS / 4] = 0x4f;
 	context_look(&d, 4);
