@@ -69,10 +69,17 @@ module core_alu #(
       default: rot1 = {rot0[11:0], rot0[31:12]};
     endcase
     rot2 = rot[4] ? {rot1[15:0], rot1[31:16]} : rot1;
+`ifdef VERILATOR
+    // The same in whole words: a simulator takes the bits of the loops below one by one.
+    below_n = ~(32'hffff_ffff << sh_i);
+    keep = ({32{ctl_i.sel.shl}} & ({32{ctl_i.sh_rotate}} | ~below_n)) |
+        ({32{ctl_i.sel.shr}} & ({32{ctl_i.sh_rotate}} | (32'hffff_ffff >> sh_i)));
+`else
     for (int i = 0; i < 32; i++) below_n[i] = i < {27'd0, sh_i};
     for (int i = 0; i < 32; i++) begin
       keep[i] = (ctl_i.sel.shl & (ctl_i.sh_rotate | ~below_n[i])) | (ctl_i.sel.shr & (ctl_i.sh_rotate | ~below_n[31-i]));
     end
+`endif
     fill = ctl_i.sel.shr & ctl_i.sh_arith & ~ctl_i.sh_rotate & a_i[31];
     shift_o = (rot2 & keep) | (~keep & {32{fill}});
   end

@@ -217,15 +217,17 @@ static void watch_rx(void)
 static void watch_busy(void)
 {
 	static uint64_t out_before;
-	uint64_t out = dut->tx_ready_o | dut->rx_valid_o << 2 | dut->wtx_valid_o << 3 |
-		       dut->ev_tx_frame_o << 4 | dut->tx_busy_o << 5 | dut->rx_busy_o << 6 |
-		       dut->ev_rx_frame_o << 7 | dut->ev_rx_runt_o << 8;
-	if (idle_before)
+	static bool room_before;
+	uint64_t out = dut->tx_ready_o | dut->wrx_ready_o << 1 | dut->rx_valid_o << 2 |
+		       dut->wtx_valid_o << 3 | dut->ev_tx_frame_o << 4 | dut->tx_busy_o << 5 |
+		       dut->rx_busy_o << 6 | dut->ev_rx_frame_o << 7 | dut->ev_rx_runt_o << 8;
+	if (idle_before && room_before == dut->room_i)
 		CHECK(out == out_before, "outputs changed from %llx to %llx while idle",
 		      (unsigned long long)out_before, (unsigned long long)out);
 	idle_before = !dut->tx_busy_o && !dut->rx_busy_o && !dut->tx_valid_i && !dut->wrx_valid_i &&
 		      !dut->rst_i;
 	out_before = out;
+	room_before = dut->room_i;
 }
 
 static void each_cycle(void)
@@ -437,7 +439,10 @@ static void giants_end_at_the_limit(void **)
 	got.clear();
 	dut->cfg_max_frame_i = 100;
 	offer(random_bytes(5000));
+	tb_wait(got.size() == 1, 100);
+	dut->room_i = 0; // which does not hold up the rest of it
 	run_dry();
+	dut->room_i = 1;
 	assert_int_equal(got.size(), 1);
 	assert_int_equal(got[0].event, EV_GIANT);
 	assert_true(got[0].data.size() <= 112);
