@@ -252,10 +252,13 @@ static void write_stats(const struct program *p)
 				frames ? (double)simulated / (double)frames : 0.0, "sleeps",
 				COUNT(p->sleeps), "timer_wakes", COUNT(p->wakes));
 	json_object_set_new(all, "wire",
-			    json_pack("{s:I,s:I,s:I,s:I,s:I}", "frames_to_nic", COUNT(w.to_nic),
-				      "frames_from_nic", COUNT(w.from_nic), "octets_to_nic",
-				      COUNT(w.to_nic_octets), "octets_from_nic",
-				      COUNT(w.from_nic_octets), "dropped", COUNT(w.dropped)));
+			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "frames_to_nic",
+				      COUNT(w.to_nic), "frames_from_nic", COUNT(w.from_nic),
+				      "octets_to_nic", COUNT(w.to_nic_octets), "octets_from_nic",
+				      COUNT(w.from_nic_octets), "dropped", COUNT(w.dropped),
+				      "dropped_full", COUNT(w.dropped_full), "dropped_no_peer",
+				      COUNT(w.dropped_no_peer), "dropped_bad_fcs",
+				      COUNT(w.dropped_bad_fcs), "refused", COUNT(w.refused)));
 	json_object_set_new(all, "pci",
 			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "tlps_to_nic",
 				      COUNT(n.tlps_to_nic), "tlps_from_nic", COUNT(n.tlps_from_nic),
