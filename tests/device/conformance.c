@@ -1080,8 +1080,9 @@ static void unmaps(void **state)
 	} part[] = { { 0x100000, 0x1000 },
 		     { 0x101000, 0x1000 },
 		     { 0x101000, 0x4000 },
+		     { 0x101000, 0x2000 },
 		     { 0xff000, 0x2000 } };
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		refused(vfu_unmap(nic, part[i].address, part[i].bytes));
 		mappings_become(8);
 		assert_int_equal(vfu_map(nic, 0x100000, 0x1000, 3, -1, 0), -EEXIST);
@@ -1780,9 +1781,11 @@ static void dma_that_is_cut_off(void **state)
 	}
 }
 
-/* A client that is inside an access cannot answer: the server must not ask it anything then. */
+/* A client that is inside an access may be unable to answer: the server must not ask it anything then, but takes answers. */
 static void no_dma_message_during_an_access(void **state)
 {
+	struct vfio_user_region_access access = { FAKE_SCRATCH, 0, 4 };
+	struct vfio_user_dma_access dma_access = { 0x40000000, 64 };
 	struct vfu_message message;
 
 	(void)state;
@@ -1790,12 +1793,9 @@ static void no_dma_message_during_an_access(void **state)
 	post_dma(FAKE_DMA_READ, 0x40000000, 64);
 	dma_message(&message, VFIO_USER_DMA_READ, 0);
 	struct vfio_user_header head = message.head;
-	struct vfio_user_dma_access dma_access = { 0x40000000, 64 };
 	vfu_drop(&message);
 	set_word(FAKE_SLOW, 50);
-	struct vfio_user_region_access access = { FAKE_SCRATCH, 0, 4 };
 	uint16_t id = vfu_request(nic, VFIO_USER_REGION_READ, 0, &access, 16, NULL, 0);
-	/* An answer during the access is taken; what follows from it waits. */
 	answer(&head, 0, 0, &dma_access, 16, 64);
 	assert_int_equal(vfu_receive(nic, &message, VFU_PATIENCE_MS), 1);
 	assert_int_equal(message.head.id, id);
@@ -1803,6 +1803,23 @@ static void no_dma_message_during_an_access(void **state)
 	vfu_drop(&message);
 	set_word(FAKE_SLOW, 0);
 	assert_int_equal(word(FAKE_DMA_STATUS), FAKE_DMA_OK);
+
+	/* The device begins its DMA while the access is under way: we get our reply, then the question. */
+	for (unsigned write = 0; write < 2; write++) {
+		set_word(FAKE_EAGER, write ? FAKE_DMA_WRITE : FAKE_DMA_READ);
+		set_word(FAKE_SLOW, 50);
+		id = vfu_request(nic, VFIO_USER_REGION_READ, 0, &access, 16, NULL, 0);
+		assert_int_equal(vfu_receive(nic, &message, VFU_PATIENCE_MS), 1);
+		assert_int_equal(message.head.id, id);
+		assert_int_equal(message.head.flags, VFIO_USER_REPLY);
+		vfu_drop(&message);
+		dma_message(&message, write ? VFIO_USER_DMA_WRITE : VFIO_USER_DMA_READ,
+			    write ? 64 : 0);
+		answer(&message.head, 0, 0, &dma_access, 16, write ? 0 : 64);
+		vfu_drop(&message);
+		set_word(FAKE_SLOW, 0);
+		assert_int_equal(word(FAKE_DMA_STATUS), FAKE_DMA_OK);
+	}
 }
 
 static void slow_and_failing_accesses(void **state)

@@ -22,6 +22,8 @@ $(FAKE_DEVICE): tests/device/fake_device.c $(VFU_SERVER_C) $(wildcard sim/glane-
 $(eval $(call host_test,device/conformance,tests/device/conformance.c tests/device/vfu.c $(VFU_H),-O1 $(VFU_INC),-ljansson))
 $(BUILD)/tests/device/conformance: | $(FAKE_DEVICE)
 TESTS_CHECK += tests/device/test_conformance_sim.sh
+# Seeded bugs of the server and of the vfio back ends.
+TESTS_FULL  += tests/device/mutants
 TESTS_NEED  += $(BUILD)/tests/device/conformance
 
 # A few seconds of the fuzzer in make check; SEED in the environment repeats a run.

@@ -152,6 +152,7 @@ static void on_client(void *device, bool connected)
 	f.token = 0;
 	set(FAKE_SLOW, 0);
 	set(FAKE_FAIL, 0);
+	set(FAKE_EAGER, 0);
 	set(FAKE_DMA_COMMAND, 0);
 	set(FAKE_IRQ, 0);
 	timerfd_settime(f.timer, 0, &(struct itimerspec){ 0 }, NULL);
@@ -255,6 +256,11 @@ int main(int argc, char **argv)
 			finish_access();
 		}
 		vfio_user_server_run(f.server);
+		if (f.slow && get(FAKE_EAGER)) {
+			set(FAKE_DMA_COMMAND, get(FAKE_EAGER));
+			set(FAKE_EAGER, 0);
+			work();
+		}
 		while (!vfio_user_access_pending(f.server) && !on_ready(NULL)) {
 			work();
 			vfio_user_server_run(f.server);

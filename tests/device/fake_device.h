@@ -17,9 +17,10 @@ enum {
 	FAKE_DMA_BYTES = 0x108,
 	FAKE_DMA_COMMAND = 0x10c,
 	FAKE_DMA_STATUS = 0x110,
-	FAKE_IRQ = 0x120,  /* raises this vector, less one */
-	FAKE_SLOW = 0x130, /* every access takes so many milliseconds */
-	FAKE_FAIL = 0x134, /* the access that wrote it, or the next, ends with this error */
+	FAKE_IRQ = 0x120,   /* raises this vector, less one */
+	FAKE_SLOW = 0x130,  /* every access takes so many milliseconds */
+	FAKE_FAIL = 0x134,  /* the access that wrote it, or the next, ends with this error */
+	FAKE_EAGER = 0x138, /* this DMA command begins while the next slow access is under way */
 	/* Counters */
 	FAKE_RINGS = 0x140,
 	FAKE_LAST_RING = 0x144,
