@@ -14,7 +14,7 @@
 #define BUDGET	       256 /* frames of each direction in one call: others have a turn in the loop, too */
 #define RX_BATCH       16	  /* receive buffers go back, */
 #define TX_BATCH       16	  /* and frames to the device, after so many */
-#define CHECK_AFTER_NS 300000000l /* one look at the status for all interrupts of this time */
+#define CHECK_AFTER_NS 500000000l /* one look at the status for all interrupts of this time */
 
 static int watch(struct bridge *b, int operation, int fd, uint32_t events)
 {

@@ -18,6 +18,8 @@
 #define NEEDS_RESET 0x40u
 #define GONE	    0xffffffffu
 
+#define INTERRUPT_CONFIG 2u /* of InterruptStatus (4.2.2) */
+
 /* struct virtio_net_config (5.1.4) behind the registers. */
 #define CONFIG_MAC    (GL_DEV_CONFIG + 0)
 #define CONFIG_STATUS (GL_DEV_CONFIG + 6)
@@ -382,7 +384,9 @@ void vnet_stop(struct vnet *v)
 int vnet_check(struct vnet *v)
 {
 	uint32_t status = get(v, GL_DEV_STATUS);
-	if (status == GONE || !get(v, GL_DEV_DEVICE_ID))
+	/* Each read is a round trip: two while nothing is new. */
+	uint32_t interrupt = status == GONE ? 0 : get(v, GL_DEV_INTERRUPT_STATUS);
+	if (status == GONE || (!status && !get(v, GL_DEV_DEVICE_ID)))
 		return fail(v, ENODEV, "the device is gone");
 	if ((status & (DRIVER_OK | NEEDS_RESET)) != DRIVER_OK) {
 		v->up = false;
@@ -390,11 +394,11 @@ int vnet_check(struct vnet *v)
 			    status & NEEDS_RESET ? "the device wants a reset"
 						 : "somebody has reset the device");
 	}
-	/* What is shown is acknowledged; used buffers are found in the rings. */
-	uint32_t interrupt = get(v, GL_DEV_INTERRUPT_STATUS);
-	if (interrupt)
-		put(v, GL_DEV_INTERRUPT_ACK, interrupt);
-	read_config(v);
+	/* Used buffers are found in the rings: only a change of the configuration counts here. */
+	if (interrupt & INTERRUPT_CONFIG) {
+		put(v, GL_DEV_INTERRUPT_ACK, interrupt & INTERRUPT_CONFIG);
+		read_config(v);
+	}
 	return 0;
 }
 

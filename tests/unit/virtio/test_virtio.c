@@ -70,7 +70,7 @@ struct device {
 	uint8_t *memory;
 	size_t bytes;
 	uint64_t offered, features;
-	uint32_t status, feature_sel, queue_sel, generation;
+	uint32_t status, feature_sel, queue_sel, generation, isr;
 	uint16_t mtu, link;
 	uint8_t mac[6];
 	struct dev_queue q[2];
@@ -106,6 +106,8 @@ static uint32_t dev_read(void *arg, uint32_t offset, unsigned size)
 		return q->ready;
 	case GL_DEV_STATUS:
 		return d->status;
+	case GL_DEV_INTERRUPT_STATUS:
+		return d->isr;
 	case GL_DEV_CONFIG_GENERATION:
 		return d->generation;
 	case GL_DEV_CONFIG + 6:
@@ -141,6 +143,9 @@ static void dev_write(void *arg, uint32_t offset, uint32_t value, unsigned size)
 		if (value & 8 && d->features & ~d->offered)
 			value &= ~8u;
 		d->status = value;
+		return;
+	case GL_DEV_INTERRUPT_ACK:
+		d->isr &= ~value;
 		return;
 	case GL_DEV_QUEUE_SEL:
 		d->queue_sel = value;
@@ -536,6 +541,10 @@ static void test_configuration_change(void **state)
 	g->d.mtu = 1400;
 	g->d.generation++;
 	assert_int_equal(vnet_check(&g->v), 0);
+	assert_true(g->v.link_up);
+	g->d.isr = 3;
+	assert_int_equal(vnet_check(&g->v), 0);
+	assert_int_equal(g->d.isr, 1);
 	assert_false(g->v.link_up);
 	assert_int_equal(g->v.mtu, 1400);
 	g->d.status |= 0x40;
