@@ -1019,8 +1019,8 @@ static int noiommu_dma_map(void *backend, int fd, void *data, size_t bytes, uint
 			error = gl_fail(v->nic, EINVAL,
 					"without an IOMMU memory must be contiguous, but %zu KiB "
 					"were got in pieces; the first "
-					"has %zu KiB: ask for less at once, or reserve larger huge "
-					"pages (hugepagesz=1G)",
+					"has %zu KiB: ask for less at once, or reserve huge pages "
+					"when the machine starts (hugepages=)",
 					bytes >> 10, offset >> 10);
 			goto out;
 		}
