@@ -9,8 +9,8 @@ SIM_CONTEXTS := 32
 SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))$(if $(SIM_INIT),-init)
 SIM_LIB      := $(SIM_DIR)/libguestlane-sim.a
 SIM_MODEL    := $(SIM_DIR)/model
-SIM_C        := $(wildcard sim/lib/*.c) host-driver/pcapng/pcapng.c
-SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h host-driver/pcapng/pcapng.h
+SIM_C        := $(wildcard sim/lib/*.c) host-driver/pcapng/pcapng.c host-driver/lib/radix.c
+SIM_H        := $(wildcard sim/lib/*.h) sim/include/guestlane_sim.h firmware/include/gl_mbox.h host-driver/pcapng/pcapng.h host-driver/lib/radix.h
 SIM_INC      := -Isim/include -Isim/tool -Ifirmware/include -Ihost-driver/pcapng -I$(GEN)
 # What a program that uses the library links with.
 SIM_LIBS     := $(SIM_LIB) -lstdc++ -lelf -lz -lm -lpthread
@@ -39,6 +39,13 @@ $(SIM_DIR)/%.o: sim/lib/%.c $(SIM_H) $(REGS_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -c -o $@ $<
+
+# Translation tables, as libguestlane keeps them.
+$(SIM_DIR)/tables.o: SIM_INC += -Ihost-driver/lib
+$(SIM_DIR)/radix.o: host-driver/lib/radix.c $(SIM_H) $(REGS_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) $(SIM_INC) -c -o $@ $<
 
 $(SIM_DIR)/pcapng.o: host-driver/pcapng/pcapng.c $(SIM_H)
 	@mkdir -p $(@D)

@@ -278,7 +278,7 @@ struct gl_nic *gl_nic_alloc(const struct gl_backend_ops *ops, const char *device
 	nic->ops = ops;
 	snprintf(nic->device, sizeof(nic->device), "%s", device);
 	nic->timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS;
-	nic->session_fd = nic->tables.fd = -1;
+	nic->session_fd = nic->table_fd = -1;
 	for (unsigned i = 0; i < GL_MEMORIES; i++)
 		nic->memory[i] = (struct gl_memory){ .fd = -1, .id = i };
 	memset(nic->irq, -1, sizeof(nic->irq));
@@ -310,11 +310,10 @@ void gl_nic_free(struct gl_nic *nic)
 	for (unsigned c = 0; c < GL_CONTEXTS; c++)
 		for (unsigned q = 0; q < GL_MAX_QUEUES; q++)
 			close_fd(&nic->bell[c][q]);
-	if (nic->tables.data)
-		munmap(nic->tables.data, (size_t)nic->tables.pages * GL_PAGE);
-	close_fd(&nic->tables.fd);
-	free(nic->tables.free);
-	free(nic->tables.unlinked);
+	if (nic->table_data)
+		munmap(nic->table_data, nic->table_bytes);
+	close_fd(&nic->table_fd);
+	radix_free(&nic->tables);
 	if (nic->session)
 		munmap(nic->session, sizeof(*nic->session));
 	close_fd(&nic->session_fd);

@@ -8,6 +8,7 @@
 #define GL_NIC_H
 
 #include "backend.h"
+#include "radix.h"
 #include "session.h"
 
 #define GL_PAGE	      4096u
@@ -33,14 +34,10 @@ struct gl_nic {
 
 	struct gl_session *session;
 	int session_fd;
-	struct {
-		uint8_t *data;
-		int fd;
-		uint64_t bus;
-		uint32_t pages, free_count;
-		uint32_t *free;
-		uint32_t *unlinked; /* pages that left a tree and wait for an invalidation */
-	} tables;
+	int table_fd;
+	void *table_data;
+	size_t table_bytes;
+	struct radix tables;
 	struct gl_memory memory[GL_MEMORIES]; /* as session->memory */
 	int irq[GL_VECTORS];
 	int bell[GL_CONTEXTS][GL_MAX_QUEUES];

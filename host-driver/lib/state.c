@@ -54,7 +54,7 @@ size_t gl_fds(const struct gl_nic *nic, struct gl_fd *fds, size_t room)
 	struct list l = { fds, room, 0 };
 	l.count = nic->ops->fds(nic->backend, fds, room);
 	add(&l, nic->session_fd, "session");
-	add(&l, nic->tables.fd, "tables");
+	add(&l, nic->table_fd, "tables");
 	for (unsigned v = 0; v < GL_VECTORS; v++)
 		add(&l, nic->irq[v], "irq-%u", v);
 	for (unsigned c = 0; c < GL_CONTEXTS; c++)
@@ -140,7 +140,7 @@ static int take(struct gl_fd *fds, size_t count, const char *format, ...)
 static int adopt_session(struct gl_nic *nic, const struct state *state)
 {
 	struct stat st;
-	if (nic->session_fd < 0 || nic->tables.fd < 0)
+	if (nic->session_fd < 0 || nic->table_fd < 0)
 		return gl_fail(nic, EINVAL, "the descriptor '%s' is missing",
 			       nic->session_fd < 0 ? "session" : "tables");
 	if (fstat(nic->session_fd, &st) || st.st_size != sizeof(struct gl_session))
@@ -311,7 +311,7 @@ static int go_on(struct gl_nic *nic, const char *address, const struct state *st
 static void name_fds(struct gl_nic *nic, struct gl_fd *fds, size_t count)
 {
 	nic->session_fd = take(fds, count, "session");
-	nic->tables.fd = take(fds, count, "tables");
+	nic->table_fd = take(fds, count, "tables");
 	for (unsigned v = 0; v < GL_VECTORS; v++)
 		nic->irq[v] = take(fds, count, "irq-%u", v);
 	for (unsigned c = 0; c < GL_CONTEXTS; c++)

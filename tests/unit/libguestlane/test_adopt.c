@@ -284,7 +284,7 @@ static void damaged_memory_is_refused(void **state)
 		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED, r.nic->session_fd, 0);
 	size_t table_bytes = (size_t)r.nic->tables.pages * GL_PAGE;
 	uint64_t *tables =
-		mmap(NULL, table_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.nic->tables.fd, 0);
+		mmap(NULL, table_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.nic->table_fd, 0);
 	vanish();
 	struct gl_session good = *s;
 #define REFUSED(change)                             \
