@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Network namespaces as guests of a simulated NIC, for the demo and the crash tests. A bash script sources it first of all:
 #
 #   . host-driver/demo-net/net.sh
@@ -54,7 +55,6 @@ net_enter() {
 net_begin() {
 	net_dir=$1
 	mkdir -p "$net_dir" || exit 2
-	net_children=
 	ip link set lo up
 	net_space wire
 	net_space host

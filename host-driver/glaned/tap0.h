@@ -17,7 +17,7 @@ struct tap0_config {
 	unsigned context;    /* 0 */
 	const char *name;    /* of the TAP; made if it does not exist. At most 15 characters */
 	bool split;	     /* split rings; else packed */
-	unsigned queue_size; /* 2 to 256, a power of two; 0: 256 */
+	unsigned queue_size; /* 2 to 256; 0: 256 */
 	int tap_fd; /* -1, or the TAP's descriptor from the keeper, which belongs to *tap0 from a successful return on */
 };
 

@@ -266,8 +266,8 @@ static unsigned queue_size(struct vnet *v, unsigned queue)
 {
 	put(v, GL_DEV_QUEUE_SEL, queue);
 	uint32_t most = get(v, GL_DEV_QUEUE_NUM_MAX);
-	unsigned size = v->c.queue_size;
-	while (size > most)
+	unsigned size = VRING_SIZE_MAX;
+	while (size > most || size > v->c.queue_size)
 		size /= 2;
 	return size;
 }
@@ -282,8 +282,7 @@ static void fill_receive_queue(struct vnet *v)
 
 static bool good_config(const struct vnet_config *c)
 {
-	return c->queue_size >= 2 && c->queue_size <= VRING_SIZE_MAX &&
-	       !(c->queue_size & (c->queue_size - 1)) && c->bytes >= PAGE &&
+	return c->queue_size >= 2 && c->queue_size <= VRING_SIZE_MAX && c->bytes >= PAGE &&
 	       c->guest_address % PAGE == 0;
 }
 
@@ -295,8 +294,8 @@ int vnet_start(struct vnet *v, const struct vnet_config *config)
 	v->c = *config;
 	v->stats = stats;
 	if (!good_config(config))
-		return fail(v, EINVAL, "the queue size is %u; use a power of two from 2 to %u",
-			    config->queue_size, VRING_SIZE_MAX);
+		return fail(v, EINVAL, "the queue size is %u; use 2 to %u", config->queue_size,
+			    VRING_SIZE_MAX);
 	if ((error = reset(v)))
 		return error;
 	struct state *s = state_of(v);
@@ -342,8 +341,8 @@ int vnet_resume(struct vnet *v, const struct vnet_config *config)
 	memset(v, 0, sizeof(*v));
 	v->c = *config;
 	if (!good_config(config))
-		return fail(v, EINVAL, "the queue size is %u; use a power of two from 2 to %u",
-			    config->queue_size, VRING_SIZE_MAX);
+		return fail(v, EINVAL, "the queue size is %u; use 2 to %u", config->queue_size,
+			    VRING_SIZE_MAX);
 	struct state s;
 	bool up = atomic_load(&state_of(v)->up) == 1;
 	memcpy(&s, state_of(v), sizeof(s));

@@ -83,7 +83,8 @@ tap_is "once" "$(counter g1 restarts)" 1
 
 # --- ends ---
 net_in g3 ip link del eth0
-tap_is "an interface that is deleted ends it with status 1" "$(wait "$net_tap_g3"; echo $?)" 1
+wait "$net_tap_g3"
+tap_is "an interface that is deleted ends it with status 1" "$?" 1
 tap_check "in a sentence" grep -q "has been deleted" "$tap_tmp/g3.log"
 kill -TERM "$net_daemon_pid"
 wait "$net_daemon_pid" 2>/dev/null

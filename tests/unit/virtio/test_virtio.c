@@ -501,6 +501,18 @@ static void test_bring_up(void **state)
 	}
 }
 
+static void test_odd_queue_size(void **state)
+{
+	struct rig *g = rig_new(&kinds[0]);
+	(void)state;
+	g->config.queue_size = 100;
+	assert_int_equal(vnet_start(&g->v, &g->config), 0);
+	assert_int_equal(g->d.q[VNET_TX].num, 64);
+	g->config.queue_size = 257;
+	assert_int_equal(vnet_start(&g->v, &g->config), -EINVAL);
+	rig_free(g);
+}
+
 static void test_features(void **state)
 {
 	struct kind k = kinds[0];
@@ -941,6 +953,7 @@ int main(void)
 	printf("# VIRTIO_SEED=%llu\n", (unsigned long long)seed);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bring_up),
+		cmocka_unit_test(test_odd_queue_size),
 		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_mtu_beyond_memory),
 		cmocka_unit_test(test_configuration_change),
