@@ -93,7 +93,7 @@ tap_refuses "no file" "cannot read the configuration $conf: No such file" "$glan
 # Right words, but the NIC is not there.
 printf '%b' "$nic" >"$conf"
 status=0
-out=$("$glaned" --config "$conf" --state-dir "$state" 2>&1) || status=$?
+out=$("$glaned" --config "$conf" --state-dir "$state" --socket "$tap_tmp/glaned.sock" 2>&1) || status=$?
 tap_is "a NIC that is not there: status 1" "$status" 1
 tap_check "in a sentence that names it" grep -q "/nonexistent" <<<"$out"
 tap_is "in one line" "$(wc -l <<<"$out")" 1
