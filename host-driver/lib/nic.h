@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of libguestlane share: the handle, what of it outlives the process (session.h), and the functions that one part has for
- * the others. nic.c opens and closes, tables.c keeps translation tables, memory.c memory for DMA, firmware.c loads and talks to the
+ * the others. nic.c opens and closes, tables.c keeps translation tables (radix.c: as bytes), memory.c memory for DMA, firmware.c loads and talks to the
  * firmware, image.c reads its file, context.c creates and configures, event.c has interrupts, faults, counters, state.c hands over to a successor.
  */
 #ifndef GL_NIC_H
