@@ -9,4 +9,9 @@ $(eval $(call host_test,firmware_image,$(GLT)/test_image.c $(LIBGL_C) $(LIBGL_H)
 $(eval $(call host_test,adopt,$(GLT)/test_adopt.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
 $(eval $(call host_test,vfio_user_client,$(GLT)/test_client.c $(GLT_SRC),$(GLT_INC),-ljansson -lz))
 
+# The same with more processes killed.
+$(BUILD)/tests/adopt-long: $(BUILD)/tests/adopt
+	@printf '#!/bin/sh\nROUNDS=600 exec "$$(dirname "$$0")/adopt"\n' >$@ && chmod +x $@
+TESTS_FULL += $(BUILD)/tests/adopt-long
+
 FORMAT_SRC += $(wildcard $(GLT)/*.[ch])

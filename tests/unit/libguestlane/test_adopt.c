@@ -773,7 +773,7 @@ static void killed_anywhere_leaves_sense(void **state)
 	const char *given = getenv("SEED"), *rounds = getenv("ROUNDS");
 	uint64_t seed = given ? strtoull(given, NULL, 0) : 20261123;
 	unsigned count = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 120, seen[OPS] = { 0 };
-	uint64_t end = rig_now_ms() + (rounds ? 1u << 30 : 7000);
+	uint64_t end = rig_now_ms() + (rounds ? 1u << 30 : 5000);
 	printf("# SEED=%llu\n", (unsigned long long)seed);
 	chance = seed;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
