@@ -27,9 +27,10 @@ tap_is "the rig ends well" $status 0
 # holds NAME FILTER: of results.json
 holds() { tap_check "$1" jq -e "$2" "$out/results.json"; }
 holds "all steps ran, some again after the machine's reset" '[.steps[].step] | length == 25 and (map(select(. == "ping")) | length == 2)'
-# 6 s alone; other tests run beside it.
+
 holds "the test-suite of libguestlane ran" '.values.suite_tests_passed >= 21'
-holds "it boots in less than a minute" '.boot_s < 60 and .reboot_s < 60'
+# 6 s alone; other tests run beside it.
+holds "it boots in less than two minutes" '.boot_s < 120 and .reboot_s < 120'
 for pair in packed_split packed_tap split_tap; do
 	holds "ping $pair" ".values.ping_${pair}_ms > 0"
 done
