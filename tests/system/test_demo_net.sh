@@ -10,7 +10,7 @@ tap_refuses "too many guests are refused" "--guests is '9'" $demo --guests 9
 tap_refuses "no guests, too" "--guests is 'x'" $demo --guests x
 tap_refuses "an unknown option" "'--wire' is no option" $demo --wire tap
 tap_refuses "an option without its value" "lacks its value" $demo --seconds
-missing=$(net_missing ip ping iperf3 curl python3 jq gnuplot tcpdump sha256sum)
+missing=$(net_missing ip ping iperf3 curl python3 jq gnuplot dumpcap tshark sha256sum)
 if [ -n "$missing" ]; then
 	tap_skip "the demo" "$missing"
 	tap_end
@@ -24,7 +24,7 @@ tap_is "report.json: every TCP stream has its throughput and its cycles" \
 tap_is "every ping has its times" "$(q '(.ping | length) == 4 and all(.ping[]; .rtt_ms.min > 0 and .rtt_ms.max >= .rtt_ms.avg)')" true
 tap_is "nothing failed" "$(q .failed)" 0
 tap_is "report.png is a PNG image" "$(head -c 8 "$out/report.png" | od -An -t x1 | tr -d ' ')" 89504e470d0a1a0a
-tap_is "wire.pcapng has frames of the wire" "$(tcpdump -n -r "$out/wire.pcapng" tcp 2>/dev/null | head -n 20 | wc -l)" 20
+tap_is "wire.pcapng has frames of the wire" "$(tshark -n -r "$out/wire.pcapng" -Y tcp -c 2000 2>/dev/null | head -n 20 | wc -l)" 20
 tap_is "no process is left" "$(left)" 0
 timeout --foreground -s INT 6 $demo --guests 2 --out "$tap_tmp/out2" >"$tap_tmp/interrupted" 2>&1
 sleep 1
