@@ -329,7 +329,9 @@ static void memory_that_nobody_kept_is_cut_off(void **state)
 	assert_int_equal(gl_memory_new(r.nic, "new", MIB(2), &lost), 0);
 	assert_int_equal(gl_map(r.nic, 1, MIB(2), lost->bus, MIB(2), RW), 0);
 	snprintf(keeper.fds[keeper.count].name, sizeof(keeper.fds[0].name), "memory-%u", lost->id);
-	keeper.fds[keeper.count++].fd = memfd_create("other", MFD_CLOEXEC);
+	int older = memfd_create("other", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(older, MIB(2)), 0);
+	keeper.fds[keeper.count++].fd = older;
 	gl_alive(r.nic);
 	assert_int_equal(r.m->maps, 3); /* with the tables */
 	vanish();
