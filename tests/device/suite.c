@@ -1104,7 +1104,7 @@ static void keep(void)
  * As if this process had died: the handle's descriptors go without a word to the NIC. There is no call for that, so the handle stays
  * where it is.
  */
-struct gl_nic *dead[256]; /* global, so that they do not count as lost */
+struct gl_nic *dead[4096]; /* global, so that they do not count as lost */
 static unsigned dead_count;
 
 static void die(void)
@@ -1121,7 +1121,7 @@ static void die(void)
 	}
 	for (size_t i = 0; i < n; i++)
 		close(fds[i].fd);
-	assert_true(dead_count < 256);
+	assert_true(dead_count < 4096);
 	dead[dead_count++] = nic;
 	nic = NULL;
 }
@@ -1400,6 +1400,28 @@ static void owner(int to)
 	}
 }
 
+/* Session, firmware and hardware say the same of every context. */
+static void agree(unsigned round)
+{
+	struct gl_context_config config;
+	struct gl_context_state s;
+
+	for (unsigned c = 0; c < 8; c++) {
+		bool exists = !gl_context_config(nic, c, &config);
+		works(gl_context_get(nic, c, &s));
+		gl_write(nic, GL_BAR0, GL_BAR0_CTX_INDEX, c, 4);
+		bool root = gl_read(nic, GL_BAR0, GL_BAR0_ROOT_LO, 4) & GL_BAR0_ROOT_LO_VALID_MASK;
+		bool alive = gl_page_read(nic, c, GL_DEV_DEVICE_ID, 4) == 1;
+		bool table = gl_translate(nic, c, 0, false, NULL) != GL_FAULT_KIND_ROOT;
+		if (s.exists != exists || (exists && s.firmware_state == GL_CTX_ABSENT) ||
+		    alive != s.enabled || (s.enabled && !exists) || root != table)
+			fail_msg("round %u, context %u: exists %d, enabled %d, firmware's state "
+				 "%u, page %d, "
+				 "root %d, table %d",
+				 round, c, exists, s.enabled, s.firmware_state, alive, root, table);
+	}
+}
+
 static void owners_are_killed(void **state)
 {
 	const struct gl_memory *m;
@@ -1449,10 +1471,14 @@ static void owners_are_killed(void **state)
 			fail_msg("round %u: the owner ended with status 0x%x", round, status);
 		take(pair[0]);
 		close(pair[0]);
-		/* Sent, but not taken: those go with the keeper's set. */
 		exchange(0, 1, 2, 300);
+		/* The next successor finds a NIC in order. */
+		adopt();
+		agree(round);
+		keep();
+		die();
 	}
-	/* The last successor finds a NIC in order, and cleans up. */
+	/* The last one cleans up. */
 	adopt();
 	exchange(1, 0, 2, 300);
 	for (unsigned context = 4; context < 8; context++)
