@@ -97,5 +97,7 @@ out=$("$glaned" --config "$conf" --state-dir "$state" --socket "$tap_tmp/glaned.
 tap_is "a NIC that is not there: status 1" "$status" 1
 tap_check "in a sentence that names it" grep -q "/nonexistent" <<<"$out"
 tap_is "in one line" "$(wc -l <<<"$out")" 1
+"$glaned" --config "$conf" --state-dir "$state" --socket "$tap_tmp/glaned.sock" --log-format json 2>"$tap_tmp/log"
+tap_is "for machines, too" "$(jq -r '.level + " " + .event' "$tap_tmp/log")" "error failed"
 tap_is "and no glane-hold stays" "$(find "$state" -name '*.hold' | wc -l)" 0
 tap_end
