@@ -17,10 +17,11 @@ INSTALL_DATA := $(BUILD)/firmware/guestlane.fw:lib/guestlane/guestlane.fw $(HOST
 	$(HOST_DIR)/glanectl.bash:share/bash-completion/completions/glanectl $(HOST_DIR)/_glanectl:share/zsh/vendor-completions/_glanectl \
 	$(foreach n,1 5 8,$(foreach p,$(wildcard $(addprefix docs/man/,glanectl.$n glane-tap.$n glane-sim.$n glaned.$n glane-hold.$n glane-glue.$n glaned.conf.$n)),$p:share/man/man$n/$(notdir $p))) \
 	$(foreach u,$(wildcard host-driver/systemd/*.service),$u:lib/systemd/system/$(notdir $u))
+INSTALL_FILES := $(INSTALL_SBIN) $(INSTALL_BIN) $(foreach d,$(INSTALL_DATA),$(firstword $(subst :, ,$d)))
 
 .PHONY: install
 install:
-	@for f in $(INSTALL_SBIN) $(INSTALL_BIN) $(foreach d,$(INSTALL_DATA),$(firstword $(subst :, ,$d))); do \
+	@for f in $(INSTALL_FILES); do \
 		[ -e $$f ] || { echo "$$f has not been built; run make all first" >&2; exit 1; }; done
 	@$(INSTALL) -t $(DESTDIR)$(PREFIX)/sbin $(INSTALL_SBIN)
 	@$(INSTALL) -t $(DESTDIR)$(PREFIX)/bin $(INSTALL_BIN)

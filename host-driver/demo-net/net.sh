@@ -12,10 +12,10 @@
 #   net_spawn NAME COMMAND... >LOG   # the same in the background; $! is the command
 #   net_die SENTENCE         # ends with status 2
 #
-# BUILD names the folder of the programs (build).
+# BUILD names the folder of the programs (build), NET_SIM another glane-sim than the one there.
 
 BUILD=${BUILD:-build}
-net_sim_program=$BUILD/sim/glane-sim
+net_sim_program=${NET_SIM:-$BUILD/sim/glane-sim}
 net_daemon_program=$BUILD/host-driver/glaned
 net_tap_program=$BUILD/host-driver/glane-tap
 net_firmware=$BUILD/firmware/guestlane.fw

@@ -101,6 +101,12 @@ static void put64(const struct vnet *v, uint32_t offset, uint64_t value)
 
 /* --- Memory -------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * Bytes left out before each buffer: behind them and the header the frame begins on a multiple of 8, as it does in the NIC's packet buffers. What lies
+ * alike on both sides moves as whole words, twice as fast.
+ */
+#define LEAD (8 - VNET_HDR_BYTES % 8)
+
 /* A frame of the MTU fits one buffer. Up to half a page a buffer never crosses a page: each is one translation and fewer TLPs. */
 static uint32_t buffer_bytes(uint32_t least)
 {
@@ -111,9 +117,10 @@ static struct layout lay_out(uint64_t features, unsigned size, unsigned mtu)
 {
 	struct layout l = { .bytes = PAGE };
 	bool packed = features >> VNET_F_RING_PACKED & 1;
-	l.stride[VNET_RX] = l.stride[VNET_TX] = buffer_bytes(VNET_HDR_BYTES + ETHERNET + mtu);
+	l.stride[VNET_RX] = l.stride[VNET_TX] =
+		buffer_bytes(LEAD + VNET_HDR_BYTES + ETHERNET + mtu);
 	if (features & TSO)
-		l.stride[VNET_TX] = buffer_bytes(TSO_BYTES);
+		l.stride[VNET_TX] = buffer_bytes(LEAD + TSO_BYTES);
 	for (unsigned q = 0; q < 2; q++) {
 		l.ring[q] = l.bytes;
 		l.bytes += (vring_bytes(size, packed) + PAGE - 1) / PAGE * PAGE;
@@ -154,8 +161,9 @@ static struct vring_config ring_config(const struct vnet *v, const struct layout
 	return (struct vring_config){
 		.ring = at(v, l->ring[queue]),
 		.ring_address = v->c.guest_address + l->ring[queue],
-		.buffer_address = v->c.guest_address + l->buffer[queue],
+		.buffer_address = v->c.guest_address + l->buffer[queue] + LEAD,
 		.stride = l->stride[queue],
+		.room = l->stride[queue] - LEAD,
 		.size = size,
 		.packed = vnet_has(v, VNET_F_RING_PACKED),
 		.event_idx = vnet_has(v, VNET_F_EVENT_IDX),
@@ -276,7 +284,7 @@ static void fill_receive_queue(struct vnet *v)
 {
 	struct vring *r = &v->ring[VNET_RX];
 	while (vring_free(r))
-		vring_post(r, r->c.stride);
+		vring_post(r, r->c.room);
 	vring_publish(r);
 }
 
@@ -485,7 +493,7 @@ void *vnet_tx_buffer(struct vnet *v, size_t *room)
 		}
 	if (!vring_free(r))
 		return NULL;
-	*room = v->features & TSO ? r->c.stride : v->tx_max;
+	*room = v->features & TSO ? r->c.room : v->tx_max;
 	return buffer_of(v, VNET_TX, vring_next(r));
 }
 

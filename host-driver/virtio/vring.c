@@ -254,7 +254,7 @@ int vring_used(struct vring *r, unsigned ahead, unsigned *index, uint32_t *bytes
 	unsigned count = batch_to(r, position, id);
 	if (!count)
 		return fault(r, "the device used a buffer that it was not given");
-	if (*bytes > (r->c.writable ? r->c.stride : 0)) {
+	if (*bytes > (r->c.writable ? r->c.room : 0)) {
 		if (r->c.writable)
 			return fault(r, "the device wrote more than the buffer holds");
 		*bytes = 0;

@@ -29,7 +29,8 @@ struct vring_config {
 	void *ring;		 /* vring_bytes(), aligned to 16 */
 	uint64_t ring_address;	 /* guest address of it */
 	uint64_t buffer_address; /* guest address of buffer 0 */
-	uint32_t stride;	 /* from one buffer to the next, and the most that one holds */
+	uint32_t stride;	 /* from one buffer to the next */
+	uint32_t room;		 /* the most that one holds */
 	unsigned size;		 /* a power of two, 2 to VRING_SIZE_MAX */
 	bool packed, event_idx;
 	bool writable; /* the device writes the buffers (receive queue) */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queue of frames for the wire, and the reader that feeds them to the MAC.
 
-// Words are read ahead into a queue of four, so the MAC never waits within a frame: a word
-// leaves every eight cycles, one more is there after five. The slot's reference for the wire is
+// Words are read ahead into a queue of 16, so the MAC never waits within a frame: one word is there seven cycles after
+// it was asked for, and even a wire of words (rtl/mac/mac_words.sv) takes one in each cycle. The slot's reference for the wire is
 // given up when its last word has been read.
 //
 // A frame with wire_tag_valid_i gets an 802.1Q tag (TPID 8100, priority 0, wire_vid_i) behind its addresses: from
@@ -50,6 +50,9 @@ module nic_pktbuf_tx #(
     output logic          idle_o
 );
 
+  localparam int unsigned AHEAD_LOG2 = 4;
+  localparam logic [AHEAD_LOG2:0] CreditAll = {1'b1, {AHEAD_LOG2{1'b0}}};
+
   typedef enum logic [1:0] {
     IDLE,  // waits for a slot
     GET,   // asks where it is
@@ -63,7 +66,7 @@ module nic_pktbuf_tx #(
   logic [AW-1:0] word_q;
   logic [10:0]   left_q;         // words after the one being read
   logic [3:0]    bytes_q;        // in the last word
-  logic [2:0]    credit_q;       // words that may still be asked for
+  logic [AHEAD_LOG2:0] credit_q; // words that may still be asked for
   logic [2:0]    last_q;         // of the reads on their way
   logic          head_tag, tag_q;
   logic [11:0]   head_vid, vid_q;
@@ -91,7 +94,7 @@ module nic_pktbuf_tx #(
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       state_q  <= IDLE;
-      credit_q <= 3'd4;
+      credit_q <= CreditAll;
       last_q   <= '0;
     end else begin
       unique case (state_q)
@@ -100,8 +103,8 @@ module nic_pktbuf_tx #(
         RUN:     if (issue && left_q == '0) state_q <= DONE;
         default: if (done_ready_i) state_q <= IDLE;
       endcase
-      if (issue && !given) credit_q <= credit_q - 3'd1;
-      if (!issue && given) credit_q <= credit_q + 3'd1;
+      if (issue && !given) credit_q <= credit_q - 1'b1;
+      if (!issue && given) credit_q <= credit_q + 1'b1;
       last_q <= {last_q[1:0], issue && left_q == '0};
     end
   end
@@ -158,7 +161,7 @@ module nic_pktbuf_tx #(
     if (back_tag_q && place_q[1])      word_data_q <= {back_data_q[31:0], high_q};
   end
 
-  lib_fifo #(.WIDTH(64 + 1 + 4), .DEPTH_LOG2(2)) u_words (
+  lib_fifo #(.WIDTH(64 + 1 + 4), .DEPTH_LOG2(AHEAD_LOG2)) u_words (
     .clk_i, .rst_i,
     .wr_valid_i(word_valid_q),
     .wr_ready_o(queue_ready),
@@ -177,7 +180,7 @@ module nic_pktbuf_tx #(
   assign mac_word_o   = word_q;
   assign done_valid_o = state_q == DONE;
   assign done_slot_o  = slot_q;
-  assign idle_o       = state_q == IDLE && !head_valid && credit_q == 3'd4;
+  assign idle_o       = state_q == IDLE && !head_valid && credit_q == CreditAll;
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin

@@ -19,7 +19,7 @@
 #define SLOT_DATA  16
 #define MAP_WORDS  ((NCTX + 31) / 32)
 #define LAG	   3000 // cycles within which room that the model sees free must be free in the module
-#define READ_AHEAD 4	// words between the ring and the MAC
+#define READ_AHEAD 16 // words between the ring and the MAC
 
 enum slot_state { FREE, ALLOCATED, DEAD, SUBMITTED, DECIDED };
 
@@ -939,9 +939,8 @@ static void run(unsigned cycles)
 }
 
 // --- Random traffic ---
-static void common(void)
+static void usual_knobs(void)
 {
-	reset_model();
 	knob.rx_start = 50;
 	knob.rx_word = 8;
 	knob.rx_err = 5;
@@ -953,13 +952,25 @@ static void common(void)
 	knob.clear = 1;
 }
 
+static void common(void)
+{
+	reset_model();
+	usual_knobs();
+}
+
 static void mixed_traffic_is_kept_byte_for_byte(void **state)
 {
 	(void)state;
 	common();
-	run(150000);
-	assert_true(seen.rx > 100 && seen.wire > 50 && seen.copies > 100 && seen.refused > 50 &&
-		    seen.given_up > 0);
+	bool enough = false;
+	/* With many contexts some of it is rare. */
+	for (unsigned n = 0; n < 10 && !enough; n++) {
+		usual_knobs();
+		run(150000);
+		enough = seen.rx > 100 && seen.wire > 50 && seen.copies > 100 &&
+			 seen.refused > 50 && seen.given_up > 0;
+	}
+	assert_true(enough);
 }
 
 static void slow_neighbours_fill_both_rings(void **state)
