@@ -33,7 +33,7 @@ ifeq ($(SIM_PGO),pgo)
 SIM_CXXFLAGS := $(SIM_SHORT) -fprofile-use -Wno-missing-profile -Wno-coverage-mismatch
 SIM_PROFILE  := $(BUILD)/sim-gen/profile
 $(SIM_PROFILE): $(NIC_RTL) sim/sim.mk $(FIRMWARE_ELF) tests/data/guests.pcapng
-	@env -u MAKEFLAGS -u MFLAGS $(MAKE) NO_DEPS=1 SIM_PGO=gen $(BUILD)/demo-gen/glane-demo
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) -s --no-print-directory NO_DEPS=1 SIM_PGO=gen $(BUILD)/demo-gen/glane-demo
 	@rm -f $(BUILD)/sim-gen/model/*.gcda
 	@$(BUILD)/demo-gen/glane-demo --pcap tests/data/guests.pcapng --out $(BUILD)/demo-gen >$(BUILD)/sim-gen/profile.log 2>&1
 	@touch $@

@@ -11,4 +11,4 @@ demo-net: $(DEMO_NET_NEED) demo-net-sim
 
 demo-net-sim: $(FIRMWARE_ELF)
 	@[ -e $(DEMO_NET_SIM) ] || echo "  compiling the simulator for speed, with a profile of a run: about two minutes, once"
-	@env -u MAKEFLAGS -u MFLAGS $(MAKE) NO_DEPS=1 SIM_PGO=pgo $(DEMO_NET_SIM)
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) -s --no-print-directory NO_DEPS=1 SIM_PGO=pgo $(DEMO_NET_SIM)
