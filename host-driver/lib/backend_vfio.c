@@ -285,28 +285,49 @@ static void add_range(struct vfio *v, uint64_t first, uint64_t last)
 		v->ranges[v->range_count++] = (struct range){ first, last };
 }
 
+/*
+ * An INFO structure, which tells in its first word how long it is with its capabilities: asked for once more when it is longer than `question`.
+ * 0, and *answer of *bytes is the caller's.
+ */
+static int get_info(struct vfio *v, int fd, unsigned long request, const char *name,
+		    const void *question, uint32_t *bytes, void **answer)
+{
+	uint32_t least = *bytes;
+
+	*answer = NULL;
+	for (int round = 0; round < 2; round++) {
+		free(*answer);
+		uint32_t *info = *answer = calloc(1, *bytes);
+		if (!info)
+			return gl_fail(v->nic, ENOMEM, "no memory");
+		memcpy(info, question, least);
+		info[0] = *bytes; /* argsz */
+		if (ioctl(fd, request, info)) {
+			int error = fail_ioctl(v, name);
+			free(info);
+			*answer = NULL;
+			return error;
+		}
+		if (info[0] <= *bytes || info[0] > 1 << 20)
+			break;
+		*bytes = info[0];
+	}
+	return 0;
+}
+
 /* Which bus addresses the IOMMU can translate. */
 static int get_iommu_info(struct vfio *v)
 {
-	uint32_t bytes = sizeof(struct vfio_iommu_type1_info);
-	struct vfio_iommu_type1_info *info = NULL;
-	int result;
+	const struct vfio_iommu_type1_info question = { 0 };
+	uint32_t bytes = sizeof(question);
+	void *answer;
+	int error = get_info(v, v->container, VFIO_IOMMU_GET_INFO, "VFIO_IOMMU_GET_INFO", &question,
+			     &bytes, &answer);
+	if (error)
+		return error;
+	const struct vfio_iommu_type1_info *info = answer;
 
 	v->page = 4096;
-	for (int round = 0; round < 2; round++) {
-		free(info);
-		info = calloc(1, bytes);
-		if (!info)
-			return gl_fail(v->nic, ENOMEM, "no memory");
-		info->argsz = bytes;
-		if (ioctl(v->container, VFIO_IOMMU_GET_INFO, info)) {
-			result = fail_ioctl(v, "VFIO_IOMMU_GET_INFO");
-			goto out;
-		}
-		if (info->argsz <= bytes || info->argsz > 1 << 20)
-			break;
-		bytes = info->argsz;
-	}
 	if ((info->flags & VFIO_IOMMU_INFO_PGSIZES) && info->iova_pgsizes)
 		v->page = info->iova_pgsizes & -info->iova_pgsizes;
 
@@ -324,10 +345,8 @@ static int get_iommu_info(struct vfio *v)
 		add_range(v, 0, 0xfedfffff);
 		add_range(v, 0xfef00000, (1ull << 39) - 1);
 	}
-	result = 0;
-out:
-	free(info);
-	return result;
+	free(answer);
+	return 0;
 }
 
 static int map_area(struct vfio *v, unsigned region, uint64_t offset, uint64_t bytes)
@@ -347,25 +366,15 @@ static int map_area(struct vfio *v, unsigned region, uint64_t offset, uint64_t b
 
 static int get_region(struct vfio *v, unsigned index)
 {
-	uint32_t bytes = sizeof(struct vfio_region_info);
-	struct vfio_region_info *info = NULL;
-	int result = 0;
+	const struct vfio_region_info question = { .index = index };
+	uint32_t bytes = sizeof(question);
+	void *answer;
+	int result = get_info(v, v->device, VFIO_DEVICE_GET_REGION_INFO,
+			      "VFIO_DEVICE_GET_REGION_INFO", &question, &bytes, &answer);
+	if (result)
+		return result;
+	const struct vfio_region_info *info = answer;
 
-	for (int round = 0; round < 2; round++) {
-		free(info);
-		info = calloc(1, bytes);
-		if (!info)
-			return gl_fail(v->nic, ENOMEM, "no memory");
-		info->argsz = bytes;
-		info->index = index;
-		if (ioctl(v->device, VFIO_DEVICE_GET_REGION_INFO, info)) {
-			result = fail_ioctl(v, "VFIO_DEVICE_GET_REGION_INFO");
-			goto out;
-		}
-		if (info->argsz <= bytes || info->argsz > 1 << 20)
-			break;
-		bytes = info->argsz;
-	}
 	v->regions[index].bytes = info->size;
 	v->regions[index].offset = info->offset;
 	/* BAR4 has the MSI-X table, which the kernel keeps to itself. */
@@ -384,7 +393,7 @@ static int get_region(struct vfio *v, unsigned index)
 		for (uint32_t i = 0; i < sparse->nr_areas && !result; i++)
 			result = map_area(v, index, sparse->areas[i].offset, sparse->areas[i].size);
 out:
-	free(info);
+	free(answer);
 	return result;
 }
 

@@ -229,24 +229,31 @@ static void both_ways_are_the_same(void **state)
 				 (unsigned long long)seen[0][k], (unsigned long long)seen[1][k]);
 }
 
+/* Cycles for so many frames from the wire to a guest, and as many from another one to the wire at the same time. */
+static uint64_t both_ways(unsigned frames, unsigned bytes)
+{
+	open2();
+	net_window(0, 200);
+	net_window(WIRE, 200);
+	uint64_t begin = gls_now(nic);
+	for (unsigned i = 0; i < frames; i++) {
+		net_send_to(WIRE, 0, bytes);
+		net_send_to(1, WIRE, bytes);
+	}
+	while (net_pending(PORTS) && gls_now(nic) < begin + 200000)
+		gls_run(nic, 100);
+	uint64_t cycles = gls_now(nic) - begin;
+	printf("# %u frames of %u bytes each way in %llu cycles\n", frames, bytes,
+	       (unsigned long long)cycles);
+	return cycles;
+}
+
 /* Frames of 1514 octets from the wire to a guest and from another one to the wire, with nothing that bounds them but the NIC. */
 static void words_are_faster_than_the_line(void **state)
 {
 	(void)state;
 	enum { N = 40, BYTES = 1514 };
-	open2();
-	net_window(0, 200);
-	net_window(WIRE, 200);
-	uint64_t begin = gls_now(nic);
-	for (unsigned i = 0; i < N; i++) {
-		net_send_to(WIRE, 0, BYTES);
-		net_send_to(1, WIRE, BYTES);
-	}
-	while (net_pending(PORTS) && gls_now(nic) < begin + 200000)
-		gls_run(nic, 100);
-	uint64_t cycles = gls_now(nic) - begin;
-	printf("# %u frames of %u bytes each way in %llu cycles\n", N, BYTES,
-	       (unsigned long long)cycles);
+	uint64_t cycles = both_ways(N, BYTES);
 	/* 190 words of each frame cross the link to the host's memory and the packet buffer once: less than half of the line's time. */
 	assert_true(cycles < N * 769 + 8000);
 	net_drain();
@@ -299,20 +306,8 @@ static void line_rate_both_ways(void **state)
 {
 	(void)state;
 	enum { N = 40, BYTES = 1514 };
-	open2();
-	net_window(0, 200);
-	net_window(WIRE, 200);
-	uint64_t begin = gls_now(nic);
-	for (unsigned i = 0; i < N; i++) {
-		net_send_to(WIRE, 0, BYTES);
-		net_send_to(1, WIRE, BYTES);
-	}
-	while (net_pending(PORTS) && gls_now(nic) < begin + 200000)
-		gls_run(nic, 100);
+	uint64_t cycles = both_ways(N, BYTES);
 	/* 8 octets of preamble, 4 of FCS, a gap of 12: 1538 cycles each; and the way through the NIC. */
-	uint64_t cycles = gls_now(nic) - begin;
-	printf("# %u frames of %u bytes each way in %llu cycles\n", N, BYTES,
-	       (unsigned long long)cycles);
 	assert_true(cycles < N * 1538 + 8000);
 	net_drain();
 }
