@@ -20,7 +20,7 @@ q() { jq -r "$1" "$out/report.json" 2>&1; }
 left() { pgrep -fc -- "$tap_tmp" || true; }
 tap_check "the demo ends with status 0" $demo --guests 3 --seconds 2 --out "$out"
 tap_is "report.json: every TCP stream has its throughput and its cycles" \
-	"$(q '(.tcp | length) == 7 and all(.tcp[]; .mbit_s > 0.1 and .cycles_per_frame > 50 and .cycles_per_s > 0)')" true
+	"$(q '(.tcp | length) == 8 and all(.tcp[]; .mbit_s > 0.1 and .cycles_per_frame > 50 and .cycles_per_s > 0)')" true
 tap_is "every ping has its times" "$(q '(.ping | length) == 4 and all(.ping[]; .rtt_ms.min > 0 and .rtt_ms.max >= .rtt_ms.avg)')" true
 tap_is "nothing failed" "$(q .failed)" 0
 tap_is "report.png is a PNG image" "$(head -c 8 "$out/report.png" | od -An -t x1 | tr -d ' ')" 89504e470d0a1a0a
