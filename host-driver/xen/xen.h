@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What dom0 gets from Xen for a NIC: pages that a device can reach, its own and those granted by guests; the device page in a guest; interrupts as event
+ * channels. On libxencall, libxenctrl, libxenevtchn, libxengnttab; unmodified Xen, dom0 PV or PVH. Used by the `xen` back end, by the `vfio-noiommu` back
+ * end in dom0 (memory), and by glaned.
+ *
+ * Functions return 0 or a negative errno; glx_error() has a sentence. One handle, one thread, but for what is said of interrupts.
+ */
+#ifndef GLX_XEN_H
+#define GLX_XEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct glx;
+
+/* -ENODEV: this is not dom0, and the sentence says what it is. `state_dir`: where the journal of grant mappings lies ("grants"); exists, on tmpfs. */
+int glx_open(struct glx **x, const char *state_dir);
+/* What is mapped stays mapped. */
+void glx_close(struct glx *x);
+const char *glx_error(const struct glx *x); /* NULL: of glx_open in this thread */
+bool glx_dom0_is_pv(const struct glx *x);
+
+/* --- Grant mappings for the device. A set is what one vif or one piece of dom0's memory has; sets have names and outlive the process (journal). --- */
+
+#define GLX_SET_NAME 32
+/*
+ * Maps refs of a domain for the device (PV dom0: GNTMAP_device_map only; PVH dom0: gntdev, whose descriptor then belongs to the set) and writes their bus addresses.
+ * A reference of 0 is passed over, its bus address is 0. All or nothing. -EEXIST: there is a set with that name. Errors name the reference and Xen's status.
+ */
+int glx_grants_map(struct glx *x, const char *set, uint32_t domain, const uint32_t *refs,
+		   size_t count, bool writable, uint64_t *bus);
+/* Nothing may lead there any more: revoke first. Gives back all of a set, also of one that a dead predecessor mapped, wholly or in part. -ENOENT. */
+int glx_grants_unmap(struct glx *x, const char *set);
+/* Sets there are, for recovery: name, domain, mappings. False: no more. *at is 0 at first. */
+bool glx_grants_next(const struct glx *x, size_t *at, char name[GLX_SET_NAME], uint32_t *domain,
+		     size_t *count);
+/* The bus addresses again, after a restart; -ENOENT. */
+int glx_grants_bus(const struct glx *x, const char *set, uint64_t *bus, size_t count);
+
+/* Maps granted pages to be read here (a directory); unmapped with glx_view_close. At most 1024. */
+int glx_view(struct glx *x, uint32_t domain, const uint32_t *refs, size_t count, const void **data);
+void glx_view_close(struct glx *x, const void *data, size_t count);
+
+/* --- dom0's own pages that the device can reach (gntalloc and, on a PV dom0, a grant mapping to itself) --- */
+
+/*
+ * New zeroed pages, mapped shared at *data; bus[i] of each, in general not contiguous. fd keeps them alive and lets a successor map them (offset 0).
+ * Journalled as a set under the name.
+ */
+int glx_pages_new(struct glx *x, const char *set, size_t count, int *fd, void **data,
+		  uint64_t *bus);
+int glx_pages_free(struct glx *x, const char *set, int fd, void *data, size_t count);
+
+/* --- The device page in a guest --- */
+
+/* Gives the guest permission for one machine page and maps it; *address: guest-physical address (PV: the machine address). */
+int glx_page_map(struct glx *x, uint32_t domain, uint64_t machine_address, uint64_t *address);
+/* Takes both back; a domain that is gone is no error. */
+int glx_page_unmap(struct glx *x, uint32_t domain, uint64_t machine_address, uint64_t address);
+
+/* --- Interrupts: MSI-X vectors and eventfds in; eventfds and event channels of guests out. The one thread of this library serves them. --- */
+
+struct glx_irqs;
+/* For a PCI function; `journal` as above remembers pirqs, so that a successor gives them back first. vectors: of its MSI-X table. */
+int glx_irqs_open(struct glx *x, unsigned domain_bus_device_function, uint64_t msix_table,
+		  unsigned vectors, struct glx_irqs **irqs);
+void glx_irqs_close(struct glx_irqs *irqs);
+/* Vector v writes this eventfd; -1: none. The pirq is mapped with the first use. */
+int glx_irqs_to_eventfd(struct glx_irqs *irqs, unsigned vector, int eventfd);
+/* Vector v is passed on to an event channel of a guest, without waking anything else here. Signals it once, in case one was lost. */
+int glx_irqs_to_guest(struct glx_irqs *irqs, unsigned vector, uint32_t domain, uint32_t port);
+/* The same for an interrupt that comes as an eventfd (VFIO); the eventfd stays the caller's. */
+int glx_irqs_eventfd_to_guest(struct glx_irqs *irqs, unsigned vector, int eventfd, uint32_t domain,
+			      uint32_t port);
+/* Stops passing on to a guest and closes the channel. */
+int glx_irqs_drop(struct glx_irqs *irqs, unsigned vector);
+/* How often vector v was passed on. */
+uint64_t glx_irqs_count(const struct glx_irqs *irqs, unsigned vector);
+
+/* --- Domains --- */
+enum glx_type { GLX_PV, GLX_PVH, GLX_HVM };
+/* -ENOENT: no such domain; a dying one counts as none, and *dying tells (may be NULL). */
+int glx_domain(struct glx *x, uint32_t domain, enum glx_type *type, bool *dying);
+
+#endif
