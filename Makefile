@@ -151,6 +151,7 @@ DEMOS       :=
 
 FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 	$(wildcard firmware/firmware.mk sim/sim.mk host-driver/host-driver.mk) \
+	$(sort $(wildcard xen-integration/*/*.mk)) \
 	$(sort $(wildcard tests/*.mk tests/*/*.mk tests/*/*/*.mk))
 -include $(FRAGMENTS)
 

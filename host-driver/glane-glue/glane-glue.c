@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * glane-glue: gives a context to the virtio drivers of this kernel. It asks glaned for the context, with memory of its own as the device's
- * DMA memory, and hands page, memory and interrupt to guestlane.ko (host-driver/glue). No frame passes through this process: it waits for
+ * DMA memory, and hands page, memory and interrupt to guestlane.ko (xen-integration/glue). No frame passes through this process: it waits for
  * its end, or for the daemon's, whose successor it asks for the same context.
  */
 #include <errno.h>

@@ -8,9 +8,9 @@ $(RIG_GUEST): sim/rig/make-guest $(wildcard sim/rig/guest/*) $(BUILD)/rig/glue/g
 	$(call quietly,GUEST,$(BUILD)/rig/guest.log,sim/rig/make-guest $(CURDIR)/$@ $(filter %.ko,$^) $(RIG_PROGRAMS))
 
 # Runs in the machine, and calls the kernel module as a program should not.
-$(BUILD)/rig/glue-refuse: tests/system/rig/glue-refuse.c host-driver/glue/guestlane_ioctl.h
+$(BUILD)/rig/glue-refuse: tests/system/rig/glue-refuse.c xen-integration/glue/guestlane_ioctl.h
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
-	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Ihost-driver/glue -o $@ $<
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Ixen-integration/glue -o $@ $<
 
 FORMAT_SRC += tests/system/rig/glue-refuse.c

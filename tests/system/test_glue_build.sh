@@ -9,7 +9,7 @@ if ! ls -d /lib/modules/*/build >/dev/null 2>&1; then
 	tap_end
 fi
 module=$tap_tmp/glue/guestlane.ko
-env -u MAKEFLAGS -u MFLAGS host-driver/glue/build-module "$tap_tmp/glue" build/gen >"$tap_tmp/log" 2>&1
+env -u MAKEFLAGS -u MFLAGS xen-integration/glue/build-module "$tap_tmp/glue" build/gen >"$tap_tmp/log" 2>&1
 tap_is "it is built" $? 0
 sed 's/^/# /' "$tap_tmp/log"
 tap_is "without a warning" "$(grep -ciE 'warning|undefined' "$tap_tmp/log")" 0
