@@ -298,6 +298,9 @@ static void show_context(const json_t *c)
 					      : "other contexts, not the wire",
 			 json_flag(c, "any_source") ? "; with any source address" : "",
 			 json_flag(c, "promiscuous") ? "; receives everything in its VLAN" : ""));
+	if (json_flag(c, "fallback"))
+		fact("fallback", json_flag(c, "away") ? "away: its frames go to context 0"
+						      : "stands by: the context has its frames");
 	fact("features",
 	     text_format("%s", json_array_size(json_object_get(c, "features_accepted"))
 				       ? text_names(json_object_get(c, "features_accepted"))

@@ -37,6 +37,8 @@ static const struct option_spec config_options[] = {
 	  "whether it receives every frame of its VLAN" },
 	{ "any-source", 0, OPT_BOOL, "YESNO", NULL, 0, 0,
 	  "whether it may send with any source MAC" },
+	{ "fallback", 0, OPT_BOOL, "YESNO", NULL, 0, 0,
+	  "whether its frames go to context 0 while no driver runs its device" },
 	{ "weight", 0, OPT_NUMBER, "N", NULL, 1, 255,
 	  "share of transmission against other contexts, 1 to 255" },
 	{ "tx-rate", 0, OPT_RATE, "RATE", NULL, 0, RATE_MAX,

@@ -450,9 +450,9 @@ json_t *context_json(struct daemon *d, unsigned k)
 							s.queue[q].packed, "size", s.queue[q].size,
 							"buffers", (json_int_t)s.queue[q].buffers));
 	json_t *object =
-		json_pack("{s:i, s:s, s:b, s:i, s:s, s:i, s:s, s:n, s:o, s:o, s:o, s:n, s:I}",
+		json_pack("{s:i, s:s, s:b, s:b, s:i, s:s, s:i, s:s, s:n, s:o, s:o, s:o, s:n, s:I}",
 			  "context", k, "state", context_state_name(&s), "enabled", c->enabled,
-			  "device_status", s.device_status, "reset_reason",
+			  "away", s.away, "device_status", s.device_status, "reset_reason",
 			  reason ? reason : "none", "resets", s.resets, "owner",
 			  owner_name(c->owner), "peer", "features_offered",
 			  features_json(s.features_offered), "features_accepted",

@@ -45,6 +45,7 @@ static const struct key {
 	{ "wire", TYPE_NOT, AT(no_wire), 0, 0 },
 	{ "promiscuous", TYPE_BOOL, AT(promiscuous), 0, 0 },
 	{ "any_source", TYPE_BOOL, AT(any_source), 0, 0 },
+	{ "fallback", TYPE_BOOL, AT(fallback), 0, 0 },
 	{ "tx_rate", TYPE_U64, AT(tx_rate), 0, 100000000000 },
 	{ "rx_rate", TYPE_U64, AT(rx_rate), 0, 100000000000 },
 	{ "flood_rate", TYPE_U64, AT(flood_rate), 0, 100000000000 },

@@ -203,6 +203,11 @@ struct gl_context_config {
 	bool no_wire;	  /* frames do not leave to the wire */
 	bool promiscuous; /* receives every frame of its VLAN */
 	bool any_source;  /* may send with any source MAC */
+	/*
+	 * While it is away - no driver runs its device, or context 0 was the last to send with its MAC - what is for its MAC goes to context 0 (docs/isolation.md).
+	 * Not for context 0.
+	 */
+	bool fallback;
 	uint64_t
 		multicast_filter; /* bit gl_multicast_hash(address); ~0: all (0 means all too unless filter_multicast) */
 	bool filter_multicast;
@@ -226,6 +231,7 @@ int64_t gl_context_destroy(struct gl_nic *nic, unsigned context);
 
 struct gl_context_state {
 	bool exists, enabled, running; /* running: DMA may run */
+	bool away;		       /* with `fallback`: its frames go to context 0 */
 	uint8_t device_status;	       /* virtio 1.2, 2.1 */
 	uint8_t firmware_state;	       /* enum gl_ctx_state of gl_mbox.h */
 	uint8_t reset_reason;	       /* enum RESET_REASON of the last DEVICE_NEEDS_RESET */

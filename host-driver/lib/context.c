@@ -161,9 +161,14 @@ static int digest(struct gl_nic *nic, unsigned context, const struct gl_context_
 		.any_source = config->any_source,
 		.filter_multicast = config->filter_multicast,
 		.rx_share = config->rx_share,
+		.fallback = config->fallback,
 	};
 	memcpy(k->mac, config->mac, 6);
 	int error = check_mac(nic, context, k->mac);
+	if (!error && k->fallback && context == 0)
+		error = gl_fail(
+			nic, EINVAL,
+			"context 0 cannot have fallback: it is the one that frames fall back to");
 	if (!error)
 		error = check_value(nic, context, "mtu", k->mtu, 68, 9000);
 	if (!error)
@@ -216,6 +221,7 @@ int gl_context_config(const struct gl_nic *nic, unsigned context, struct gl_cont
 		.rx_burst = k->rx_burst,
 		.flood_burst = k->flood_burst,
 		.rx_share = k->rx_share,
+		.fallback = k->fallback,
 	};
 	memcpy(config->mac, k->mac, 6);
 	return 0;
@@ -268,6 +274,7 @@ static void set_switch(struct gl_nic *nic, unsigned context, const struct gl_kep
 	control |= k->promiscuous ? GL_BAR0_SW_CONTROL_PROMISC_MASK : 0;
 	control |= k->any_source ? GL_BAR0_SW_CONTROL_ANY_SOURCE_MASK : 0;
 	control |= k->no_wire ? 0 : GL_BAR0_SW_CONTROL_TO_WIRE_MASK;
+	control |= k->fallback ? GL_BAR0_SW_CONTROL_FALLBACK_MASK : 0;
 	if (k->vlan_mode == GL_VLAN_ACCESS)
 		control |= GL_BAR0_SW_CONTROL_VLAN_ACCESS_MASK |
 			   (uint32_t)k->vid << GL_BAR0_SW_CONTROL_VID_LSB;
@@ -289,9 +296,16 @@ static void set_switch(struct gl_nic *nic, unsigned context, const struct gl_kep
 			     e << GL_BAR0_VLAN_MEMBER_ENTRY_LSB |
 				     (k->vlans >> e & 1 ? GL_BAR0_VLAN_MEMBER_MEMBER_MASK : 0));
 	}
+	uint32_t low = m[0] | m[1] << 8 | m[2] << 16 | (uint32_t)m[3] << 24,
+		 high = m[4] | m[5] << 8;
 	gl_reg_write(nic, GL_BAR0_SW_INDEX, context);
-	gl_reg_write(nic, GL_BAR0_SW_MAC_LO, m[0] | m[1] << 8 | m[2] << 16 | (uint32_t)m[3] << 24);
-	gl_reg_write(nic, GL_BAR0_SW_MAC_HI, m[4] | m[5] << 8);
+	/* Writing an entry with FALLBACK sends the context away, so one that would stay as it is stays untouched. */
+	if (live && k->fallback &&
+	    (gl_reg(nic, GL_BAR0_SW_CONTROL) & ~GL_BAR0_SW_CONTROL_AWAY_MASK) == control &&
+	    gl_reg(nic, GL_BAR0_SW_MAC_LO) == low && gl_reg(nic, GL_BAR0_SW_MAC_HI) == high)
+		return;
+	gl_reg_write(nic, GL_BAR0_SW_MAC_LO, low);
+	gl_reg_write(nic, GL_BAR0_SW_MAC_HI, high);
 	gl_reg_write(nic, GL_BAR0_SW_CONTROL, live ? control : 0);
 }
 
@@ -569,6 +583,8 @@ int gl_context_get(struct gl_nic *nic, unsigned context, struct gl_context_state
 		.reset_reason =
 			(status & GL_BAR0_CTX_STATUS_REASON_MASK) >> GL_BAR0_CTX_STATUS_REASON_LSB,
 	};
+	gl_reg_write(nic, GL_BAR0_SW_INDEX, context);
+	state->away = gl_reg(nic, GL_BAR0_SW_CONTROL) & GL_BAR0_SW_CONTROL_AWAY_MASK;
 	error = gl_alive(nic);
 	if (!error && state->exists)
 		error = get_state(nic, context, &firmware);

@@ -46,7 +46,7 @@ struct gl_kept_config {
 	uint16_t mtu, queue_size, vid;
 	uint8_t mac[6];
 	uint8_t weight, link_down, vlan_mode, untagged, no_wire, promiscuous, any_source,
-		filter_multicast, rx_share, reserved[7];
+		filter_multicast, rx_share, fallback, reserved[6];
 };
 static_assert(sizeof(struct gl_kept_config) == 88, "kept configuration");
 

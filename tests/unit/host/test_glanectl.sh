@@ -227,9 +227,9 @@ prints "trace of kinds" 0 trace --kind state,firmware -c 2 <<'E'
 E
 
 # --- what each command asks ---
-asks "context add: every key of the configuration" 'context.add {"any_source":true,"context":5,"features":["mac","mtu"],"flood_burst":3000,"flood_rate":1500000,"link":"down","mac":"02:00:00:00:00:05","mtu":9000,"promiscuous":false,"queue_size":128,"rx_burst":0,"rx_rate":0,"rx_share":8,"tx_burst":65536,"tx_rate":100000000,"untagged":true,"vids":[1,5,6,7],"vlan":"trunk","weight":20,"wire":false}' \
+asks "context add: every key of the configuration" 'context.add {"any_source":true,"context":5,"fallback":true,"features":["mac","mtu"],"flood_burst":3000,"flood_rate":1500000,"link":"down","mac":"02:00:00:00:00:05","mtu":9000,"promiscuous":false,"queue_size":128,"rx_burst":0,"rx_rate":0,"rx_share":8,"tx_burst":65536,"tx_rate":100000000,"untagged":true,"vids":[1,5,6,7],"vlan":"trunk","weight":20,"wire":false}' \
 	context add 5 --mac 02:00:00:00:00:05 --mtu 9000 --link=down --features mac,mtu --queue-size 128 --vlan trunk --vids 7,1,5-6 --untagged yes \
-	--wire no --promiscuous no --any-source yes --weight 20 --tx-rate '100 Mb/s' --tx-burst 64KiB --rx-rate 0 --rx-burst 0 --flood-rate 1.5M \
+	--wire no --promiscuous no --any-source yes --fallback yes --weight 20 --tx-rate '100 Mb/s' --tx-burst 64KiB --rx-rate 0 --rx-burst 0 --flood-rate 1.5M \
 	--flood-burst 3000 --rx-share 8
 asks "context add leaves the number to the daemon" 'context.add {}' context add
 asks "context set" 'context.set {"context":3,"features":[],"tx_rate":1000000000}' context set 3 --tx-rate 1Gb/s --features all
@@ -388,7 +388,7 @@ complete_words() {
 tap_is "bash: commands" "$(complete_words s)" "show stats selftest"
 tap_is "bash: all first words" "$(complete_words "")" "list show stats top context firmware trace capture selftest metrics completion"
 tap_is "bash: second words" "$(complete_words context "")" "add set remove enable disable"
-tap_is "bash: options of a command" "$(complete_words context add --f)" "--features --flood-rate --flood-burst"
+tap_is "bash: options of a command" "$(complete_words context add --f)" "--features --fallback --flood-rate --flood-burst"
 tap_is "bash: options of every command" "$(complete_words show --)" "--socket --json --help --version"
 tap_is "bash: values of an option" "$(complete_words context set 3 --vlan t)" "transparent trunk"
 tap_is "bash: a list's last word" "$(complete_words context set 3 --features mac,ring)" "mac,ring_packed"

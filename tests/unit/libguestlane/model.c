@@ -294,6 +294,12 @@ static uint32_t bar0_read(struct model *m, uint32_t at)
 		return x->control;
 	case GL_BAR0_CTX_STATUS:
 		return x->control ? 0x0b | GL_BAR0_CTX_STATUS_RUN_MASK : 0;
+	case GL_BAR0_SW_MAC_LO:
+		return (uint32_t)m->context[m->sw_index % M_CONTEXTS].sw_mac;
+	case GL_BAR0_SW_MAC_HI:
+		return (uint32_t)(m->context[m->sw_index % M_CONTEXTS].sw_mac >> 32);
+	case GL_BAR0_SW_CONTROL:
+		return m->context[m->sw_index % M_CONTEXTS].sw_control;
 	case GL_BAR0_ROOT_LO:
 		return (uint32_t)x->root;
 	case GL_BAR0_ROOT_HI:
@@ -382,7 +388,11 @@ static void bar0_write(struct model *m, uint32_t at, uint32_t value)
 		break;
 	case GL_BAR0_SW_CONTROL:
 		if (m->sw_index < M_CONTEXTS) {
-			m->context[m->sw_index].sw_control = value;
+			m->context[m->sw_index].sw_control =
+				(value & ~GL_BAR0_SW_CONTROL_AWAY_MASK) |
+				(value & GL_BAR0_SW_CONTROL_FALLBACK_MASK
+					 ? GL_BAR0_SW_CONTROL_AWAY_MASK
+					 : 0);
 			m->context[m->sw_index].sw_mac = (uint64_t)m->sw_hi << 32 | m->sw_lo;
 		}
 		break;

@@ -590,6 +590,52 @@ static void a_context_reaches_firmware_and_switch(void **state)
 	create(1);
 }
 
+/* Whose frames fall back is not sent away by a change that does not concern the switch. */
+static void fallback_stays_where_it_is(void **state)
+{
+	(void)state;
+	struct gl_context_config c = config_for(1), back;
+	struct gl_context_state s;
+	assert_int_equal(gl_context_create(NIC, 1, &c), 0);
+	assert_int_equal(gl_context_get(NIC, 1, &s), 0);
+	assert_false(s.away);
+	c.fallback = true;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), 0);
+	assert_int_equal(gl_context_get(NIC, 1, &s), 0);
+	assert_true(s.away);
+	assert_int_equal(gl_context_config(NIC, 1, &back), 0);
+	assert_true(back.fallback);
+
+	/* The guest sends. */
+	M->context[1].sw_control &= ~GL_BAR0_SW_CONTROL_AWAY_MASK;
+	c.tx_rate = 1000000000;
+	c.weight = 3;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), 0);
+	assert_int_equal(gl_context_get(NIC, 1, &s), 0);
+	assert_false(s.away);
+	assert_int_equal(M->context[1].config.weight, 3);
+
+	c.mac[5] ^= 0x80;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), 0);
+	assert_int_equal(gl_context_get(NIC, 1, &s), 0);
+	assert_true(s.away);
+	M->context[1].sw_control &= ~GL_BAR0_SW_CONTROL_AWAY_MASK;
+	c.no_wire = true;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), 0);
+	assert_int_equal(gl_context_get(NIC, 1, &s), 0);
+	assert_true(s.away);
+
+	c.fallback = false;
+	assert_int_equal(gl_context_configure(NIC, 1, &c), 0);
+	assert_int_equal(gl_context_get(NIC, 1, &s), 0);
+	assert_false(s.away);
+
+	struct gl_context_config zero = config_for(0);
+	zero.fallback = true;
+	assert_int_equal(gl_context_create(NIC, 0, &zero), -EINVAL);
+	assert_non_null(strstr(gl_error(NIC), "fallback"));
+}
+
 static void bad_configurations_are_named(void **state)
 {
 	(void)state;
@@ -933,6 +979,7 @@ int main(void)
 		T(tables_follow_a_list),
 		T(a_map_that_does_not_fit_maps_nothing),
 		RUNNING(a_context_reaches_firmware_and_switch),
+		RUNNING(fallback_stays_where_it_is),
 		RUNNING(bad_configurations_are_named),
 		RUNNING(one_mac_has_one_context),
 		RUNNING(trunks_share_vlan_entries),
