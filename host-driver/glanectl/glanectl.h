@@ -117,6 +117,10 @@ json_t *ctl_stats(struct ctl *ctl, int *status);
 int ctl_context(struct ctl *ctl, int *context);
 /* Waits until `fd` (or -1) is readable or an event is there: 1, or 0 after timeout_ms (-1: for ever) or when stop_asked is set. */
 int ctl_wait(struct ctl *ctl, int fd, int timeout_ms);
+/* Contexts of Xen's guests get "vif", as vif.list has it. */
+void vif_owners(struct ctl *ctl, json_t *contexts);
+/* "guest1 (vif3.0)" of such a context; NULL of others. */
+const char *vif_words(const json_t *context);
 /* Whether an option was given, and its value. */
 bool given_flag(const struct ctl *ctl, const char *key);
 int64_t given_number(const struct ctl *ctl, const char *key, int64_t otherwise);
@@ -136,6 +140,9 @@ int run_context_set(struct ctl *ctl);
 int run_context_remove(struct ctl *ctl);
 int run_context_enable(struct ctl *ctl);
 int run_context_disable(struct ctl *ctl);
+int run_vif_add(struct ctl *ctl);
+int run_vif_remove(struct ctl *ctl);
+int run_vif_list(struct ctl *ctl);
 int run_firmware_load(struct ctl *ctl);
 int run_firmware_log(struct ctl *ctl);
 int run_trace(struct ctl *ctl);

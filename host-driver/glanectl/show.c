@@ -25,7 +25,9 @@ static enum style state_style(const char *state)
 static const char *driven_by(const json_t *context)
 {
 	const json_t *peer = json_object_get(context, "peer");
-	const char *owner = json_text(context, "owner");
+	const char *owner = json_text(context, "owner"), *vif = vif_words(context);
+	if (vif)
+		return vif;
 	if (json_is_object(peer))
 		return text_format("%s (%lld)", json_text(peer, "program"),
 				   (long long)json_number(peer, "pid"));
@@ -233,6 +235,7 @@ int run_list(struct ctl *ctl)
 	}
 	if (!contexts)
 		goto out;
+	vif_owners(ctl, contexts);
 	if (ctl->json) {
 		print_json(json_pack("{s:O, s:O, s:O}", "nics", nics, "nic", nic, "contexts",
 				     contexts),
@@ -267,6 +270,7 @@ static void show_context(const json_t *c)
 	       style_on(stdout, state_style(state)), state, style_off(stdout));
 	fact("driven by",
 	     driven_by(c)[0] == '-' ? "nobody"
+	     : vif_words(c)	    ? text_format("Xen guest %s", vif_words(c))
 	     : json_is_object(json_object_get(c, "peer"))
 		     ? text_format("%s, process %lld",
 				   json_text(json_object_get(c, "peer"), "program"),
@@ -422,6 +426,9 @@ int run_show(struct ctl *ctl)
 				     json_pack("{s:i}", "context", context));
 		if (!c)
 			return status;
+		json_t *one = json_pack("[O]", c);
+		vif_owners(ctl, one);
+		json_decref(one);
 		if (ctl->json) {
 			print_json(c, false);
 		} else {
@@ -433,6 +440,8 @@ int run_show(struct ctl *ctl)
 	nic = ctl_call(ctl, &status, "nic.show", NULL);
 	if (nic)
 		contexts = ctl_contexts(ctl, &status);
+	if (contexts)
+		vif_owners(ctl, contexts);
 	if (contexts && ctl->json)
 		print_json(json_pack("{s:O, s:O}", "nic", nic, "contexts", contexts), false);
 	else if (contexts)

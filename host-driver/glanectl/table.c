@@ -69,6 +69,30 @@ static const struct option_spec top_options[] = {
 	{ 0 },
 };
 
+static const struct option_spec vif_add_options[] = {
+	{ "mac", 0, OPT_MAC, "ADDRESS", NULL, 0, 0,
+	  "the guest's MAC address, as 00:16:3e:00:00:01" },
+	{ "mtu", 0, OPT_NUMBER, "N", NULL, 68, 9000, "MTU, 68 to 9000" },
+	{ "tx-rate", 0, OPT_RATE, "RATE", NULL, 0, RATE_MAX,
+	  "limit of what it sends: bit/s, or 100M, 1G; 0: none" },
+	{ "vid", 0, OPT_NUMBER, "VLAN", NULL, 1, 4094,
+	  "VLAN that it is in; untagged in the guest" },
+	{ "weight", 0, OPT_NUMBER, "N", NULL, 1, 255,
+	  "share of transmission against other contexts, 1 to 255" },
+	{ "memory", 0, OPT_WORD, "MODE", "pool whole", 0, 0,
+	  "what the guest grants to the NIC: pool, pages that frames are copied through; whole, "
+	  "all "
+	  "its memory, without a copy" },
+	{ "pool-pages", 0, OPT_NUMBER, "N", NULL, 64, 4096, "size of the pool, 64 to 4096 (512)" },
+	{ 0 },
+};
+
+static const struct option_spec vif_remove_options[] = {
+	{ "seconds", 0, OPT_SECONDS, "SECONDS", NULL, 0, 600000,
+	  "time that the guest has to let its device go, 0 to 600 (10)" },
+	{ 0 },
+};
+
 static const struct option_spec log_options[] = {
 	{ "follow", 'f', OPT_FLAG, NULL, NULL, 0, 0, "go on with what comes, until Ctrl-C" },
 	{ 0 },
@@ -149,6 +173,28 @@ const struct command_spec command_table[] = {
 	  NULL,
 	  { NULL, NULL },
 	  run_context_disable },
+	{ "vif add",
+	  "VIF",
+	  "give a Xen guest a context; what xl's script does",
+	  "VIF is vif3.0 or 3.0: domain 3, handle 0. Takes the lowest free context from 1 on and "
+	  "does not wait "
+	  "for the guest.",
+	  { vif_add_options, NULL },
+	  run_vif_add },
+	{ "vif remove",
+	  "VIF",
+	  "take the context back; what xl's script does",
+	  "A guest that does not let its device go in time is cut off. What is not there is no "
+	  "error.",
+	  { vif_remove_options, NULL },
+	  run_vif_remove },
+	{ "vif list",
+	  NULL,
+	  "contexts of Xen guests",
+	  "PATH says how frames for the guest go now: direct, or by netfront and the bridge as "
+	  "long as its driver has not sent.",
+	  { NULL, NULL },
+	  run_vif_list },
 	{ "firmware load",
 	  "FILE",
 	  "load firmware; contexts come up again",
