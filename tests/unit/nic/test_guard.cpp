@@ -1511,6 +1511,24 @@ static void invalidation_during_a_walk(void **state)
 	}
 }
 
+// What a context's invalidation makes stale are its own walks: those of others go on, and what they find is remembered.
+static void invalidation_leaves_the_walks_of_others(void **state)
+{
+	(void)state;
+	start();
+	map(0, 5, 0x77, RW);
+	hold = true;
+	give_hint(0, 5);
+	for (unsigned i = 0; i < 60; i++)
+		step();
+	assert_int_equal(under_way, 1);
+	invalidate(1, ALL, 0);
+	assert_int_equal(under_way, 1);
+	hold = false;
+	quiet();
+	assert_int_equal(check(0, 5, false).reads, 0);
+}
+
 // Entries that lie in the shared part and are asked for at any cycle of a sweep: none of the old ones is left after it, and
 // what other contexts have there stays.
 static void nothing_slips_past_a_sweep(void **state)
@@ -1934,6 +1952,7 @@ int main(void)
 		TB_TEST(invalidation_is_bounded),
 		TB_TEST(one_invalidation_at_a_time),
 		TB_TEST(invalidation_during_a_walk),
+		TB_TEST(invalidation_leaves_the_walks_of_others),
 		TB_TEST(nothing_slips_past_a_sweep),
 		TB_TEST(revocation_takes_the_root),
 		TB_TEST(revocation_and_invalidation_take_turns),
