@@ -2,6 +2,7 @@
 // glane-sim: the simulated NIC as a process, a PCI device for vfio-user clients. Command line, the loop, statistics.
 #include "guestlane_sim.h"
 #include "nic.h"
+#include "settle.h"
 #include "vfio_user_server.h"
 #include "wire.h"
 
@@ -42,7 +43,7 @@
 #endif
 
 struct options {
-	const char *socket, *wire, *firmware, *stats, *trace;
+	const char *socket, *wire, *firmware, *stats, *settle, *trace;
 	uint64_t trace_from, trace_cycles;
 	unsigned contexts;
 	bool line_rate;
@@ -54,6 +55,7 @@ struct program {
 	struct nic *nic;
 	struct vfio_user_server *server;
 	struct glane_wire *wire;
+	struct settle *settle;
 	int epoll, signals;
 	struct timespec started;
 	uint64_t wakes, sleeps;
@@ -74,6 +76,7 @@ static const char help[] =
 	"  -l, --line-rate on|off    off: frames pass the wire faster than 1 Gb/s (on)\n"
 	"  -f, --firmware FILE       firmware that runs when a client comes, and after resets\n"
 	"  -j, --stats-json FILE     write statistics at exit and on SIGUSR1\n"
+	"  -S, --settle PATH         tell who asks on this UNIX socket when the NIC is at rest\n"
 	"  -t, --trace FILE,FROM,TO  write these cycles as FST waveforms (see make TRACE=1)\n"
 	"  -h, --help                show this\n"
 	"  -V, --version             show the version\n";
@@ -132,6 +135,7 @@ static struct options parse(int argc, char **argv)
 		{ "line-rate", required_argument, NULL, 'l' },
 		{ "firmware", required_argument, NULL, 'f' },
 		{ "stats-json", required_argument, NULL, 'j' },
+		{ "settle", required_argument, NULL, 'S' },
 		{ "trace", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -140,7 +144,7 @@ static struct options parse(int argc, char **argv)
 	struct options o = { .line_rate = true };
 	int c;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":s:w:c:l:f:j:t:hV", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":s:w:c:l:f:j:S:t:hV", names, NULL)) != -1) {
 		const char *word = argv[optind - 1];
 		switch (c) {
 		case 's':
@@ -162,6 +166,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'j':
 			o.stats = optarg;
+			break;
+		case 'S':
+			o.settle = optarg;
 			break;
 		case 't':
 			parse_trace(&o, optarg);
@@ -301,11 +308,12 @@ static void take_signal(struct program *p)
 /* Waits so long for a descriptor (-1: for ever), and looks at what there is. True: something came, or there is more to do. */
 static bool look(struct program *p, int milliseconds)
 {
-	struct epoll_event events[4];
-	int n = epoll_wait(p->epoll, events, 4, milliseconds);
+	struct epoll_event events[5];
+	int n = epoll_wait(p->epoll, events, 5, milliseconds);
 	for (int i = 0; i < n; i++)
 		if (events[i].data.fd == p->signals)
 			take_signal(p);
+	settle_service(p->settle);
 	vfio_user_server_run(p->server);
 	glane_wire_service(p->wire);
 	nic_service(p->nic);
@@ -338,6 +346,16 @@ static bool dozes(struct program *p)
 	return quiet > DOZE_AFTER && p->beats >= 2 && p->beats * DOZE_BEAT <= quiet;
 }
 
+/* The NIC does nothing more by itself. */
+static void at_rest(struct program *p)
+{
+	struct settle_answer a = {
+		.cycles = gls_now(p->s),
+		.interrupts = vfio_user_stats(p->server).interrupts,
+	};
+	settle_answer(p->settle, &a);
+}
+
 static void loop(struct program *p)
 {
 	unsigned wakes = 0;
@@ -345,7 +363,10 @@ static void loop(struct program *p)
 	while (!p->stop) {
 		bool waits = nic_waits_for_client(p->nic);
 		if (!waits && gls_run_awake(p->s, SLICE)) {
-			look(p, dozes(p) ? WAKE_MS : 0);
+			bool doze = dozes(p);
+			if (doze)
+				at_rest(p);
+			look(p, doze ? WAKE_MS : 0);
 			continue;
 		}
 		/* Nothing is pending. What the last cycles left for the client, or it for us, first. */
@@ -364,6 +385,8 @@ static void loop(struct program *p)
 			continue;
 		}
 		p->sleeps++;
+		if (!waits)
+			at_rest(p);
 		bool timer = !waits && gls_wake_set(p->s);
 		if (!look(p, timer ? WAKE_MS : -1) && timer && !p->stop && gls_wake(p->s))
 			p->wakes++;
@@ -417,6 +440,11 @@ int main(int argc, char **argv)
 	p.wire = glane_wire_open(p.o.wire, p.s, error, sizeof(error));
 	if (!p.wire)
 		goto out;
+	if (p.o.settle) {
+		p.settle = settle_open(p.o.settle, error, sizeof(error));
+		if (!p.settle)
+			goto out;
+	}
 	struct vfio_user_device device = nic_device(p.nic);
 	p.server = vfio_user_server_new(p.o.socket, &device, p.nic, error, sizeof(error));
 	if (!p.server)
@@ -425,6 +453,7 @@ int main(int argc, char **argv)
 	watch(&p, p.signals);
 	watch(&p, vfio_user_server_fd(p.server));
 	watch(&p, glane_wire_fd(p.wire));
+	watch(&p, settle_fd(p.settle));
 	fprintf(stderr, PROGRAM ": listening on %s, %u contexts\n", p.o.socket, gls_contexts(p.s));
 	loop(&p);
 	write_stats(&p);
@@ -441,6 +470,7 @@ out:
 			status = 1;
 		}
 	}
+	settle_close(p.settle);
 	vfio_user_server_free(p.server);
 	nic_free(p.nic);
 	gls_close(p.s);
