@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libguestlane: the host's side of the NIC. One handle is one NIC, behind one of several back ends (vfio, vfio-user, later xen).
+ * libguestlane: the host's side of the NIC. One handle is one NIC, behind one of several back ends (vfio, vfio-user, xen).
  *
  * Functions that can fail return 0 (or a count) or a negative errno; gl_error() then has a sentence that says what was wrong and what to
  * do. Threads: a handle and everything got from it belong to one thread at a time; different handles are independent. gl_error(NULL) is
@@ -42,7 +42,10 @@ struct gl_config {
 	/*
 	 * "vfio:0000:01:00.0"    PCI function bound to vfio-pci, type1 IOMMU
 	 * "vfio-noiommu:..."     the same without an IOMMU (the kernel must allow it)
+	 * "xen:0000:01:00.0"     PCI function without a driver, in a PV dom0 of Xen
 	 * "vfio-user:/path"      socket of a vfio-user server such as glane-sim
+	 *
+	 * In a dom0, vfio-noiommu has its memory from Xen too.
 	 */
 	const char *device;
 	uint64_t table_bytes; /* memory for translation tables (4 MiB), a multiple of 4096 */
@@ -106,6 +109,8 @@ void gl_config_write(struct gl_nic *nic, uint32_t offset, uint32_t value, unsign
 uint32_t gl_page_read(struct gl_nic *nic, unsigned context, uint32_t offset, unsigned size);
 void gl_page_write(struct gl_nic *nic, unsigned context, uint32_t offset, uint32_t value,
 		   unsigned size);
+/* Physical (under Xen: machine) address of a context's device page, to be mapped into a guest. -ENOTSUP: it has none. */
+int gl_page_address(struct gl_nic *nic, unsigned context, uint64_t *address);
 /*
  * An eventfd that rings the doorbell (DEV.QUEUE_NOTIFY := queue) of a context when it is written, without this library: for a driver in
  * another process. Belongs to the handle. -ENOTSUP: the back end cannot.
@@ -114,10 +119,16 @@ int gl_doorbell_fd(struct gl_nic *nic, unsigned context, unsigned queue);
 
 /* --- Memory ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Memory that the NIC can reach, if a table leads there. Shared, backed by a memfd, zeroed. */
+/*
+ * Memory that the NIC can reach, if a table leads there. Shared, zeroed, backed by a descriptor that mmap() takes at offset 0.
+ *
+ * Where the back end cannot give memory in one piece (a dom0 of Xen), `bus` is no address that the NIC could use but one of GL_STAND_IN and above, which
+ * gl_map() and gl_translate() exchange for the real ones, page by page. GL_HUGE then maps small pages.
+ */
+#define GL_STAND_IN (1ull << 51)
 struct gl_memory {
 	void *data;   /* NULL: imported without mapping it here */
-	uint64_t bus; /* bus address of its first byte; contiguous */
+	uint64_t bus; /* of its first byte; contiguous */
 	size_t bytes; /* a multiple of 4096 */
 	int fd;	      /* belongs to the handle */
 	unsigned id;  /* stays over gl_adopt */
@@ -145,6 +156,9 @@ enum gl_map_flags { GL_READ = 1, GL_WRITE = 2, GL_HUGE = 4 };
  */
 int gl_map(struct gl_nic *nic, unsigned context, uint64_t guest_address, uint64_t bus_address,
 	   uint64_t bytes, unsigned flags);
+/* The same for pages that lie anywhere: bus[i] for the page at guest_address + 4096 * i; 0: that one is not mapped. */
+int gl_map_pages(struct gl_nic *nic, unsigned context, uint64_t guest_address, const uint64_t *bus,
+		 size_t count, unsigned flags);
 /* Takes it back; when it returns no DMA uses it any more. Pages that are not mapped are passed over. */
 int gl_unmap(struct gl_nic *nic, unsigned context, uint64_t guest_address, uint64_t bytes);
 /* Makes the NIC forget what it knows of a range; bytes 0: of the context. Cycles it took, or -errno. gl_unmap() does this. */
@@ -257,6 +271,15 @@ unsigned gl_multicast_hash(const uint8_t mac[6]);
 int gl_irq_fd(struct gl_nic *nic, unsigned vector);
 /* Puts a new eventfd in its place: who has a duplicate of the old one hears, and takes, no interrupts any more. 0 or -errno; then the old one stays. */
 int gl_irq_renew(struct gl_nic *nic, unsigned vector);
+/*
+ * Under Xen: a context's interrupt goes to an event channel of a guest (a port that it has left unbound for dom0), without waking anything here, and once
+ * now, in case one was lost. gl_irq_fd() of it is silent meanwhile. Not kept over gl_adopt(), where the interrupt waits for this. -ENOTSUP: not under Xen.
+ */
+int gl_irq_to_guest(struct gl_nic *nic, unsigned context, unsigned domain, uint32_t port);
+/* Closes the event channel and connects the eventfd again. */
+int gl_irq_to_host(struct gl_nic *nic, unsigned context);
+/* How often it was passed on to guests. */
+uint64_t gl_irq_passed(const struct gl_nic *nic, unsigned context);
 /* BAR0.EVENT: what vector 0 reports; reading the eventfd first, then this, loses nothing. */
 uint32_t gl_event(struct gl_nic *nic);
 void gl_event_clear(struct gl_nic *nic, uint32_t events);

@@ -5,6 +5,9 @@
  * end in dom0 (memory), and by glaned.
  *
  * Functions return 0 or a negative errno; glx_error() has a sentence. One handle, one thread, but for what is said of interrupts.
+ *
+ * The journal is a folder on tmpfs with one file for each set of mappings ("<set>.grants") and one for a function's interrupts. The argument array of the
+ * hypercall lies in the file's own pages, so what Xen answers outlives the process, and no handle is ever known to Xen alone.
  */
 #ifndef GLX_XEN_H
 #define GLX_XEN_H
@@ -15,18 +18,24 @@
 
 struct glx;
 
-/* -ENODEV: this is not dom0, and the sentence says what it is. `state_dir`: where the journal of grant mappings lies ("grants"); exists, on tmpfs. */
+/*
+ * -ENODEV: this is not dom0, and the sentence says what it is. `state_dir`: where the journal lies; exists, on tmpfs; -EBUSY: another handle has it (each
+ * needs a folder of its own). What a predecessor left half mapped or half unmapped is unmapped first.
+ */
 int glx_open(struct glx **x, const char *state_dir);
 /* What is mapped stays mapped. */
 void glx_close(struct glx *x);
 const char *glx_error(const struct glx *x); /* NULL: of glx_open in this thread */
+/* Whether this is a dom0 at all; no privileges are needed. */
+bool glx_is_dom0(void);
 bool glx_dom0_is_pv(const struct glx *x);
 
 /* --- Grant mappings for the device. A set is what one vif or one piece of dom0's memory has; sets have names and outlive the process (journal). --- */
 
-#define GLX_SET_NAME 32
+#define GLX_SET_NAME 32 /* with the terminator; letters, digits, '-', '.', '_' */
 /*
- * Maps refs of a domain for the device (PV dom0: GNTMAP_device_map only; PVH dom0: gntdev, whose descriptor then belongs to the set) and writes their bus addresses.
+ * Maps refs of a domain for the device and writes their bus addresses. PV dom0: GNTMAP_device_map only, the bus address is the machine address. PVH dom0:
+ * GNTMAP_host_map at guest-physical addresses of dom0 where nothing is, which are the bus addresses. Neither belongs to the process.
  * A reference of 0 is passed over, its bus address is 0. All or nothing. -EEXIST: there is a set with that name. Errors name the reference and Xen's status.
  */
 int glx_grants_map(struct glx *x, const char *set, uint32_t domain, const uint32_t *refs,
@@ -47,25 +56,37 @@ void glx_view_close(struct glx *x, const void *data, size_t count);
 
 /*
  * New zeroed pages, mapped shared at *data; bus[i] of each, in general not contiguous. fd keeps them alive and lets a successor map them (offset 0).
- * Journalled as a set under the name.
+ * Journalled as a set of domain 0 under the name. On a PV dom0 the set keeps the pages from being used for anything else, even when all descriptors are closed.
  */
 int glx_pages_new(struct glx *x, const char *set, size_t count, int *fd, void **data,
 		  uint64_t *bus);
+/* A successor's: maps them and checks that fd has the pages of that set. */
+int glx_pages_find(struct glx *x, const char *set, size_t count, int fd, void **data,
+		   uint64_t *bus);
+/* fd is closed. fd -1, data NULL: what a dead predecessor had. */
 int glx_pages_free(struct glx *x, const char *set, int fd, void *data, size_t count);
 
 /* --- The device page in a guest --- */
 
 /* Gives the guest permission for one machine page and maps it; *address: guest-physical address (PV: the machine address). */
 int glx_page_map(struct glx *x, uint32_t domain, uint64_t machine_address, uint64_t *address);
-/* Takes both back; a domain that is gone is no error. */
+/*
+ * Takes both back; a domain that is gone is no error. 1: the domain is PV and lives. Xen does not look for mappings of device memory in page tables, so a hostile
+ * guest may have kept one: the page must not be given to another domain before this one is gone.
+ */
 int glx_page_unmap(struct glx *x, uint32_t domain, uint64_t machine_address, uint64_t address);
 
 /* --- Interrupts: MSI-X vectors and eventfds in; eventfds and event channels of guests out. The one thread of this library serves them. --- */
 
 struct glx_irqs;
-/* For a PCI function; `journal` as above remembers pirqs, so that a successor gives them back first. vectors: of its MSI-X table. */
-int glx_irqs_open(struct glx *x, unsigned domain_bus_device_function, uint64_t msix_table,
-		  unsigned vectors, struct glx_irqs **irqs);
+/*
+ * For a PCI function ("0000:01:00.0") with so many MSI-X vectors, whose table is at that machine address. The journal remembers what was mapped, so that a
+ * successor gives it back first. The caller enables MSI-X, before the first vector is used. function NULL: for eventfds only. -ENOTSUP: Xen maps
+ * interrupts for user space in a PV dom0 only.
+ */
+int glx_irqs_open(struct glx *x, const char *function, uint64_t msix_table, unsigned vectors,
+		  struct glx_irqs **irqs);
+/* Gives the pirqs back. Before glx_close(). */
 void glx_irqs_close(struct glx_irqs *irqs);
 /* Vector v writes this eventfd; -1: none. The pirq is mapped with the first use. */
 int glx_irqs_to_eventfd(struct glx_irqs *irqs, unsigned vector, int eventfd);
