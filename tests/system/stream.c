@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A TCP stream whose every byte is known: `stream serve PORT` takes one connection and compares all that comes until its end, `stream send
- * ADDRESS PORT` sends until SIGTERM. Both print the number of bytes; the server exits 1 at the first wrong byte.
+ * ADDRESS PORT [KBYTE/S]` sends until SIGTERM. Both print the number of bytes; the server exits 1 at the first wrong byte, and prints the number so far
+ * for every SIGUSR1.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,14 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, show;
 
 static void on_term(int signal)
 {
 	(void)signal;
 	stop = 1;
+}
+
+static void on_usr1(int signal)
+{
+	(void)signal;
+	show = 1;
 }
 
 /* Bytes of xorshift64*, from its state on. */
@@ -42,16 +50,25 @@ static int serve(uint16_t port)
 	uint64_t state = 1, total = 0;
 	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sigaction action = { .sa_handler = on_usr1 };
+	sigaction(SIGUSR1, &action, NULL);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 1)) {
 		perror("stream: listen");
 		return 2;
 	}
-	int c = accept(s, NULL, NULL);
+	int c;
+	while ((c = accept(s, NULL, NULL)) < 0 && errno == EINTR)
+		;
 	for (;;) {
 		size_t have = 0;
 		while (have < sizeof(got)) {
 			ssize_t n = read(c, (char *)got + have, sizeof(got) - have);
+			if (show) {
+				show = 0;
+				printf("%llu bytes so far\n", (unsigned long long)(total + have));
+			}
 			if (n < 0 && errno == EINTR)
 				continue;
 			if (n < 0) {
@@ -78,7 +95,15 @@ static int serve(uint16_t port)
 	}
 }
 
-static int send_to(const char *address, uint16_t port)
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* At most `rate` octets in a second; 0: as fast as it goes. */
+static int send_to(const char *address, uint16_t port, double rate)
 {
 	static uint64_t words[WORDS];
 	uint64_t state = 1, total = 0;
@@ -91,7 +116,16 @@ static int send_to(const char *address, uint16_t port)
 		perror("stream: connect");
 		return 2;
 	}
+	double begin = seconds();
 	while (!stop) {
+		double early = rate > 0 ? begin + (double)total / rate - seconds() : 0;
+		if (early > 0) {
+			struct timespec nap = { .tv_sec = (time_t)early,
+						.tv_nsec = (long)(1e9 * (early -
+									 (double)(time_t)early)) };
+			nanosleep(&nap, NULL);
+			continue;
+		}
 		fill(&state, words, WORDS);
 		for (size_t sent = 0; sent < sizeof(words);) {
 			ssize_t n = write(s, (char *)words + sent, sizeof(words) - sent);
@@ -116,8 +150,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve((uint16_t)atoi(argv[2]));
-	if (argc == 4 && !strcmp(argv[1], "send"))
-		return send_to(argv[2], (uint16_t)atoi(argv[3]));
-	fputs("usage: stream serve PORT | stream send ADDRESS PORT\n", stderr);
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "send"))
+		return send_to(argv[2], (uint16_t)atoi(argv[3]),
+			       argc == 5 ? 1000 * atof(argv[4]) : 0);
+	fputs("usage: stream serve PORT | stream send ADDRESS PORT [KBYTE/S]\n", stderr);
 	return 2;
 }
