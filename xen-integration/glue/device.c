@@ -33,7 +33,7 @@ static struct attribute *pool_attrs[] = {
 ATTRIBUTE_GROUPS(pool);
 
 struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t page, int irq,
-					     struct guestlane_pool *pool)
+					     struct guestlane_pool *pool, u64 last)
 {
 	const struct resource resources[] = {
 		DEFINE_RES_MEM_NAMED(page, SZ_4K, "guestlane"),
@@ -45,8 +45,13 @@ struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t 
 	if (!device)
 		return ERR_PTR(-ENOMEM);
 	device->dev.parent = parent;
-	device->dev.groups = pool_groups;
-	set_dma_ops(&device->dev, &guestlane_pool_ops);
+	if (pool) {
+		device->dev.groups = pool_groups;
+		set_dma_ops(&device->dev, &guestlane_pool_ops);
+	} else {
+		/* The kernel's own operations: DMA address = guest-physical address. */
+		device->dev.bus_dma_limit = last;
+	}
 	error = platform_device_add_resources(device, resources, ARRAY_SIZE(resources));
 	if (!error)
 		error = platform_device_add_data(device, &pool, sizeof(pool));

@@ -28,6 +28,7 @@
 #include "guestlane_ioctl.h"
 #include "guestlane_regs.h"
 #include "pool.h"
+#include "user.h"
 
 #define PAGES_BAR 2
 #define PAGES_MAX 256 /* contexts that a NIC can have */
@@ -303,7 +304,7 @@ static int attach(struct attachment *a, struct guestlane_attach *request)
 		goto put_interrupt;
 	a->device = guestlane_device_add(
 		&pci->dev, pci_resource_start(pci, PAGES_BAR) + (phys_addr_t)a->page * SZ_4K,
-		a->interrupt.irq, &a->pool);
+		a->interrupt.irq, &a->pool, 0);
 	if (!IS_ERR(a->device)) {
 		request->id = a->device->id;
 		pci_dev_put(pci);
@@ -404,8 +405,13 @@ static struct miscdevice user_device = {
 	.mode = 0600,
 	.fops = &user_operations,
 };
-module_misc_device(user_device);
 
-MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Contexts of a Guestlane NIC for this kernel's virtio drivers");
-MODULE_SOFTDEP("pre: virtio_mmio virtio_net");
+int guestlane_user_init(void)
+{
+	return misc_register(&user_device);
+}
+
+void guestlane_user_exit(void)
+{
+	misc_deregister(&user_device);
+}
