@@ -189,6 +189,10 @@ mutants: $(TESTS_NEED) ## every seeded bug of every set, which the tests must ca
 
 install: ## install what `make all` has built: the host's programs, firmware, man pages, completion; DESTDIR=folder PREFIX=/usr
 
+deb: ## Debian packages for dom0 (guestlane) and guests (guestlane-dkms) in build/deb
+
+deb-trixie: ## the same for a Debian 13 dom0, in build/trixie/deb (root of the rigs)
+
 prove: ## prove the invariants on the RTL (long); PROOF=name proves one
 prove-quick: ## those proofs that take seconds
 prove-mutants: ## every seeded bug that the proofs must catch (long)

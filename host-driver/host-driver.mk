@@ -28,4 +28,6 @@ install:
 	@$(foreach d,$(INSTALL_DATA),$(INSTALL) -m 644 $(subst :, $(DESTDIR)$(PREFIX)/,$d) &&) true
 	@[ ! -e host-driver/glaned/glaned.conf ] || [ -e $(DESTDIR)/etc/guestlane/glaned.conf ] || \
 		$(INSTALL) -m 644 host-driver/glaned/glaned.conf $(DESTDIR)/etc/guestlane/glaned.conf
+	@$(INSTALL) -m 755 xen-integration/hotplug/vif-guestlane $(DESTDIR)/etc/xen/scripts/vif-guestlane
+	@$(INSTALL) -m 644 xen-integration/systemd/glaned.service.d-xen.conf $(DESTDIR)$(PREFIX)/share/guestlane/glaned.service.d-xen.conf
 	@echo "  INSTALL  $(DESTDIR)$(PREFIX)"
