@@ -919,6 +919,7 @@ module guestlane #(
       .clr_valid_i   (clr_switch_valid),
       .clr_ctx_i     (revoke_ctx),
       .clr_done_o    (clr_switch_done),
+      .run_i         (run),
       .rx_ok_i       (rx_ok),
       .flood_ok_i    (flood_ok),
       .wire_flood_ok_i(wire_flood_ok),

@@ -3,7 +3,8 @@
 
 // Contract and signals: docs/interfaces.md, "Switch"; rules: docs/isolation.md. One frame at a time: the
 // sender's entry is read first, then the members of the frame's VLAN (nic_switch_vlan), then all entries,
-// two per cycle (nic_switch_table, nic_switch_match); then the decision goes to nic_pktbuf, a record per
+// two per cycle, context 0 last, since it takes what is for those who are away (nic_switch_table, nic_switch_away,
+// nic_switch_match); then the decision goes to nic_pktbuf, a record per
 // context into the record FIFO (nic_switch_records) and the slot into the wire queue. With 32 contexts a
 // frame takes about 35 cycles.
 //
@@ -21,6 +22,7 @@
 //              come (low after reset until the tables are swept, and while a write is worked on)
 //   clr_*      clear bus (docs/isolation.md, "Revocation", 3). Done: no decision of a frame whose scan began
 //              before is still to come
+//   run_i      bit c: the device of context c runs
 //   rx_ok_i .. flood and receive limits (nic_shaper): bit c: context c has tokens
 //   gone_*     nic_pktbuf: a reference of a context has gone
 //   wire_tag_valid_o, wire_vid_o   with the wire queue entry: insert a tag with this VID
@@ -75,6 +77,7 @@ module nic_switch #(
     input  logic [7:0]      clr_ctx_i,
     output logic            clr_done_o,
 
+    input  logic [NCTX-1:0] run_i,
     input  logic [NCTX-1:0] rx_ok_i,
     input  logic [NCTX-1:0] flood_ok_i,
     input  logic            wire_flood_ok_i,
@@ -258,12 +261,15 @@ module nic_switch #(
   // --- Scan: stage 0 address, 1 entry, 2 and 3 comparison (nic_switch_match), then the sums ---
   logic             busy;
   logic [6:0]       pair;
-  logic [1:0]       enable;
-  logic [1:0][67:0] entry;
+  logic [1:0]       enable, away;
+  logic [1:0][68:0] entry;
   logic [1:0][31:0] filter;
   logic             read0, source0, v1_q, v2_q, v3_q, source1_q, source2_q, source3_q;
   logic [6:0]       pair1_q, pair2_q, pair3_q;
-  logic [1:0]       take, access, has_mac, any_source, to_wire, lane_enable, member;
+  logic             last3_q;     // with v3_q: contexts 0 and 1, the last of the scan
+  logic [NCTX-1:0]  away_all;
+  logic             fallback_set;
+  logic [1:0]       take, may, falls, source_is, access, has_mac, any_source, to_wire, lane_enable, member;
 
   assign source0 = state_q == SOURCE;
   assign read0   = (source0 || state_q == SCAN) && !busy;
@@ -285,17 +291,20 @@ module nic_switch #(
     .clr_step_i  (clr_step_q),
     .clr_ctx_i,
     .clr_ok_o    (clr_ok),
+    .away_i      (away_all),
+    .fallback_o  (fallback_set),
     .busy_o      (busy),
     .pair_i      (pair),
     .half_i      (hash_q[5]),
     .enable_o    (enable),
+    .away_o      (away),
     .entry_o     (entry),
     .filter_o    (filter)
   );
 
   // --- The frame's VLAN. Step 0: the sender's entry is there; 1: which VLAN; 2: look-up, with the members in step 6. ---
   logic [6:0]    step_q;         // one bit per step; SCAN begins with step 4
-  logic [67:0]   sender;
+  logic [68:0]   sender;
   logic          access_q;       // the sender is an access port
   logic          trunk_q, untagged_q;
   logic [11:0]   access_vid_q;
@@ -304,6 +313,7 @@ module nic_switch #(
   logic [NCTX-1:0] row, flood_all;
   logic [2*Pairs-1:0] row_q, share_q, rate_q;  // shifted by two with each pair of the scan
   logic [1:0][NCTX-1:0] share_ok;
+  logic [1:0]    share_now, rate_now;
   logic          flood_ok_q, sender_member;
 
   assign sender = entry[src_ctx_q[0]];
@@ -346,22 +356,22 @@ module nic_switch #(
     .clr_done_o  (vlan_clr_done)
   );
 
-  // What the scan shifts along: members; who has room in the frame's ring; who has tokens.
+  // What the scan, from the last pair on, shifts along: members; who has room in the frame's ring; who has tokens.
   logic first2_q;
   logic [2*Pairs-1:0] row_now;
   assign row_now = first2_q ? (2 * Pairs)'(row) : row_q;
-  assign member  = row_now[1:0];
+  assign member  = row_now[2*Pairs-1-:2];
 
   always_ff @(posedge clk_i) begin
     if (take_frame) first2_q <= 1'b1;
     else if (v2_q && !source2_q) first2_q <= 1'b0;
-    if (v2_q && !source2_q) row_q <= row_now >> 2;
+    if (v2_q && !source2_q) row_q <= row_now << 2;
     if (step_q[4]) begin
       share_q <= (2 * Pairs)'(share_ok[slot_q[6]]);
       rate_q  <= (2 * Pairs)'(rx_ok_i);
     end else if (v3_q && !source3_q) begin
-      share_q <= share_q >> 2;
-      rate_q  <= rate_q >> 2;
+      share_q <= share_q << 2;
+      rate_q  <= rate_q << 2;
     end
     flood_ok_q <= from_ctx_q ? flood_all[src_ctx_q[$clog2(NCTX < 2 ? 2 : NCTX)-1:0]] : wire_flood_ok_i;
   end
@@ -373,6 +383,8 @@ module nic_switch #(
       .self_i      (from_ctx_q && src_ctx_q == {pair1_q, 1'(g)}),
       .source_i    (source1_q),
       .enable_i    (enable[g]),
+      .away_i      (away[g]),
+      .zero_i      (from_ctx_q && src_ctx_q == '0),
       .entry_i     (entry[g]),
       .filter_i    (filter[g]),
       .dst_i       (dst_q),
@@ -382,6 +394,9 @@ module nic_switch #(
       .vid_i       (evid_q),
       .member_i    (member[g]),
       .take_o      (take[g]),
+      .may_o       (may[g]),
+      .falls_o     (falls[g]),
+      .source_o    (source_is[g]),
       .access_o    (access[g]),
       .has_mac_o   (has_mac[g]),
       .any_source_o(any_source[g]),
@@ -395,6 +410,7 @@ module nic_switch #(
     else     {v1_q, v2_q, v3_q} <= {read0, v1_q, v2_q};
     {source1_q, source2_q, source3_q} <= {source0, source1_q, source2_q};
     {pair1_q, pair2_q, pair3_q}       <= {pair, pair1_q, pair2_q};
+    last3_q <= pair2_q == '0;
   end
 
   // --- Sums of the scan ---
@@ -403,13 +419,17 @@ module nic_switch #(
   logic               owned_q;      // a context has the destination address
   logic               limited_q;    // a copy is dropped
   logic               source_bad_q, vlan_bad_q, flood_bad_q, wire_ok_q, bad;
-  logic [1:0]         wanted, taken, full, late;
+  logic               falls_q;      // it is for a context that is away
+  logic [1:0]         takes, wanted, taken, full, late;
 
   assign bad    = source_bad_q || vlan_bad_q || flood_bad_q;
-  assign wanted = take & {2{v3_q && !source3_q && !bad}};
-  assign taken  = wanted & share_q[1:0] & rate_q[1:0];
-  assign full   = wanted & ~share_q[1:0];
-  assign late   = wanted & share_q[1:0] & ~rate_q[1:0];
+  assign takes  = {take[1], take[0] || (last3_q && may[0] && (falls_q || falls[1]))};
+  assign wanted = takes & {2{v3_q && !source3_q && !bad}};
+  assign taken  = wanted & share_now & rate_now;
+  assign full   = wanted & ~share_now;
+  assign late   = wanted & share_now & ~rate_now;
+  assign share_now = share_q[2*Pairs-1-:2];
+  assign rate_now  = rate_q[2*Pairs-1-:2];
 
   always_ff @(posedge clk_i) begin
     if (take_frame) begin
@@ -421,15 +441,17 @@ module nic_switch #(
       vlan_bad_q   <= 1'b0;
       flood_bad_q  <= 1'b0;
       wire_ok_q    <= 1'b0;
+      falls_q      <= 1'b0;
     end else begin
       if (v3_q && source3_q) begin
         source_bad_q <= !lane_enable[src_ctx_q[0]] ||
                         !(has_mac[src_ctx_q[0]] || any_source[src_ctx_q[0]]);
         wire_ok_q    <= to_wire[src_ctx_q[0]];
       end else if (v3_q) begin
-        map_q     <= (2 * Pairs)'({taken, map_q} >> 2);
+        map_q     <= (2 * Pairs)'({map_q, taken});
         refs_q    <= refs_q + 9'(taken[0]) + 9'(taken[1]);
         owned_q   <= owned_q || has_mac != '0;
+        falls_q   <= falls_q || falls != '0;
         limited_q <= limited_q || (full | late) != '0;
       end
       // A sender's tag: none on an access port, none cut short, on a trunk one of its own VLANs.
@@ -444,6 +466,20 @@ module nic_switch #(
   logic [2**$clog2(NCTX < 2 ? 2 : NCTX)-1:0] row_all;
   assign row_all       = ($bits(row_all))'(row);
   assign sender_member = row_all[src_ctx_q[$clog2(NCTX < 2 ? 2 : NCTX)-1:0]];
+
+  // --- Who is away ---
+  nic_switch_away #(.NCTX(NCTX)) u_away (
+    .clk_i, .rst_i, .run_i,
+    .set_i      (fallback_set),
+    .set_index_i(tbl_index_i),
+    .scan_i     (v3_q && !source3_q),
+    .pair_i     (pair3_q),
+    .source_i   (source_is),
+    .from_ctx_i (from_ctx_q),
+    .sender_i   (src_ctx_q),
+    .pass_i     (!source_bad_q && !vlan_bad_q),
+    .away_o     (away_all)
+  );
 
   // --- Decision ---
   logic [8:0] total_q;
@@ -464,7 +500,7 @@ module nic_switch #(
       if (gap_q != '0) gap_q <= gap_q - 4'd1;
       unique case (state_q)
         IDLE: begin
-          pair_q <= '0;
+          pair_q <= 7'(Pairs - 1);
           if (take_frame)
             state_q <= (sw_err_i || sw_len_i < MinLen) ? DECIDE : sw_from_ctx_i ? SOURCE : LOOK;
         end
@@ -472,8 +508,8 @@ module nic_switch #(
         LOOK: if (step_q[3]) state_q <= SCAN;
         SCAN: begin
           flush_q <= 2'd3;
-          if (!busy) pair_q <= pair_q + 7'd1;
-          if (!busy && pair_q == 7'(Pairs - 1)) state_q <= FLUSH;
+          if (!busy) pair_q <= pair_q - 7'd1;
+          if (!busy && pair_q == '0) state_q <= FLUSH;
         end
         FLUSH: begin
           flush_q <= flush_q - 2'd1;
@@ -653,7 +689,7 @@ module nic_switch #(
 
   /* verilator lint_off UNUSEDSIGNAL */  // octets 16 to 19, priority bits of the tag, what registers do not have
   logic unused;
-  assign unused = ^{sw_hdr_i[159:128], sw_hdr_i[119:116], pair2_q, cfg_wdata_i, sender};
+  assign unused = ^{sw_hdr_i[159:128], sw_hdr_i[119:116], pair2_q, cfg_wdata_i, sender, may[1]};
   /* verilator lint_on UNUSEDSIGNAL */
 
 `ifndef SYNTHESIS
@@ -694,8 +730,14 @@ module nic_switch #(
   assign f_scan2 = v2_q && !source2_q;
   assign f_scan3 = v3_q && !source3_q;
 
+  // Whoever moves a context (nic_switch_away) was found to be a sender that may send this frame.
+  logic f_known;
+  assign f_known = step_q == '0;
+
   always_ff @(posedge clk_i) begin
     if (!rst_i && !flow_rst_i) begin
+      f_moves: assert (!f_scan3 || (f_known && !err_q));
+      f_falls: assert (!(dec_valid_o && dec_map_o[0]) || (!err_q && !bad));
       f_wire_only: assert (!(dec_valid_o && dec_wire_o) || (from_ctx_q && !err_q && !bad && wire_ok_q));
       f_nobody: assert (!(dec_valid_o && (err_q || bad)) || (dec_map_o == '0 && dec_refs_o == '0));
 
@@ -714,7 +756,7 @@ module nic_switch #(
       f_i_wire: assert (!(state_q == TELL || state_q == RECORDS) || !wire_q || (from_ctx_q && !err_q && !bad && wire_ok_q));
       f_i_total: assert (state_q != RECORDS || total_q == refs_q + 9'(wire_q));
       f_i_slot: assert (state_q == IDLE || from_ctx_q == slot_q[6]);
-      f_i_pair: assert (!(state_q == SOURCE || state_q == LOOK || (Pairs == 1 && state_q == SCAN)) || pair_q == '0);
+      f_i_pair: assert (!(state_q == SOURCE || state_q == LOOK || (Pairs == 1 && state_q == SCAN)) || pair_q == 7'(Pairs - 1));
       f_i_one: assert (Pairs != 1 || (!(f_scan1 && f_scan2) && !(f_scan1 && f_scan3) && !(f_scan2 && f_scan3) &&
                        !(state_q == SCAN && (f_scan1 || f_scan2 || f_scan3)) &&
                        !((state_q == SCAN || f_scan1 || f_scan2 || f_scan3) && (refs_q != '0 || map_q != '0))));

@@ -13,7 +13,9 @@
 //             in which busy_o is due to nobody else (clr_ok_o), with clr_step_i = 0, 1, 2
 //   busy_o    the table is used in this cycle: a scan read does not count
 //   pair_i    pair to read, half_i the half of the filters; *_o have them in the next cycle
-//   entry_o   {control without ENABLE (BAR0.SW_CONTROL): VID, UNTAGGED .. BROADCAST; MAC}, two of them
+//   entry_o   {of control (BAR0.SW_CONTROL): FALLBACK, VID, UNTAGGED .. BROADCAST; MAC}, two of them
+//   away_i    who is away (nic_switch_away): away_o and the answer to tbl_re_i show it
+//   fallback_o  an entry with FALLBACK is written (of tbl_index_i); context 0 has none
 //   filter_o  half of the filter, two of them
 module nic_switch_table #(
     parameter int unsigned NCTX = 32
@@ -45,11 +47,15 @@ module nic_switch_table #(
     input  logic [7:0]  clr_ctx_i,
     output logic        clr_ok_o,
 
+    input  logic [NCTX-1:0]   away_i,
+    output logic              fallback_o,
+
     output logic              busy_o,
     input  logic [6:0]        pair_i,
     input  logic              half_i,
     output logic [1:0]        enable_o,
-    output logic [1:0][67:0]  entry_o,
+    output logic [1:0]        away_o,
+    output logic [1:0][68:0]  entry_o,
     output logic [1:0][31:0]  filter_o
 );
 
@@ -58,7 +64,8 @@ module nic_switch_table #(
 
   logic          known, mc_known;  // the index is one of a context
   logic [PW-1:0] rpair, frpair, wpair, fwpair;
-  logic [67:0]   wentry;
+  logic [68:0]   wentry;
+  logic          fallback;
   logic          tbl_write, clr_write, mc_write, wlane, fwlane, frhalf, fwhalf;
   logic [2*Pairs-1:0] enable_q;
   logic          re1_q, lane1_q, known1_q, mc_re1_q, mc_lane1_q, mc_known1_q;
@@ -72,7 +79,9 @@ module nic_switch_table #(
   assign rpair     = tbl_re_i ? tbl_index_i[PW:1] : pair_i[PW-1:0];
   assign frpair    = mc_re_i ? mc_ctx_i[PW:1] : pair_i[PW-1:0];
   assign frhalf    = mc_re_i ? mc_half_i : half_i;
-  assign wentry    = clr_i ? '0 : {tbl_ctl_i[glregs_pkg::BAR0_SW_CONTROL_VID_LSB+:12],
+  assign fallback  = tbl_ctl_i[glregs_pkg::BAR0_SW_CONTROL_FALLBACK_LSB] && tbl_index_i != '0;
+  assign fallback_o = tbl_write && fallback;
+  assign wentry    = clr_i ? '0 : {fallback, tbl_ctl_i[glregs_pkg::BAR0_SW_CONTROL_VID_LSB+:12],
                                    tbl_ctl_i[glregs_pkg::BAR0_SW_CONTROL_BROADCAST_LSB+:8], tbl_mac_i};
   assign wpair     = clr_i ? clr_ctx_i[PW:1] : tbl_index_i[PW:1];
   assign wlane     = clr_i ? clr_ctx_i[0] : tbl_index_i[0];
@@ -82,7 +91,7 @@ module nic_switch_table #(
   assign busy_o    = tbl_we_i || tbl_re_i || mc_we_i || mc_re_i || clr_i || sweep_i;
 
   for (genvar g = 0; g < 2; g++) begin : g_lane
-    lib_ram_sdp #(.WIDTH(68), .DEPTH(Pairs)) u_ram (
+    lib_ram_sdp #(.WIDTH(69), .DEPTH(Pairs)) u_ram (
       .clk_i,
       .we_i   ((tbl_write || (clr_write && clr_step_i == 2'd0)) && wlane == (g == 1)),
       .waddr_i(wpair),
@@ -102,15 +111,19 @@ module nic_switch_table #(
     );
   end
 
+  logic [2*Pairs-1:0] away_all;
+  assign away_all = (2 * Pairs)'(away_i);
+
   always_ff @(posedge clk_i) begin
     if (rst_i) enable_q <= '0;
     else if (tbl_write) enable_q[tbl_index_i[PW:0]] <= tbl_ctl_i[glregs_pkg::BAR0_SW_CONTROL_ENABLE_LSB];
     else if (clr_write) enable_q[clr_ctx_i[PW:0]] <= 1'b0;
     enable_o <= {enable_q[{rpair, 1'b1}], enable_q[{rpair, 1'b0}]};
+    away_o   <= {away_all[{rpair, 1'b1}], away_all[{rpair, 1'b0}]};
   end
 
   // --- Read back ---
-  logic [67:0] shown;
+  logic [68:0] shown;
   assign shown = entry_o[lane1_q];
 
   always_ff @(posedge clk_i) begin
@@ -122,7 +135,8 @@ module nic_switch_table #(
     mc_known1_q <= mc_known;
     if (re1_q) begin
       tbl_mac_o <= known1_q ? shown[47:0] : '0;
-      tbl_ctl_o <= known1_q ? {4'd0, shown[67:56], 7'd0, shown[55:48], enable_o[lane1_q]} : '0;
+      tbl_ctl_o <= known1_q ? {4'd0, shown[67:56], 5'd0, shown[68] && away_o[lane1_q], shown[68], shown[55:48],
+                                enable_o[lane1_q]} : '0;
     end
     if (mc_re1_q) mc_rdata_o <= mc_known1_q ? filter_o[mc_lane1_q] : '0;
   end

@@ -23,6 +23,7 @@ module proof_switch (
     input logic [31:0] cfg_wdata_i,
     input logic clr_valid_i,
     input logic [7:0] clr_ctx_i,
+    input logic [1:0] run_i,
     input logic [1:0] rx_ok_i,
     input logic [1:0] flood_ok_i,
     input logic wire_flood_ok_i,
@@ -40,7 +41,7 @@ module proof_switch (
 
   nic_switch #(.NCTX(2), .SWEEP_LOG2(2)) dut (
     .clk_i, .rst_i(rst), .flow_rst_i(1'b0),
-    .sw_valid_i, .sw_slot_i, .sw_len_i, .sw_src_i, .sw_from_ctx_i, .sw_err_i, .sw_hdr_i, .wire_ready_i, .tbl_we_i, .tbl_re_i, .tbl_index_i, .tbl_mac_i, .tbl_ctl_i, .cfg_we_i, .cfg_re_i, .cfg_addr_i, .cfg_ctx_i, .cfg_wdata_i, .clr_valid_i, .clr_ctx_i, .rx_ok_i, .flood_ok_i, .wire_flood_ok_i, .rx_take_ready_i, .gone_valid_i, .gone_ring_i, .gone_ctx_i, .rec_ready_i, .cst_ready_i,
+    .sw_valid_i, .sw_slot_i, .sw_len_i, .sw_src_i, .sw_from_ctx_i, .sw_err_i, .sw_hdr_i, .wire_ready_i, .tbl_we_i, .tbl_re_i, .tbl_index_i, .tbl_mac_i, .tbl_ctl_i, .cfg_we_i, .cfg_re_i, .cfg_addr_i, .cfg_ctx_i, .cfg_wdata_i, .clr_valid_i, .clr_ctx_i, .run_i, .rx_ok_i, .flood_ok_i, .wire_flood_ok_i, .rx_take_ready_i, .gone_valid_i, .gone_ring_i, .gone_ctx_i, .rec_ready_i, .cst_ready_i,
     .dec_valid_o(dec_valid), .dec_wire_o(dec_wire), .dec_map_o(dec_map), .sw_ready_o(), .dec_slot_o(), .dec_refs_o(), .wire_valid_o(), .wire_slot_o(), .wire_tag_valid_o(), .wire_vid_o(), .tbl_mac_o(), .tbl_ctl_o(), .cfg_rdata_o(), .cfg_ready_o(cfg_ready), .clr_done_o(), .rx_take_valid_o(), .rx_take_ctx_o(), .flood_take_valid_o(), .flood_take_wire_o(), .flood_take_ctx_o(), .take_len_o(), .rec_valid_o(), .rec_data_o(), .rec_tag_o(), .cst_valid_o(), .cst_ctx_o(), .cst_idx_o(), .cst_add_o(), .ev_nobody_o(), .ev_source_o(), .ev_vlan_o(), .ev_txerr_o(), .ev_from_wire_o(), .ev_from_ctx_o(), .ev_to_wire_o(), .ev_to_ctx_o(), .ev_flood_o(), .ev_share_o(), .ev_rate_o(), .idle_o()
   );
 

@@ -22,6 +22,8 @@ enum {
 	TO_WIRE = GL_BAR0_SW_CONTROL_TO_WIRE_MASK,
 	VLAN_TRUNK = GL_BAR0_SW_CONTROL_VLAN_TRUNK_MASK,
 	UNTAGGED = GL_BAR0_SW_CONTROL_UNTAGGED_MASK,
+	FALLBACK = GL_BAR0_SW_CONTROL_FALLBACK_MASK,
+	AWAY = GL_BAR0_SW_CONTROL_AWAY_MASK,
 };
 #define VID(v)	((uint32_t)(v) << 16)
 #define NOT_VID 0xffffu // an untagged frame
@@ -67,7 +69,8 @@ static uint8_t vlan_map[4096];
 static bool members[64][256];
 static unsigned shares[256], held[2][256];
 static bool rx_ok[256], flood_ok[256], wire_flood_ok; // what nic_shaper says
-static unsigned shown_vid, shown_entry;		      // what reading VLAN_MAP and VLAN_MEMBER shows
+static bool running[256], away[256];
+static unsigned shown_vid, shown_entry; // what reading VLAN_MAP and VLAN_MEMBER shows
 static std::deque<wire_entry> wire_want;
 static std::deque<record> rec_want;
 static std::deque<uint32_t> cst_want;
@@ -81,7 +84,7 @@ static struct {
 static unsigned rec_percent, wire_percent, cst_percent, table_percent, take_percent, gone_percent;
 static uint64_t last_decision, last_gone;
 static bool sending; // a frame is before its decision: shares and tokens stand still
-static bool readback_open;
+static bool readback_open, readback_moves; // who is away may change in between
 static unsigned readback_index, readback_age, readback_addr;
 
 static uint64_t mac_of(unsigned ctx)
@@ -132,11 +135,41 @@ static bool carries(unsigned ctx, unsigned vid)
 	return vlan_map[vid] != 0 && members[vlan_map[vid]][ctx];
 }
 
+// While a frame from `f` is decided: one that context 0 sends with the address of a context sends that away first.
+static bool is_away(const struct frame *f, unsigned c)
+{
+	return (table[c].control & FALLBACK) &&
+	       (away[c] || (f->from_ctx && f->src == 0 && table[c].mac == octets(f->head + 6)));
+}
+
+static bool in_vlan(unsigned c, bool vlan, unsigned vid)
+{
+	if (port_of(c) == ACCESS)
+		return vlan && vid == vid_of(c);
+	if (port_of(c) == TRUNK)
+		return vlan ? carries(c, vid) : (table[c].control & UNTAGGED) != 0;
+	return true;
+}
+
+// Who is away when the frame has passed.
+static void move(const struct frame *f, const struct result *r)
+{
+	if (!f->from_ctx || r->txerr || r->source || r->vlan)
+		return;
+	if (running[f->src])
+		away[f->src] = false;
+	for (unsigned c = 1; c < NCTX; c++)
+		if (f->src == 0 && (table[c].control & ENABLE) &&
+		    table[c].mac == octets(f->head + 6))
+			away[c] = true;
+}
+
 static struct result decide(const struct frame *f)
 {
 	struct result r = {};
 	uint64_t dst = octets(f->head), src = octets(f->head + 6);
 	bool group = dst & 1, broadcast = dst == 0xffffffffffffull, owned = false, limited = false;
+	bool falls = false;
 	bool typed = f->head[12] == 0x81 && f->head[13] == 0x00, tagged = typed && f->len >= 18;
 	unsigned vid = (f->head[14] & 15) << 8 | f->head[15];
 	bool vlan = tagged && vid != 0; // it belongs to VLAN vid
@@ -170,18 +203,20 @@ static struct result decide(const struct frame *f)
 		r.counter = f->from_ctx ? GL_CSTAT_TX_DROP_NOBODY : -1;
 		return r;
 	}
-	for (unsigned c = 0; c < NCTX; c++) {
+	for (unsigned c = NCTX; c-- > 0;) {
 		const struct entry *e = &table[c];
 		if (!(e->control & ENABLE))
 			continue;
 		owned |= e->mac == dst;
 		if (f->from_ctx && c == f->src)
 			continue;
-		if (port_of(c) == ACCESS && !(vlan && vid == vid_of(c)))
+		if (!in_vlan(c, vlan, vid))
 			continue;
-		if (port_of(c) == TRUNK && !(vlan ? carries(c, vid) : (e->control & UNTAGGED) != 0))
+		if (is_away(f, c)) {
+			falls |= e->mac == dst;
 			continue;
-		if (e->mac != dst && !(e->control & PROMISC) &&
+		}
+		if (!(c == 0 && falls) && e->mac != dst && !(e->control & PROMISC) &&
 		    !(broadcast && (e->control & BROADCAST)) &&
 		    !(group && !broadcast &&
 		      ((e->control & MULTICAST) || (filters[c] >> hash_of(dst) & 1))))
@@ -257,6 +292,7 @@ static void step(void)
 	if (!readback_open && dut->cfg_ready_o && !dut->cfg_we_i && tb_percent(table_percent)) {
 		readback_open = true;
 		readback_age = 0;
+		readback_moves = sending;
 		readback_index = tb_below(NCTX);
 		readback_addr = tb_percent(50) ? 0 : readable[tb_below(6)] & 0xff;
 		if (readback_addr) {
@@ -289,7 +325,12 @@ static void step(void)
 	} else if (readback_open && readback_age++ == 2) {
 		readback_open = false;
 		assert_true(dut->tbl_mac_o == table[readback_index].mac);
-		assert_int_equal(dut->tbl_ctl_o, table[readback_index].control);
+		uint32_t control = table[readback_index].control, open = 0;
+		if ((control & FALLBACK) && away[readback_index])
+			control |= AWAY;
+		if (readback_moves || sending)
+			open = AWAY;
+		assert_int_equal(dut->tbl_ctl_o & ~open, control & ~open);
 	}
 	if (dut->wire_valid_o && dut->wire_ready_i) {
 		assert_false(wire_want.empty());
@@ -382,7 +423,10 @@ static struct result send(const struct frame *f)
 	for (unsigned c = 0; c < NCTX; c++)
 		assert_int_equal(map_bit(c), r.map[c]);
 	assert_int_equal(dut->dec_refs_o, r.refs);
-	for (unsigned c = 0; c < NCTX; c++) {
+	for (unsigned i = 0; i < (NCTX + 1) / 2 * 2; i++) {
+		unsigned c = (NCTX + 1) / 2 * 2 - 2 - (i & ~1u) + (i & 1); // the last pair first
+		if (c >= NCTX)
+			continue;
 		if (r.map[c]) {
 			uint32_t tag = 0x81 | (r.vid >> 8) << 16 | (r.vid & 0xff) << 24;
 			rec_want.push_back(
@@ -422,8 +466,9 @@ static struct result send(const struct frame *f)
 	want.txerr += r.txerr;
 	want.from_ctx += f->from_ctx && (r.refs || limited);
 	want.from_wire += !f->from_ctx && (r.refs || limited);
-	sending = false;
+	move(f, &r);
 	step();
+	sending = false;
 	assert_false(dut->dec_valid_o);
 	return r;
 }
@@ -450,11 +495,12 @@ static void set_entry(unsigned ctx, uint64_t mac, uint32_t control)
 	while (readback_open)
 		step();
 	table[ctx].mac = mac;
-	table[ctx].control = control;
+	table[ctx].control = ctx ? control : control & ~FALLBACK;
+	away[ctx] |= (control & FALLBACK) != 0;
 	dut->tbl_index_i = ctx;
 	dut->tbl_mac_i = mac;
 	dut->tbl_ctl_i = control | (uint32_t)tb_rand() << 28 |
-			 ((uint32_t)tb_rand() & 0x7f) << 9; // unused bits
+			 ((uint32_t)tb_rand() & 0x3f) << 10; // unused bits, AWAY
 	dut->tbl_we_i = 1;
 	step();
 	dut->tbl_we_i = 0;
@@ -492,6 +538,32 @@ static void configure(unsigned addr, unsigned ctx, uint32_t data)
 		step();
 	}
 	table_percent = percent;
+}
+
+static void set_running(unsigned ctx, bool runs)
+{
+	end_read();
+	running[ctx] = runs;
+	away[ctx] |= !runs;
+	SET_VECTOR(run_i, running);
+	step();
+}
+
+static bool reads_away(unsigned ctx)
+{
+	unsigned percent = table_percent;
+	end_read();
+	table_percent = 0;
+	for (unsigned i = 0; i < 4 * NCTX; i++)
+		step(); // what came of the frame before
+	dut->tbl_index_i = ctx;
+	dut->tbl_re_i = 1;
+	tb_tick();
+	dut->tbl_re_i = 0;
+	step();
+	tb_eval();
+	table_percent = percent;
+	return dut->tbl_ctl_o & AWAY;
 }
 
 static void set_filter(unsigned ctx, uint64_t filter)
@@ -564,6 +636,9 @@ static void begin(void)
 	memset(drops_want, 0, sizeof(drops_want));
 	memset(rx_ok, true, sizeof(rx_ok));
 	memset(flood_ok, true, sizeof(flood_ok));
+	memset(running, true, sizeof(running));
+	memset(away, true, sizeof(away));
+	SET_VECTOR(run_i, running);
 	wire_flood_ok = true;
 	shown_vid = shown_entry = 0;
 	takes.clear(), takes_want.clear(), refs_out.clear();
@@ -1216,6 +1291,198 @@ static void a_restart_forgets_frames_but_no_table(void **state)
 	drain();
 }
 
+// --- Fallback: what is for a context that is away goes to context 0 ---
+#define DOM0 (GUEST | ANY_SOURCE)
+
+static void fallback_tables(void)
+{
+	begin();
+	set_entry(0, mac_of(0), DOM0);
+	for (unsigned c = 1; c < NCTX; c++)
+		set_entry(c, mac_of(c), GUEST | FALLBACK);
+}
+
+static bool only(struct result r, unsigned c)
+{
+	return HAS(r, c) && r.refs == 1 && !r.wire;
+}
+
+static void what_is_for_one_that_is_away_goes_to_context_0(void **state)
+{
+	(void)state;
+	fallback_tables();
+	for (unsigned c = 1; c < NCTX; c++) {
+		assert_true(reads_away(c));
+		assert_true(only(from_wire(mac_of(c), NOT_VID), 0));
+	}
+	assert_true(only(from_context(1, mac_of(2), mac_of(1), NOT_VID), 0));
+	assert_true(only(from_context(2, mac_of(1), mac_of(2), NOT_VID), 1)); // 1 has sent
+	// Context 0 is the last to ask: its own frames have nobody, and do not leave.
+	struct result r = from_context(0, mac_of(3), mac_of(0), NOT_VID);
+	assert_true(r.nobody && !r.wire);
+	// A group address is no way to it either; context 0 has a copy of its own.
+	r = from_wire(ALL_ONES, NOT_VID);
+	assert_true(HAS(r, 0) && HAS(r, 1) && HAS(r, 2) && !HAS(r, 3) && r.refs == 3);
+	r = from_wire(MULTI, NOT_VID);
+	assert_true(HAS(r, 0) && HAS(r, 1) && HAS(r, 2) && !HAS(r, 3) && r.refs == 3);
+	r = from_context(0, ALL_ONES, mac_of(0), NOT_VID);
+	assert_true(HAS(r, 1) && HAS(r, 2) && !HAS(r, 3) && r.refs == 3 && r.wire);
+	// Frames for nobody stay with nobody.
+	assert_true(from_wire(STRANGER, NOT_VID).nobody);
+	drain();
+}
+
+static void a_context_moves_with_what_it_sends(void **state)
+{
+	(void)state;
+	fallback_tables();
+	for (unsigned c = 1; c < NCTX; c++) {
+		from_context(c, ALL_ONES, mac_of(c), NOT_VID);
+		assert_false(reads_away(c));
+		assert_true(only(from_wire(mac_of(c), NOT_VID), c));
+		assert_true(only(from_context(0, mac_of(c), mac_of(0), NOT_VID), c));
+	}
+	for (unsigned c = 1; c < NCTX; c++) {
+		// From here on it is behind context 0: it has no copy of that very frame.
+		struct result r = from_context(0, ALL_ONES, mac_of(c), NOT_VID);
+		assert_true(!HAS(r, c) && r.wire);
+		assert_int_equal(r.refs, NCTX - c);
+		assert_true(reads_away(c));
+		assert_true(only(from_wire(mac_of(c), NOT_VID), 0));
+	}
+	// To itself, by the way round and straight.
+	assert_true(from_context(0, mac_of(1), mac_of(1), NOT_VID).nobody);
+	assert_true(reads_away(1));
+	assert_true(from_context(1, mac_of(1), mac_of(1), NOT_VID).nobody);
+	assert_false(reads_away(1));
+	// Without FALLBACK nothing of this happens.
+	set_entry(2, mac_of(2), GUEST);
+	from_context(0, ALL_ONES, mac_of(2), NOT_VID);
+	assert_false(reads_away(2));
+	assert_true(only(from_wire(mac_of(2), NOT_VID), 2));
+	set_running(2, false);
+	assert_true(only(from_wire(mac_of(2), NOT_VID), 2));
+	drain();
+}
+
+static void nobody_else_moves_a_context(void **state)
+{
+	(void)state;
+	fallback_tables();
+	from_context(1, ALL_ONES, mac_of(1), NOT_VID);
+	// Other guests, the wire, context 0 itself if it is not trusted with addresses.
+	assert_true(from_context(2, ALL_ONES, mac_of(1), NOT_VID).source);
+	struct frame f = make(false, 0, ALL_ONES, mac_of(1), NOT_VID);
+	send(&f);
+	set_entry(2, mac_of(2), GUEST | FALLBACK | ANY_SOURCE);
+	assert_false(from_context(2, ALL_ONES, mac_of(1), NOT_VID).source);
+	set_entry(0, mac_of(0), GUEST);
+	assert_true(from_context(0, ALL_ONES, mac_of(1), NOT_VID).source);
+	set_entry(0, mac_of(0), DOM0 & ~ENABLE);
+	assert_true(from_context(0, ALL_ONES, mac_of(1), NOT_VID).source);
+	set_entry(0, mac_of(0), DOM0 | VLAN_ACCESS | VID(9));
+	assert_true(from_context(0, ALL_ONES, mac_of(1), 9).vlan);
+	f = make(true, 0, ALL_ONES, mac_of(1), NOT_VID);
+	f.err = true;
+	assert_true(send(&f).txerr);
+	for (unsigned bit = 0; bit < 48; bit += 5)
+		from_context(0, ALL_ONES, mac_of(1) ^ 1ull << bit, NOT_VID);
+	assert_false(reads_away(1));
+
+	// Back: only what passes its own checks.
+	assert_true(reads_away(3));
+	assert_true(from_context(3, ALL_ONES, mac_of(2), NOT_VID).source);
+	set_entry(3, mac_of(3), GUEST | FALLBACK | VLAN_ACCESS | VID(9));
+	assert_true(from_context(3, ALL_ONES, mac_of(3), 9).vlan);
+	f = make(true, 3, ALL_ONES, mac_of(3), NOT_VID);
+	f.err = true;
+	assert_true(send(&f).txerr);
+	from_context(1, mac_of(3), mac_of(1), NOT_VID);
+	from_context(2, mac_of(3), mac_of(3), NOT_VID);
+	assert_true(reads_away(3));
+	drain();
+}
+
+static void a_device_that_stops_sends_its_context_away(void **state)
+{
+	(void)state;
+	fallback_tables();
+	from_context(1, ALL_ONES, mac_of(1), NOT_VID);
+	set_running(1, false);
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 0));
+	// What it sent before it stopped may still be on its way.
+	from_context(1, ALL_ONES, mac_of(1), NOT_VID);
+	assert_true(reads_away(1));
+	set_running(1, true);
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 0));
+	from_context(1, ALL_ONES, mac_of(1), NOT_VID);
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 1));
+	// So does writing its entry.
+	set_entry(1, mac_of(1), GUEST | FALLBACK);
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 0));
+	// And context 0 is nobody's: it has nowhere to go.
+	set_entry(0, mac_of(0), DOM0 | FALLBACK);
+	set_running(0, false);
+	assert_false(reads_away(0));
+	assert_true(only(from_wire(mac_of(0), NOT_VID), 0));
+	clear(1);
+	assert_false(reads_away(1));
+	assert_true(from_wire(mac_of(1), NOT_VID).nobody);
+	drain();
+}
+
+static void vlans_hold_on_the_way_to_context_0(void **state)
+{
+	(void)state;
+	fallback_tables();
+	set_vlan(7, 3), set_vlan(8, 4);
+	set_member(0, 3, true);
+	set_entry(0, mac_of(0), DOM0 | VLAN_TRUNK);
+	set_entry(1, mac_of(1), GUEST | FALLBACK | VLAN_ACCESS | VID(7));
+	set_entry(2, mac_of(2), GUEST | FALLBACK | VLAN_ACCESS | VID(8));
+	set_entry(3, mac_of(3), GUEST | VLAN_ACCESS | VID(7));
+	struct result r = from_wire(mac_of(1), 7);
+	assert_true(only(r, 0) && ACTION(r, 0) == KEEP);
+	r = from_context(3, mac_of(1), mac_of(3), NOT_VID);
+	assert_true(only(r, 0) && ACTION(r, 0) == INSERT);
+	assert_true(from_wire(mac_of(1), 8).nobody);	   // not the guest's VLAN
+	assert_true(from_wire(mac_of(1), NOT_VID).nobody); // nor this
+	assert_true(from_wire(mac_of(2), 8).nobody);	   // not context 0's
+	set_entry(0, mac_of(0), DOM0 | VLAN_ACCESS | VID(8));
+	assert_true(from_wire(mac_of(1), 7).nobody);
+	r = from_wire(mac_of(2), 8);
+	assert_true(only(r, 0) && ACTION(r, 0) == STRIP);
+	set_entry(0, mac_of(0), DOM0 & ~ENABLE);
+	assert_true(from_wire(mac_of(1), 7).nobody);
+	drain();
+}
+
+static void context_0_has_one_copy_and_its_own_limits(void **state)
+{
+	(void)state;
+	fallback_tables();
+	set_entry(0, mac_of(0), DOM0 | PROMISC);
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 0));
+	assert_true(only(from_wire(mac_of(3), NOT_VID), 0));
+	set_entry(0, mac_of(0), DOM0);
+	set_entry(2, mac_of(2), GUEST | PROMISC);
+	struct result r = from_wire(mac_of(1), NOT_VID);
+	assert_true(HAS(r, 0) && HAS(r, 2) && r.refs == 2);
+	// One that is away looks at nothing.
+	set_entry(2, mac_of(2), GUEST | PROMISC | FALLBACK);
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 0));
+	rx_ok[0] = false;
+	r = from_wire(mac_of(1), NOT_VID);
+	assert_true(r.late[0] && r.refs == 0 && !r.nobody);
+	rx_ok[0] = true;
+	rx_ok[1] = false; // not its
+	assert_true(only(from_wire(mac_of(1), NOT_VID), 0));
+	set_share(0, 1);
+	r = from_wire(mac_of(1), NOT_VID);
+	assert_true(r.full[0] && r.refs == 0);
+	drain();
+}
+
 static void errors_and_short_frames_are_dropped(void **state)
 {
 	(void)state;
@@ -1240,7 +1507,7 @@ static void the_table_reads_back(void **state)
 	(void)state;
 	begin();
 	for (unsigned c = 0; c < NCTX; c++)
-		set_entry(c, tb_rand() & ALL_ONES, (uint32_t)tb_rand() & 0x0fff01ff);
+		set_entry(c, tb_rand() & ALL_ONES, (uint32_t)tb_rand() & 0x0fff03ff);
 	table_percent = 100;
 	for (unsigned i = 0; i < 2000; i++)
 		step();
@@ -1355,10 +1622,10 @@ static void random_tables_and_frames(void **state)
 		unsigned percent = tb_below(100);
 		for (unsigned c = 0; c < NCTX; c++) {
 			uint32_t control = 0;
-			for (unsigned b = 0; b < 9; b++)
+			for (unsigned b = 0; b < 10; b++)
 				control |= (uint32_t)tb_percent(b == 0		   ? 90
 								: b == 3 || b == 4 ? 10
-								: b == 7	   ? 25
+								: b == 7 || b == 9 ? 25
 										   : percent)
 					   << b;
 			set_entry(c, tb_percent(95) ? mac_of(c) : random_mac(),
@@ -1373,6 +1640,8 @@ static void random_tables_and_frames(void **state)
 		}
 		if (tb_percent(20))
 			clear(tb_below(NCTX));
+		for (unsigned i = 0; i < 4; i++)
+			set_running(tb_below(NCTX), tb_percent(70));
 		gone_percent = tb_range(5, 100);
 		take_percent = tb_range(20, 100);
 		rec_percent = tb_range(20, 100);
@@ -1381,7 +1650,7 @@ static void random_tables_and_frames(void **state)
 		table_percent = tb_percent(50) ? 0 : tb_below(90);
 		for (unsigned i = 0; i < 30; i++) {
 			wait_for_slots();
-			unsigned src = tb_below(NCTX);
+			unsigned src = tb_percent(15) ? 0 : tb_below(NCTX);
 			struct frame f = make(tb_percent(60), src, random_mac(),
 					      tb_percent(80) ? table[src].mac : random_mac(),
 					      tb_percent(50)   ? tb_range(5, 7)
@@ -1438,6 +1707,12 @@ int main(void)
 		TB_TEST(a_clear_waits_for_the_frame_in_hand),
 		TB_TEST(a_clear_waits_for_a_decision_that_is_held_up),
 		TB_TEST(a_restart_forgets_frames_but_no_table),
+		TB_TEST(what_is_for_one_that_is_away_goes_to_context_0),
+		TB_TEST(a_context_moves_with_what_it_sends),
+		TB_TEST(nobody_else_moves_a_context),
+		TB_TEST(a_device_that_stops_sends_its_context_away),
+		TB_TEST(vlans_hold_on_the_way_to_context_0),
+		TB_TEST(context_0_has_one_copy_and_its_own_limits),
 		TB_TEST(errors_and_short_frames_are_dropped),
 		TB_TEST(the_table_reads_back),
 		TB_TEST(the_table_may_be_used_during_a_scan),
