@@ -27,7 +27,7 @@ struct flow {
 
 static struct flow flows[PORTS][PORTS];
 static struct {
-	bool up, lossy, hostile, ignored;
+	bool up, lossy, hostile, ignored, away;
 	uint32_t control;
 	unsigned pending, window;
 } ports[PORTS];
@@ -120,15 +120,28 @@ static int vlan_of(unsigned from, const uint8_t *f, size_t bytes)
 	return vid ? vid : NO_VLAN;
 }
 
+static bool may_take(unsigned p, int vlan)
+{
+	uint32_t c = ports[p].control;
+	if (!ports[p].up || !(c & SW(ENABLE)))
+		return false;
+	return !(is_access(p) ? vlan != (int)access_vid(p)
+			      : c & SW(VLAN_TRUNK) && !(vlan == NO_VLAN ? (c & SW(UNTAGGED)) != 0
+									: carries(p, vlan)));
+}
+
+/* As a frame from a port finds it. */
+static bool is_away(unsigned from, unsigned p, const uint8_t *f)
+{
+	return ports[p].control & SW(FALLBACK) &&
+	       (ports[p].away || (from == 0 && port_of(f + 6) == p));
+}
+
 static bool takes(unsigned p, const uint8_t *f, int vlan)
 {
 	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
 	uint32_t c = ports[p].control;
-	if (!ports[p].up || !(c & SW(ENABLE)))
-		return false;
-	if (is_access(p) ? vlan != (int)access_vid(p)
-			 : c & SW(VLAN_TRUNK) &&
-				   !(vlan == NO_VLAN ? (c & SW(UNTAGGED)) != 0 : carries(p, vlan)))
+	if (!may_take(p, vlan))
 		return false;
 	if (c & SW(PROMISC) || port_of(f) == p)
 		return true;
@@ -148,14 +161,31 @@ static uint64_t switched(unsigned from, const uint8_t *f, size_t bytes)
 		return 0;
 	bool unicast = false;
 	for (unsigned p = 0; p < WIRE; p++) {
-		if (p != from && takes(p, f, vlan))
+		if (p != from && is_away(from, p, f)) {
+			if (from != 0 && port_of(f) == p && may_take(p, vlan) && may_take(0, vlan))
+				to |= 1;
+		} else if (p != from && takes(p, f, vlan)) {
 			to |= 1ull << p;
+		}
 		if (ports[p].up && ports[p].control & SW(ENABLE) && port_of(f) == p)
 			unicast = true;
 	}
 	if (from != WIRE && c & SW(TO_WIRE) && (f[0] & 1 || !unicast))
 		to |= 1ull << WIRE;
 	return to;
+}
+
+/* Who is where after the frame (docs/isolation.md, "Fallback"). */
+static void move(unsigned from, const uint8_t *f, size_t bytes)
+{
+	uint32_t c = from == WIRE ? 0 : ports[from].control;
+	unsigned source = port_of(f + 6);
+	if (!(c & SW(ENABLE)) || vlan_of(from, f, bytes) == BAD_VLAN ||
+	    (source != from && !(c & SW(ANY_SOURCE))))
+		return;
+	ports[from].away = false;
+	if (from == 0 && source < WIRE)
+		ports[source].away = true;
 }
 
 /* The frame as it looks where it arrives: with a tag, without, padded by a MAC. */
@@ -232,6 +262,7 @@ bool net_send(unsigned from, const void *frame, size_t bytes)
 			fail_msg("%s", gls_error(nic));
 	}
 	net.sent++;
+	move(from, frame, bytes);
 	for (unsigned p = 0; p < PORTS; p++)
 		if (to >> p & 1 && !ports[p].ignored)
 			note(from, p, frame, bytes);
@@ -616,6 +647,12 @@ void net_switch(unsigned context, uint32_t control)
 	net_mac(context, entry.mac);
 	gls_set_switch(nic, context, &entry);
 	ports[context].control = control;
+	ports[context].away = true;
+}
+
+void net_away(unsigned context)
+{
+	ports[context].away = true;
 }
 
 void net_filter(unsigned context, uint64_t filter)

@@ -84,6 +84,8 @@ void net_forget(unsigned port);
 void net_window(unsigned port, unsigned frames);
 /* What the switch in C believes of a context. */
 void net_switch(unsigned context, uint32_t control);
+/* Its device has stopped: with FALLBACK it is away. The switch in C moves a context when a frame is sent, so all before must have arrived. */
+void net_away(unsigned context);
 /* The multicast filter of a context, and the trunks (a bit per context) that carry a VLAN, kept in an entry from 1 to 63. */
 void net_filter(unsigned context, uint64_t filter);
 void net_vlan(unsigned vid, unsigned entry, uint32_t contexts);

@@ -220,6 +220,79 @@ static void a_disabled_entry_neither_sends_nor_receives(void **state)
 	everybody_to_everybody();
 }
 
+/* From a port to another, with the source address of a third. */
+static void send_as(unsigned from, unsigned to, unsigned as)
+{
+	uint8_t frame[300], mac[6], source[6];
+	net_mac(to, mac);
+	net_mac(as, source);
+	net_build(frame, sizeof(frame), to == PORTS ? all : mac, source, 0);
+	while (!net_send(from, frame, sizeof(frame)))
+		gls_run(nic, 100);
+	net_drain();
+}
+
+/* As everybody_to_everybody(), but each frame has arrived before the next is sent: the order of senders decides who is where. */
+static void one_by_one(void)
+{
+	for (unsigned from = 0; from < 5; from++)
+		for (unsigned to = 0; to < 6; to++) {
+			unsigned port = from == 4 ? WIRE : from;
+			send_as(port, to == 4 ? WIRE : to == 5 ? PORTS : to, port);
+		}
+}
+
+static bool away(unsigned context)
+{
+	net_reg_write(GL_BAR0_SW_INDEX, context);
+	return net_reg(GL_BAR0_SW_CONTROL) & SW(AWAY);
+}
+
+/* A guest begins behind context 0 (dom0's bridge), moves to its context, back and forth, and so when its driver goes and comes. */
+static void a_guest_moves_between_context_0_and_its_own(void **state)
+{
+	(void)state;
+	open4();
+	net_switch(0, SW_USUAL | SW(ANY_SOURCE));
+	for (unsigned c = 1; c < 4; c++)
+		net_switch(c, SW_USUAL | SW(FALLBACK));
+	for (unsigned c = 1; c < 4; c++) {
+		assert_true(away(c));
+		send_as(WIRE, c, WIRE); /* to context 0 */
+		send_as(0, c, 0);	/* to nobody */
+	}
+	assert_cstat(0, TX_DROP_NOBODY, 3);
+	assert_cstat(0, RX_FRAMES, 3);
+	for (unsigned round = 0; round < 3; round++) {
+		send_as(2, PORTS, 2); /* it announces itself on its context */
+		assert_false(away(2));
+		one_by_one();
+		assert_false(away(1) || away(3));
+		send_as(0, PORTS, 2); /* and behind context 0 */
+		assert_true(away(2));
+		for (unsigned from = 0; from < 5; from++)
+			if (from != 2)
+				send_as(from == 4 ? WIRE : from, 2, from == 4 ? WIRE : from);
+		send_as(WIRE, PORTS, WIRE);
+		send_as(3, 2, 2); /* nobody else brings it back */
+		send_as(WIRE, 3, 2);
+		assert_true(away(2));
+	}
+	send_as(2, PORTS, 2);
+	/* Its driver resets the device. */
+	gls_guest_write(guest[2], GL_DEV_STATUS, 0, 4);
+	net_away(2);
+	assert_true(away(2));
+	send_as(WIRE, 2, WIRE);
+	if (gls_guest_restart(guest[2]))
+		fail_msg("%s", gls_error(nic));
+	assert_true(away(2));
+	send_as(WIRE, 2, WIRE);
+	send_as(2, WIRE, 2);
+	send_as(WIRE, 2, WIRE);
+	one_by_one();
+}
+
 /* All contexts of the NIC, one broadcast domain. */
 static void broadcast_to_all_contexts(void **state)
 {
@@ -252,6 +325,7 @@ int main(void)
 		NET_TEST(tags_move_frames_of_all_sizes),
 		NET_TEST(filters_let_in_their_groups),
 		NET_TEST(a_disabled_entry_neither_sends_nor_receives),
+		NET_TEST(a_guest_moves_between_context_0_and_its_own),
 		NET_TEST(broadcast_to_all_contexts),
 	};
 	return NET_RUN(tests);
