@@ -18,7 +18,7 @@ $(foreach n,1 32 100,$(eval $(call verilator_test,doorbell_$(n),nic_doorbell,$(D
 FORMAT_SRC += tests/unit/nic/test_doorbell.cpp
 
 IRQ_RTL := $(DEVPAGE_LIB) rtl/nic/nic_irq.sv
-$(foreach n,1 32,$(eval $(call verilator_test,irq_$(n),nic_irq,$(IRQ_RTL),tests/unit/nic/test_irq.cpp,-GNCTX=$(n) -CFLAGS -DCONTEXTS=$(n))))
+$(foreach n,1 32 70,$(eval $(call verilator_test,irq_$(n),nic_irq,$(IRQ_RTL),tests/unit/nic/test_irq.cpp,-GNCTX=$(n) -CFLAGS -DCONTEXTS=$(n))))
 FORMAT_SRC += tests/unit/nic/test_irq.cpp
 
 $(eval $(call verilator_test,stats,nic_stats,$(DEVPAGE_LIB) rtl/nic/nic_stats.sv,tests/unit/nic/test_stats.cpp,))

@@ -164,6 +164,9 @@ module guestlane #(
   // --- Management ---
   logic core_run, mac_tx_en, mac_rx_en, pause_en, core_sleep;
   logic [23:0] moderation;
+  logic bit_vector, pend_re, pend_clear;
+  logic [2:0] pend_group;
+  logic [31:0] pend_data;
   logic [13:0] max_frame;
   logic [ 4:0] dma_flight;
   logic dma_idle;
@@ -209,6 +212,11 @@ module guestlane #(
       .mac_rx_en_o   (mac_rx_en),
       .pause_en_o    (pause_en),
       .moderation_o  (moderation),
+      .irq_bits_o    (bit_vector),
+      .pend_re_o     (pend_re),
+      .pend_clear_o  (pend_clear),
+      .pend_group_o  (pend_group),
+      .pend_data_i   (pend_data),
       .max_frame_o   (max_frame),
       .cpl_timeout_o (cpl_timeout),
       .core_sleep_i  (core_sleep),
@@ -495,6 +503,11 @@ module guestlane #(
       .msix_ready_i   (msix_ready),
       .msix_vector_o  (msix_vector),
       .moderation_i   (moderation),
+      .bits_i         (bit_vector),
+      .pend_re_i      (pend_re),
+      .pend_clear_i   (pend_clear),
+      .pend_group_i   (pend_group),
+      .pend_data_o    (pend_data),
       .time_i         (now[31:0]),
       .cst_valid_o    (cst_valid[3]),
       .cst_ready_i    (cst_ready[3]),

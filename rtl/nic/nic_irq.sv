@@ -7,6 +7,10 @@
 // is asked for. What comes after the taking asks for another message, so every event is followed by a message whose handler
 // finds the InterruptStatus bit, unless it was acknowledged in between.
 //
+// With bits_i (BAR0.IRQ_MODE.BIT_VECTOR) contexts have no vectors of their own: when InterruptStatus is set the context's bit of
+// the vector of pending contexts is set as well, and a message of vector 1 is wanted, which is moderated as any other. So every bit
+// is followed by a message; dom0's handler reads the bits, which clears them.
+//
 // The vectors are visited round robin, one per cycle; the time of the last message of each is in RAM.
 //
 //   irq_*         from nic_dma (IRQ commands); bits as in InterruptStatus
@@ -15,6 +19,8 @@
 //   isr_set_*     to nic_devpage: sets bits of InterruptStatus
 //   msix_*        to pcie_top
 //   moderation_i  least cycles between two messages of a vector
+//   bits_i        bit-vector mode; counts from the moment at which InterruptStatus is set
+//   pend_*        32 bits of pending contexts are read: data in the next cycle, held; pend_clear_i with pend_re_i clears them
 //   time_i        cycles since reset, jumps forward when the simulator skips time
 //   cst_*         context counter IRQS: one per entry taken from irq_* or ci_*
 //   clr_*         clear bus (revocation): forgets what the context wanted and when its last message was; done when no message of
@@ -42,6 +48,11 @@ module nic_irq #(
     input  logic        msix_ready_i,
     output logic [8:0]  msix_vector_o,
     input  logic [23:0] moderation_i,
+    input  logic        bits_i,
+    input  logic        pend_re_i,
+    input  logic        pend_clear_i,
+    input  logic [2:0]  pend_group_i,
+    output logic [31:0] pend_data_o,
     input  logic [31:0] time_i,
     output logic        cst_valid_o,
     input  logic        cst_ready_i,
@@ -57,16 +68,17 @@ module nic_irq #(
 );
 
   localparam int unsigned CW = (NCTX > 1) ? $clog2(NCTX) : 1;
-  localparam int unsigned NV = NCTX + 1;
+  localparam int unsigned NV = NCTX + 2;  // visited: management, contexts, the bit vector's
   // A round is at least 8 long: then a vector is not read again before what the last visit wrote is there.
   localparam int unsigned VW = (NV > 8) ? $clog2(NV) : 3;
   localparam logic [VW-1:0] Last = (NV > 8) ? VW'(NV - 1) : VW'(7);
   localparam logic [VW-1:0] One  = 1;
+  localparam logic [VW-1:0] Shared = VW'(NCTX + 1);  // asks for vector 1
 
   // ---------------------------------------------------------------- what is wanted
 
   logic [NCTX-1:0] used_q, config_q;  // InterruptStatus bits 0 and 1 still to set, with a message
-  logic            mgmt_q;
+  logic            mgmt_q, shared_q;
   logic            irq_take, ci_take, turn_q;
   logic            room;
   logic            in_valid_q;
@@ -144,7 +156,7 @@ module nic_irq #(
   );
 
   logic [2**VW-1:0] want;  // index: vector
-  assign want = (2**VW)'({used_q | config_q, mgmt_q});
+  assign want = (2**VW)'({shared_q, used_q | config_q, mgmt_q});
 
   logic over;  // the vector's time is over
   assign over = !waits3_q || age3_q[31:24] != '0 || age3_q[23:0] >= moderation_i;
@@ -188,6 +200,7 @@ module nic_irq #(
   logic          note;
   logic [VW-1:0] cur_q;  // the vector in work; context cur_q - 1
   logic [7:0]    cur_ctx_q;
+  logic [8:0]    vector_q;
   logic [1:0]    bits_q;
   logic          gone;   // what it wanted was cleared meanwhile
   assign gone = !used_q[cur_ctx_q[CW-1:0]] && !config_q[cur_ctx_q[CW-1:0]];
@@ -210,8 +223,8 @@ module nic_irq #(
             idx_q  <= (v4_q == Last) ? '0 : v4_q + One;
           end
         end
-        StTake: step_q <= (cur_q == '0) ? StMsix : gone ? StScan : StIsr;
-        StIsr: if (isr_set_ready_i) step_q <= StMsix;
+        StTake: step_q <= (cur_q == '0 || cur_q == Shared) ? StMsix : gone ? StScan : StIsr;
+        StIsr: if (isr_set_ready_i) step_q <= bits_i ? StScan : StMsix;
         default: if (msix_ready_i) step_q <= StScan;
       endcase
     end
@@ -222,6 +235,7 @@ module nic_irq #(
       cur_q     <= v4_q;
       cur_ctx_q <= 8'(v4_q) - 8'd1;
     end
+    vector_q <= (cur_q == Shared) ? 9'd1 : 9'(cur_q);
     if (step_q == StTake) bits_q <= {config_q[cur_ctx_q[CW-1:0]], used_q[cur_ctx_q[CW-1:0]]};
   end
 
@@ -231,9 +245,11 @@ module nic_irq #(
       used_q   <= '0;
       config_q <= '0;
       mgmt_q   <= 1'b0;
+      shared_q <= 1'b0;
     end else begin
       if (step_q == StTake) begin
         if (cur_q == '0) mgmt_q <= 1'b0;
+        else if (cur_q == Shared) shared_q <= 1'b0;
         else begin
           used_q[cur_ctx_q[CW-1:0]]   <= 1'b0;
           config_q[cur_ctx_q[CW-1:0]] <= 1'b0;
@@ -248,6 +264,32 @@ module nic_irq #(
         config_q[clr_ctx_i[CW-1:0]] <= 1'b0;
       end
       if (mg_valid_i) mgmt_q <= 1'b1;
+      if (pend_set) shared_q <= 1'b1;
+    end
+  end
+
+  // Contexts that have set InterruptStatus in bit-vector mode. A bit that is set while it is read stays for the next time.
+  localparam int unsigned Groups = (NCTX + 31) / 32;
+  localparam int unsigned PW     = $clog2(32 * Groups);
+  logic [Groups*32-1:0] pend_q;
+  logic                 pend_set;
+  assign pend_set = step_q == StIsr && isr_set_ready_i && bits_i;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      pend_q <= '0;
+    end else begin
+      for (int g = 0; g < int'(Groups); g++) begin
+        if (pend_re_i && pend_clear_i && pend_group_i == 3'(g)) pend_q[32*g+:32] <= '0;
+      end
+      if (pend_set) pend_q[cur_ctx_q[PW-1:0]] <= 1'b1;
+      if (clr_valid_i) pend_q[clr_ctx_i[PW-1:0]] <= 1'b0;
+    end
+    if (pend_re_i) begin
+      pend_data_o <= '0;
+      for (int g = 0; g < int'(Groups); g++) begin
+        if (pend_group_i == 3'(g)) pend_data_o <= pend_q[32*g+:32];
+      end
     end
   end
 
@@ -255,7 +297,7 @@ module nic_irq #(
   assign isr_set_ctx_o   = cur_ctx_q;
   assign isr_set_bits_o  = bits_q;
   assign msix_valid_o    = step_q == StMsix;
-  assign msix_vector_o   = 9'(cur_q);
+  assign msix_vector_o   = vector_q;
 
   always_comb begin
     v_we    = 1'b0;

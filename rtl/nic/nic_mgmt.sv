@@ -39,6 +39,11 @@ module nic_mgmt #(
     output logic        mac_rx_en_o,
     output logic        pause_en_o,
     output logic [23:0] moderation_o,
+    output logic        irq_bits_o,     // IRQ_MODE.BIT_VECTOR
+    output logic        pend_re_o,      // IRQ_PENDING is read: data in the next cycle, held
+    output logic        pend_clear_o,   // all of its bytes
+    output logic [ 2:0] pend_group_o,
+    input  logic [31:0] pend_data_i,
     output logic [13:0] max_frame_o,
     output logic [23:0] cpl_timeout_o,
 
@@ -197,6 +202,12 @@ module nic_mgmt #(
   assign sw_re_o = state_q == DECODE && !we_q;
   assign st_re_o = state_q == DECODE && !we_q;
 
+  logic is_pend;
+  assign is_pend      = is_reg && addr_q[7:5] == glregs_pkg::BAR0_IRQ_PENDING[7:5];
+  assign pend_re_o    = state_q == DECODE && !we_q && is_pend;
+  assign pend_clear_o = full;
+  assign pend_group_o = addr_q[4:2];
+
   assign cfg_we_o    = state_q == DECODE && we_q && is_cfg && full && ctx_index_ok;
   assign cfg_re_o    = state_q == DECODE && !we_q && is_cfg && ctx_index_ok;
   assign cfg_addr_o  = addr_q[7:0];
@@ -313,6 +324,7 @@ module nic_mgmt #(
       glregs_pkg::BAR0_STATUS[7:0]:          mux_q <= status;
       glregs_pkg::BAR0_SCRATCH[7:0]:         mux_q <= scratch_q;
       glregs_pkg::BAR0_IRQ_MODERATION[7:0]:  mux_q <= {8'h0, moderation_o};
+      glregs_pkg::BAR0_IRQ_MODE[7:0]:        mux_q <= {31'h0, irq_bits_o};
       glregs_pkg::BAR0_MAX_FRAME[7:0]:       mux_q <= {18'h0, max_frame_o};
       glregs_pkg::BAR0_CPL_TIMEOUT[7:0]:     mux_q <= {8'h0, cpl_timeout_o};
       glregs_pkg::BAR0_FW_STATE[7:0]:        mux_q <= fw_state_i;
@@ -338,6 +350,7 @@ module nic_mgmt #(
       glregs_pkg::BAR0_CTX_STATUS[7:0]:      mux_q <= {8'h0, st_data_i[23:16], 7'h0, st_data_i[8], st_data_i[7:0]};
       default:                               mux_q <= 32'h0;
     endcase
+    if (is_pend) mux_q <= pend_data_i;
     if (!is_reg) mux_q <= is_cfg ? cfg_rdata_q : 32'h0;
     cfg_rdata_q <= (ctx_index_ok ? cfg_rdata_i : 32'h0) | own_rdata_q | wd_rdata;
 
@@ -362,6 +375,7 @@ module nic_mgmt #(
         glregs_pkg::BAR0_CONTROL[7:0]:        control_q <= wdata_q[3:0];
         glregs_pkg::BAR0_SCRATCH[7:0]:        scratch_q <= wdata_q;
         glregs_pkg::BAR0_IRQ_MODERATION[7:0]: moderation_o <= wdata_q[23:0];
+        glregs_pkg::BAR0_IRQ_MODE[7:0]:       irq_bits_o <= wdata_q[glregs_pkg::BAR0_IRQ_MODE_BIT_VECTOR_LSB];
         glregs_pkg::BAR0_MAX_FRAME[7:0]:
         if (wdata_q >= 32'd60 && wdata_q <= glregs_pkg::FRAME_MAX) max_frame_o <= wdata_q[13:0];
         glregs_pkg::BAR0_CPL_TIMEOUT[7:0]:    if (wdata_q[23:0] != '0) cpl_timeout_o <= wdata_q[23:0];
@@ -381,6 +395,7 @@ module nic_mgmt #(
     if (rst_i || nic_rst_o) begin
       control_q     <= {3'b000, AUTORUN};
       moderation_o  <= 24'd0;
+      irq_bits_o    <= 1'b0;
       max_frame_o   <= glregs_pkg::FRAME_MAX[13:0] - 14'd4;
       cpl_timeout_o <= 24'd6_250_000;  // 50 ms, the default range of PCI Express
       window_q      <= 32'h0;

@@ -360,7 +360,7 @@ tap_check "NO_COLOR" sh -c "grep -q glane-tap '$tap_tmp/screen' && ! grep -qF '$
 # --- help and completion agree with the list of commands ---
 ctl --help >"$tap_tmp/help"
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]*\)\?\) .*/\1/p' "$tap_tmp/help" | sed 's/ *$//')
-tap_is "--help lists the commands" "$(echo "$commands" | wc -l)" 16
+tap_is "--help lists the commands" "$(echo "$commands" | wc -l)" 19
 helps() {
 	ctl --help
 	while read -r -a words; do
@@ -386,7 +386,7 @@ complete_words() {
 	)
 }
 tap_is "bash: commands" "$(complete_words s)" "show stats selftest"
-tap_is "bash: all first words" "$(complete_words "")" "list show stats top context firmware trace capture selftest metrics completion"
+tap_is "bash: all first words" "$(complete_words "")" "list show stats top context vif firmware trace capture selftest metrics completion"
 tap_is "bash: second words" "$(complete_words context "")" "add set remove enable disable"
 tap_is "bash: options of a command" "$(complete_words context add --f)" "--features --fallback --flood-rate --flood-burst"
 tap_is "bash: options of every command" "$(complete_words show --)" "--socket --json --help --version"

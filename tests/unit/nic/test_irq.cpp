@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unit test of nic_irq: every event is followed by InterruptStatus bits and then a message, in that order; moderation holds and
-// ends by itself; nothing is lost or made up.
+// Unit test of nic_irq: every event is followed by InterruptStatus bits and then a message, in that order, or, in bit-vector mode, a
+// bit of its context and then a message of the vector that all share; moderation holds and ends by itself; nothing is lost or made up.
 
 #include "tb.h"
 #include "guestlane_regs.h"
@@ -10,7 +10,7 @@
 #endif
 #define VECTORS (CONTEXTS + 1)
 // A visit of all vectors and the stages of a visit.
-#define ROUND	((VECTORS < 8 ? 8 : VECTORS) + 12)
+#define ROUND	((VECTORS < 7 ? 8 : VECTORS + 1) + 12)
 
 #define CHECK(cond, ...)                       \
 	do {                                   \
@@ -29,7 +29,17 @@ static uint32_t messages[VECTORS];
 static bool isr_before, msix_before; // valid and not ready in the last cycle
 static uint8_t cst_queue[4096];
 static unsigned cst_head, cst_tail, raised, raised_want, moderated;
-static uint64_t patience; // cycles that a wish may wait beyond its moderation; 0: not checked
+static uint64_t patience;   // cycles that a wish may wait beyond its moderation; 0: not checked
+static bool pend[CONTEXTS]; // bit-vector mode: bits to be read
+static struct {
+	bool wanted, told, once; // of the vector that all contexts share
+	uint64_t sent_at;
+	uint32_t messages;
+} shared;
+static uint64_t reads[CONTEXTS],
+	sets[CONTEXTS]; // bits that were read as 1; times InterruptStatus was set
+static bool read_before;
+static uint32_t read_want;
 static uint64_t gap_from; // moderation is checked between messages after this cycle
 
 static void start(void)
@@ -39,6 +49,12 @@ static void start(void)
 	memset(told, 0, sizeof(told));
 	memset(sent_once, 0, sizeof(sent_once));
 	memset(messages, 0, sizeof(messages));
+	memset(pend, 0, sizeof(pend));
+	memset(&shared, 0, sizeof(shared));
+	memset(reads, 0, sizeof(reads));
+	memset(sets, 0, sizeof(sets));
+	read_before = false;
+	dut->bits_i = dut->pend_re_i = dut->pend_clear_i = dut->pend_group_i = 0;
 	isr_before = msix_before = false;
 	cst_head = cst_tail = raised = raised_want = moderated = 0;
 	now = 1000;
@@ -80,12 +96,30 @@ static void cycle(void)
 		CHECK(v < VECTORS, "vector %u", v);
 		if (v == 0)
 			told[0] = taken(0);
-		CHECK(told[v], "message of vector %u before its InterruptStatus", v);
+		if (v == 1 && !told[1]) {
+			CHECK(shared.wanted, "a message for no bit");
+			shared.wanted = false;
+			shared.told = true;
+		}
+		CHECK(told[v] || (v == 1 && shared.told),
+		      "message of vector %u before its InterruptStatus", v);
 	}
 	CHECK(!(dut->isr_set_valid_o && dut->msix_valid_o), "both at once");
 	if (dut->msix_valid_o && dut->msix_ready_i) {
 		unsigned v = dut->msix_vector_o;
 
+		if (shared.told) {
+			CHECK(v == 1, "the bits' message on vector %u", v);
+			if (shared.once && shared.sent_at >= gap_from)
+				CHECK(tb_cycles - shared.sent_at >= dut->moderation_i,
+				      "%llu cycles after the bits' message before",
+				      (unsigned long long)(tb_cycles - shared.sent_at));
+			shared.told = false;
+			shared.once = true;
+			shared.sent_at = tb_cycles;
+			shared.messages++;
+			goto sent;
+		}
 		told[v] = 0;
 		if (sent_once[v] && sent_at[v] >= gap_from)
 			CHECK(tb_cycles - sent_at[v] >= dut->moderation_i,
@@ -94,6 +128,30 @@ static void cycle(void)
 		sent_at[v] = tb_cycles;
 		sent_once[v] = true;
 		messages[v]++;
+	}
+sent:
+	if (read_before)
+		CHECK(dut->pend_data_o == read_want, "bits 0x%x are read, 0x%x are set",
+		      dut->pend_data_o, read_want);
+	read_before = dut->pend_re_i;
+	if (dut->pend_re_i) {
+		read_want = 0;
+		for (unsigned c = 32u * dut->pend_group_i, i = 0; c < CONTEXTS && i < 32;
+		     c++, i++) {
+			read_want |= (uint32_t)pend[c] << i;
+			reads[c] += pend[c] && dut->pend_clear_i;
+			if (dut->pend_clear_i)
+				pend[c] = false;
+		}
+	}
+	if (dut->isr_set_valid_o && dut->isr_set_ready_i) {
+		unsigned c = dut->isr_set_ctx_o;
+		sets[c]++;
+		if (dut->bits_i) {
+			told[c + 1] = 0;
+			pend[c] = true;
+			shared.wanted = true;
+		}
 	}
 	isr_before = dut->isr_set_valid_o && !dut->isr_set_ready_i;
 	msix_before = dut->msix_valid_o && !dut->msix_ready_i;
@@ -144,6 +202,7 @@ static void cycle(void)
 	if (ci)
 		dut->ci_valid_i = 0;
 	dut->mg_valid_i = 0;
+	dut->pend_re_i = 0;
 }
 
 static void cycles(unsigned n)
@@ -166,7 +225,20 @@ static bool pending(void)
 	for (unsigned v = 0; v < VECTORS; v++)
 		if (wanted[v] || told[v] || due[0][v] || due[1][v] || due[2][v] || due[3][v])
 			return true;
-	return false;
+	return shared.wanted || shared.told;
+}
+
+// What is read of the group of a context.
+static uint32_t read_bits(unsigned c, bool clear)
+{
+	dut->pend_re_i = 1;
+	dut->pend_clear_i = clear;
+	dut->pend_group_i = c / 32;
+	cycle();
+	tb_eval();
+	uint32_t bits = dut->pend_data_o;
+	cycle();
+	return bits;
 }
 
 static void each_vector_gets_its_message(void **state)
@@ -354,6 +426,113 @@ static void clear_bus_forgets_one_vector(void **state)
 	}
 }
 
+static void contexts_share_a_vector_in_bit_vector_mode(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	dut->bits_i = 1;
+	for (unsigned c = 0; c < CONTEXTS; c++) {
+		irq(c, 1 + c % 3);
+		cycles(2 * ROUND + 8);
+		assert_int_equal(shared.messages, c + 1);
+		assert_int_equal(read_bits(c, false),
+				 1u << c % 32); // a part of the register takes nothing away
+		assert_int_equal(read_bits(c, true), 1u << c % 32);
+		assert_int_equal(read_bits(c, true), 0);
+	}
+	for (unsigned v = 0; v < VECTORS; v++)
+		assert_int_equal(messages[v], 0);
+	gap_from = tb_cycles + 1;
+	// Many at once: one message may do.
+	dut->moderation_i = 5000;
+	for (unsigned c = 0; c < CONTEXTS; c++)
+		irq(c, 1);
+	cycles(12000);
+	assert_true(shared.messages <= CONTEXTS + 3);
+	for (unsigned c = 0; c < CONTEXTS; c++)
+		assert_int_equal(read_bits(c, true) >> c % 32 & 1, c % 32 == 0);
+	dut->mg_valid_i = 1;
+	cycles(2 * ROUND + 8);
+	assert_int_equal(messages[0], 1);
+	assert_false(pending());
+	assert_true(dut->idle_o);
+	// Groups that no context is in.
+	dut->pend_re_i = 1;
+	dut->pend_clear_i = 1;
+	dut->pend_group_i = 7;
+	cycle();
+	tb_eval();
+	assert_int_equal(dut->pend_data_o, 0);
+}
+
+// The bit comes in the very cycle in which it is read, or one before, or one after.
+static void a_bit_that_comes_while_it_is_read_is_read_next_time(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	dut->bits_i = 1;
+	for (unsigned wait = 0; wait < ROUND + 20; wait++) {
+		irq(0, 1);
+		cycles(wait);
+		uint32_t bits = read_bits(0, true) & 1, before = shared.messages;
+		cycles(2 * ROUND + 8);
+		if (!bits) // a message has come since, and it is there
+			assert_true(shared.messages > before && (read_bits(0, true) & 1));
+		assert_int_equal(read_bits(0, true), 0);
+		assert_false(pending());
+	}
+	assert_int_equal(reads[0], ROUND + 20);
+}
+
+static void bit_vector_mode_is_moderated(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	dut->bits_i = 1;
+	dut->moderation_i = 4000;
+	for (unsigned i = 0; i < 20; i++) {
+		// InterruptStatus and the bit do not wait for the message.
+		irq(i % CONTEXTS, 1);
+		cycles(ROUND + 8);
+		assert_int_equal(read_bits(i % CONTEXTS, true) >> i % CONTEXTS % 32, 1);
+	}
+	assert_true(shared.messages >= 1 && shared.messages <= 2);
+	cycles(4000 + 2 * ROUND);
+	assert_false(pending());
+	assert_int_equal(moderated, shared.messages - 1);
+	// Back to a vector for each context.
+	dut->bits_i = 0;
+	irq(CONTEXTS - 1, 2);
+	cycles(ROUND + 8);
+	assert_int_equal(messages[CONTEXTS], 1);
+	assert_int_equal(read_bits(CONTEXTS - 1, true), 0);
+}
+
+static void clear_bus_forgets_the_bit(void **state)
+{
+	(void)state;
+	start();
+	cycles(300);
+	dut->bits_i = 1;
+	irq(0, 1);
+	irq(CONTEXTS - 1, 1);
+	cycles(3 * ROUND);
+	dut->clr_valid_i = 1;
+	dut->clr_ctx_i = 0;
+	pend[0] = false;
+	for (tb_eval(); !dut->clr_done_o; tb_eval())
+		cycle();
+	dut->clr_valid_i = 0;
+	cycle();
+	assert_int_equal(read_bits(0, true) & 1, 0);
+	if (CONTEXTS > 1)
+		assert_int_equal(read_bits(CONTEXTS - 1, true) >> (CONTEXTS - 1) % 32,
+				 CONTEXTS <= 32 ? 0 : 1);
+}
+
 static void random_events(void **state)
 {
 	unsigned total = 0;
@@ -369,6 +548,9 @@ static void random_events(void **state)
 
 		dut->moderation_i = tb_percent(30) ? 0 : tb_below(tb_percent(50) ? 100 : 2000);
 		gap_from = tb_cycles;
+		if (!pending())
+			dut->bits_i = tb_percent(40);
+		unsigned look = tb_below(8);
 		if (smooth)
 			isr = msix = cst = 100;
 		// Every vector may come before this one, each with two outputs.
@@ -387,6 +569,11 @@ static void random_events(void **state)
 			dut->isr_set_ready_i = tb_percent(isr);
 			dut->msix_ready_i = tb_percent(msix);
 			dut->cst_ready_i = tb_percent(cst);
+			dut->pend_re_i = tb_percent(look);
+			dut->pend_clear_i = tb_percent(90);
+			dut->pend_group_i = tb_below((CONTEXTS + 31) / 32);
+			if (tb_below(1000) < 3)
+				dut->bits_i ^= 1; // in the middle of everything
 			cycle();
 			if (pending())
 				CHECK(!dut->idle_o, "idle with something pending");
@@ -394,12 +581,15 @@ static void random_events(void **state)
 		dut->isr_set_ready_i = dut->msix_ready_i = dut->cst_ready_i = 1;
 		while (dut->irq_valid_i || dut->ci_valid_i)
 			cycle();
-		cycles(2100 + 4 * ROUND + 12 * VECTORS);
+		cycles(4200 + 4 * ROUND + 12 * VECTORS); // the mode may change between two waits
 		assert_false(pending());
 		assert_int_equal(cst_head, cst_tail);
 		assert_int_equal(raised, raised_want);
 		assert_true(dut->idle_o);
+		for (unsigned c = 0; c < CONTEXTS; c += 32)
+			read_bits(c, true);
 	}
+	assert_true(shared.messages > 0);
 	for (unsigned v = 0; v < VECTORS; v++)
 		total += messages[v];
 	printf("# %u interrupts raised, %u messages, %u moderated\n", raised, total, moderated);
@@ -414,6 +604,10 @@ int main(void)
 		TB_TEST(time_may_wrap),
 		TB_TEST(an_event_after_the_taking_gets_another_message),
 		TB_TEST(clear_bus_forgets_one_vector),
+		TB_TEST(contexts_share_a_vector_in_bit_vector_mode),
+		TB_TEST(a_bit_that_comes_while_it_is_read_is_read_next_time),
+		TB_TEST(bit_vector_mode_is_moderated),
+		TB_TEST(clear_bus_forgets_the_bit),
 		TB_TEST(random_events),
 	};
 	return TB_RUN(tests);

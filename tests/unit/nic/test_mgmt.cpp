@@ -14,7 +14,9 @@ static struct {
 	uint32_t data;
 } bus;			// the last access on the configuration bus, and how many there were
 static uint32_t answer; // what the blocks answer to the next read
-static unsigned since_read = 99; // cycles since cfg_re_o
+static unsigned since_read = 99;				      // cycles since cfg_re_o
+static unsigned pend_reads, pend_clears, pend_group, since_pend = 99; // reads of IRQ_PENDING
+static uint32_t pend_answer;
 static unsigned enables;
 static bool enable_value;
 
@@ -30,6 +32,17 @@ static void each(void)
 		assert_true(dut->en_ctx_o < CONTEXTS);
 	}
 	since_read++;
+	// The bits stand from the cycle after the read on.
+	if (since_pend == 0)
+		dut->pend_data_i = pend_answer;
+	since_pend++;
+	if (dut->pend_re_o) {
+		pend_reads++;
+		pend_clears += dut->pend_clear_o;
+		pend_group = dut->pend_group_o;
+		since_pend = 0;
+		dut->pend_data_i = (uint32_t)tb_rand();
+	}
 	if (dut->cfg_we_o || dut->cfg_re_o) {
 		assert_false(dut->cfg_we_o && dut->cfg_re_o);
 		bus.we = dut->cfg_we_o;
@@ -79,17 +92,22 @@ static void write(uint32_t offset, uint32_t value)
 	write_be(offset, value, 15);
 }
 
-static uint32_t read(uint32_t offset)
+static uint32_t read_be(uint32_t offset, unsigned be)
 {
 	dut->tgt_valid_i = 1;
 	dut->tgt_we_i = 0;
 	dut->tgt_addr_i = (uint16_t)offset;
-	dut->tgt_be_i = 15;
+	dut->tgt_be_i = (uint8_t)be;
 	tb_wait(dut->tgt_ready_o, 1000);
 	tb_tick();
 	dut->tgt_valid_i = 0;
 	tb_wait(dut->tgt_rvalid_o, 100);
 	return dut->tgt_rdata_o;
+}
+
+static uint32_t read(uint32_t offset)
+{
+	return read_be(offset, 15);
 }
 
 static const uint32_t own[] = { GL_BAR0_WATCHDOG, GL_BAR0_WATCHDOG_STATE, GL_BAR0_RESTART,
@@ -326,6 +344,40 @@ static void the_watchdog_holds_the_core(void **state)
 }
 
 // RESTART at a busy moment: it waits for DMA and for the revocation, nothing else is reset, BAR0 waits.
+/* IRQ_PENDING: each read takes its bits exactly once, and only a whole one does; nothing else reads them. */
+static void pending_contexts_are_read_once(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(read(GL_BAR0_IRQ_MODE), 0);
+	assert_false(dut->irq_bits_o);
+	write(GL_BAR0_IRQ_MODE, 0xffffffff);
+	assert_int_equal(read(GL_BAR0_IRQ_MODE), GL_BAR0_IRQ_MODE_BIT_VECTOR_MASK);
+	assert_true(dut->irq_bits_o);
+	pend_reads = pend_clears = 0;
+	for (unsigned n = 0; n < 1000; n++) {
+		const unsigned group = tb_below(8), be = tb_percent(70) ? 15 : tb_below(15);
+		const uint32_t other = 4 * tb_below(0xe0 / 4);
+		pend_answer = (uint32_t)tb_rand();
+		pend_reads = pend_clears = 0;
+		assert_int_equal(read_be(GL_BAR0_IRQ_PENDING + 4 * group, be), pend_answer);
+		assert_int_equal(pend_reads, 1);
+		assert_int_equal(pend_clears, be == 15);
+		assert_int_equal(pend_group, group);
+		read(other);
+		read(GL_BAR0_IRQ_PENDING + 4 * group + 0x100);
+		read(GL_BAR0_IRQ_PENDING + 4 * group + 0x200);
+		write(GL_BAR0_IRQ_PENDING + 4 * group, ~0u);
+		assert_int_equal(pend_reads, 1);
+	}
+	write(GL_BAR0_IRQ_MODE, 0);
+	assert_int_equal(read(GL_BAR0_IRQ_MODE), 0);
+	assert_false(dut->irq_bits_o);
+	write(GL_BAR0_IRQ_MODE, 1);
+	write(GL_BAR0_RESET, 1);
+	assert_int_equal(read(GL_BAR0_IRQ_MODE), 0);
+}
+
 static void restart(void **state)
 {
 	(void)state;
@@ -465,6 +517,7 @@ int main(void)
 		TB_TEST(a_new_event_wins_over_its_clearing),
 		TB_TEST(a_revoked_context_stays_disabled),
 		TB_TEST(the_watchdog_holds_the_core),
+		TB_TEST(pending_contexts_are_read_once),
 		TB_TEST(restart),
 		TB_TEST(reset_stops_all_first),
 		TB_TEST(function_level_reset_at_any_moment),
