@@ -272,6 +272,28 @@ int gl_irq_fd(struct gl_nic *nic, unsigned vector);
 /* Puts a new eventfd in its place: who has a duplicate of the old one hears, and takes, no interrupts any more. 0 or -errno; then the old one stays. */
 int gl_irq_renew(struct gl_nic *nic, unsigned vector);
 /*
+ * How contexts ask for interrupts (docs/interrupts.md): by a vector for each, or, where vectors are scarce, by one for all and a vector of bits in BAR0. gl_open()
+ * takes the first if the function has vectors enough. Kept over gl_adopt(). Whoever waits on a gl_irq_fd() is woken once by the change.
+ * -ENOTSUP: the function has too few vectors.
+ */
+enum gl_irq_mode { GL_IRQ_PER_CONTEXT, GL_IRQ_BIT_VECTOR };
+int gl_irq_mode(struct gl_nic *nic, enum gl_irq_mode mode);
+enum gl_irq_mode gl_irq_mode_now(const struct gl_nic *nic);
+/*
+ * With GL_IRQ_BIT_VECTOR: when this is readable, gl_irq_distribute() is to be called, which empties it and makes the gl_irq_fd() of each context that asked
+ * readable (the NIC's answer takes a register read for each 32 contexts). A number, or -errno. The descriptor stays for the handle's life, whatever the mode; with
+ * GL_IRQ_PER_CONTEXT it is never readable for long.
+ */
+int gl_irq_shared_fd(struct gl_nic *nic);
+int gl_irq_distribute(struct gl_nic *nic);
+/*
+ * Least time between two interrupts of a vector, 0 to GL_IRQ_MODERATION_MAX cycles' worth; what was set last, rounded to whole cycles. An interrupt after a pause
+ * is not held back.
+ */
+#define GL_IRQ_MODERATION_MAX 0xffffffu
+int gl_irq_moderation(struct gl_nic *nic, unsigned microseconds);
+unsigned gl_irq_moderation_now(const struct gl_nic *nic);
+/*
  * Under Xen: a context's interrupt goes to an event channel of a guest (a port that it has left unbound for dom0), without waking anything here, and once
  * now, in case one was lost. gl_irq_fd() of it is silent meanwhile. Not kept over gl_adopt(), where the interrupt waits for this. -ENOTSUP: not under Xen.
  */

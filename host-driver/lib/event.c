@@ -10,21 +10,178 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* One eventfd for each vector, made and connected at once; none is made later. */
+/* --- Interrupts (docs/interrupts.md) ------------------------------------------------------------------------------------------------- */
+
+#define SHARED_VECTOR 1u /* of the bit vector */
+
+static int new_eventfd(struct gl_nic *nic, int *fd, unsigned count)
+{
+	if (*fd < 0)
+		*fd = eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK);
+	return *fd < 0 ? gl_fail(nic, errno, "cannot make an eventfd for interrupts: %s",
+				 strerror(errno))
+		       : 0;
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+	ssize_t n = write(fd, &one, sizeof(one)); /* full: it is readable anyway */
+	(void)n;
+}
+
+static bool bit_vector(const struct gl_nic *nic)
+{
+	return (nic->session->irq_mode & ~GL_IRQ_CHANGING) == GL_IRQ_BIT_VECTOR;
+}
+
+static bool enough_vectors(struct gl_nic *nic, enum gl_irq_mode mode)
+{
+	unsigned need = mode == GL_IRQ_BIT_VECTOR ? SHARED_VECTOR + 1 : nic->contexts + 1;
+	return nic->ops->irq_count(nic->backend) >= need;
+}
+
+/* Connects the vectors as the mode wants it. */
+static int connect_vectors(struct gl_nic *nic)
+{
+	const int shared[] = { nic->irq[0], nic->irq_shared };
+	return bit_vector(nic) ? nic->ops->set_irqs(nic->backend, 0, SHARED_VECTOR + 1, shared)
+			       : nic->ops->set_irqs(nic->backend, 0, nic->contexts + 1, nic->irq);
+}
+
+static void write_mode(struct gl_nic *nic)
+{
+	gl_reg_write(nic, GL_BAR0_IRQ_MODE, bit_vector(nic) ? GL_BAR0_IRQ_MODE_BIT_VECTOR_MASK : 0);
+}
+
+/* What came while vectors and mode did not fit together is told here. */
+static int finish_mode(struct gl_nic *nic)
+{
+	int error = connect_vectors(nic);
+	if (error)
+		return error;
+	write_mode(nic);
+	error = gl_alive(nic);
+	if (error)
+		return error;
+	for (unsigned c = 0; c < nic->contexts; c++)
+		signal_fd(nic->irq[1 + c]);
+	signal_fd(nic->irq_shared);
+	GL_KEEP(nic->session->irq_mode, nic->session->irq_mode & ~GL_IRQ_CHANGING);
+	return 0;
+}
+
+/* All eventfds are made and connected at once; none is made later. */
 int gl_irqs_new(struct gl_nic *nic)
 {
-	unsigned vectors = nic->contexts + 1, have = nic->ops->irq_count(nic->backend);
-	if (have < vectors)
-		return gl_fail(nic, EPROTO, "%s has %u interrupt vectors; %u are needed",
-			       nic->device, have, vectors);
-	for (unsigned v = 0; v < vectors; v++) {
-		if (nic->irq[v] < 0)
-			nic->irq[v] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (nic->irq[v] < 0)
-			return gl_fail(nic, errno, "cannot make an eventfd for vector %u: %s", v,
-				       strerror(errno));
+	enum gl_irq_mode mode =
+		enough_vectors(nic, GL_IRQ_PER_CONTEXT) ? GL_IRQ_PER_CONTEXT : GL_IRQ_BIT_VECTOR;
+	int error = 0;
+	if (!enough_vectors(nic, mode))
+		return gl_fail(nic, EPROTO, "%s has %u interrupt vectors; at least %u are needed",
+			       nic->device, nic->ops->irq_count(nic->backend), SHARED_VECTOR + 1);
+	for (unsigned v = 0; v <= nic->contexts && !error; v++)
+		error = new_eventfd(nic, &nic->irq[v], 0);
+	if (!error)
+		error = new_eventfd(nic, &nic->irq_shared, 0);
+	GL_KEEP(nic->session->irq_mode, (uint32_t)mode);
+	return error ? error : connect_vectors(nic);
+}
+
+/* Whoever waits on an eventfd that was not kept looks once; so do all whose bits the predecessor may have read, and not passed on. */
+int gl_irqs_adopt(struct gl_nic *nic)
+{
+	bool lost = nic->irq_shared < 0;
+	int error = 0;
+	for (unsigned v = 0; v <= nic->contexts && !error; v++) {
+		lost |= nic->irq[v] < 0;
+		error = new_eventfd(nic, &nic->irq[v], 1);
 	}
-	return nic->ops->set_irqs(nic->backend, 0, vectors, nic->irq);
+	if (!error)
+		error = new_eventfd(nic, &nic->irq_shared, 1);
+	if (!error && (lost || bit_vector(nic) || nic->session->irq_mode & GL_IRQ_CHANGING))
+		error = finish_mode(nic);
+	return error;
+}
+
+void gl_irqs_set_up(struct gl_nic *nic)
+{
+	write_mode(nic);
+	gl_reg_write(nic, GL_BAR0_IRQ_MODERATION, nic->session->irq_moderation);
+}
+
+int gl_irq_mode(struct gl_nic *nic, enum gl_irq_mode mode)
+{
+	int error = gl_begin(nic);
+	if (error)
+		return error;
+	if (mode != GL_IRQ_PER_CONTEXT && mode != GL_IRQ_BIT_VECTOR)
+		return gl_fail(nic, EINVAL, "there is no interrupt mode %d", (int)mode);
+	if (!enough_vectors(nic, mode))
+		return gl_fail(
+			nic, ENOTSUP,
+			"%s has %u interrupt vectors, too few for one for each of %u contexts",
+			nic->device, nic->ops->irq_count(nic->backend), nic->contexts);
+	if (nic->session->irq_mode == (uint32_t)mode)
+		return 0;
+	GL_KEEP(nic->session->irq_mode, (uint32_t)mode | GL_IRQ_CHANGING);
+	return finish_mode(nic);
+}
+
+enum gl_irq_mode gl_irq_mode_now(const struct gl_nic *nic)
+{
+	return bit_vector(nic) ? GL_IRQ_BIT_VECTOR : GL_IRQ_PER_CONTEXT;
+}
+
+int gl_irq_shared_fd(struct gl_nic *nic)
+{
+	return nic->irq_shared;
+}
+
+int gl_irq_distribute(struct gl_nic *nic)
+{
+	uint64_t count;
+	int told = 0;
+	/* The eventfd first: what comes after the bits are read makes it readable again. */
+	ssize_t n = read(nic->irq_shared, &count, sizeof(count));
+	(void)n;
+	if (!bit_vector(nic))
+		return 0;
+	for (unsigned first = 0; first < nic->contexts; first += 32) {
+		uint32_t bits =
+			gl_reg(nic, GL_BAR0_IRQ_PENDING + first / 32 * GL_BAR0_IRQ_PENDING_STRIDE);
+		if (bits == UINT32_MAX) {
+			int error = gl_alive(nic);
+			if (error)
+				return error;
+		}
+		for (unsigned c = first; bits && c < nic->contexts; c++, bits >>= 1) {
+			if (bits & 1) {
+				signal_fd(nic->irq[1 + c]);
+				told++;
+			}
+		}
+	}
+	return told;
+}
+
+int gl_irq_moderation(struct gl_nic *nic, unsigned microseconds)
+{
+	uint64_t cycles = (uint64_t)microseconds * nic->clock_hz / 1000000;
+	if (cycles > GL_IRQ_MODERATION_MAX)
+		return gl_fail(
+			nic, EINVAL, "interrupts cannot be %u us apart; the most is %u us",
+			microseconds,
+			(unsigned)((uint64_t)GL_IRQ_MODERATION_MAX * 1000000 / nic->clock_hz));
+	GL_KEEP(nic->session->irq_moderation, (uint32_t)cycles);
+	gl_reg_write(nic, GL_BAR0_IRQ_MODERATION, (uint32_t)cycles);
+	return gl_alive(nic);
+}
+
+unsigned gl_irq_moderation_now(const struct gl_nic *nic)
+{
+	return (unsigned)(((uint64_t)nic->session->irq_moderation * 1000000 + nic->clock_hz - 1) /
+			  nic->clock_hz);
 }
 
 int gl_irq_fd(struct gl_nic *nic, unsigned vector)
@@ -44,7 +201,9 @@ int gl_irq_renew(struct gl_nic *nic, unsigned vector)
 	if (fd < 0)
 		return gl_fail(nic, errno, "cannot make an eventfd for vector %u: %s", vector,
 			       strerror(errno));
-	int error = nic->ops->set_irqs(nic->backend, vector, 1, &fd);
+	/* The eventfds of contexts are written here in bit-vector mode. */
+	int error =
+		vector && bit_vector(nic) ? 0 : nic->ops->set_irqs(nic->backend, vector, 1, &fd);
 	if (error) {
 		close(fd);
 		return error;

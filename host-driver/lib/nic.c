@@ -282,6 +282,7 @@ struct gl_nic *gl_nic_alloc(const struct gl_backend_ops *ops, const char *device
 	for (unsigned i = 0; i < GL_MEMORIES; i++)
 		nic->memory[i] = (struct gl_memory){ .fd = -1, .id = i };
 	memset(nic->irq, -1, sizeof(nic->irq));
+	nic->irq_shared = -1;
 	memset(nic->bell, -1, sizeof(nic->bell));
 	snprintf(nic->error, sizeof(nic->error), "no error");
 	return nic;
@@ -307,6 +308,7 @@ void gl_nic_free(struct gl_nic *nic)
 	}
 	for (unsigned v = 0; v < GL_VECTORS; v++)
 		close_fd(&nic->irq[v]);
+	close_fd(&nic->irq_shared);
 	for (unsigned c = 0; c < GL_CONTEXTS; c++)
 		for (unsigned q = 0; q < GL_MAX_QUEUES; q++)
 			close_fd(&nic->bell[c][q]);
@@ -359,6 +361,7 @@ int gl_set_up(struct gl_nic *nic)
 	gl_reg_write(nic, GL_BAR0_REGION_HI, (uint32_t)(s->table_bus >> 32));
 	gl_reg_write(nic, GL_BAR0_REGION_PAGES, (uint32_t)(s->table_bytes / GL_PAGE));
 	gl_event_enable(nic, GL_BAR0_EVENT_FAULT_MASK | GL_BAR0_EVENT_WATCHDOG_MASK);
+	gl_irqs_set_up(nic);
 	gl_reg_write(nic, GL_BAR0_SCRATCH, s->nonce);
 	return gl_alive(nic);
 }

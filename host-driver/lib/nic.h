@@ -39,7 +39,8 @@ struct gl_nic {
 	size_t table_bytes;
 	struct radix tables;
 	struct gl_memory memory[GL_MEMORIES]; /* as session->memory */
-	int irq[GL_VECTORS];
+	int irq[GL_VECTORS];		      /* management, contexts */
+	int irq_shared; /* of the vector that all contexts share with GL_IRQ_BIT_VECTOR */
 	int bell[GL_CONTEXTS][GL_MAX_QUEUES];
 };
 
@@ -103,5 +104,9 @@ void gl_contexts_drop(struct gl_nic *nic);  /* the NIC has forgotten all of them
 
 /* --- event.c --- */
 int gl_irqs_new(struct gl_nic *nic);
+/* A predecessor's, some of which may not have been kept. */
+int gl_irqs_adopt(struct gl_nic *nic);
+/* Registers that a reset clears. */
+void gl_irqs_set_up(struct gl_nic *nic);
 
 #endif

@@ -23,7 +23,7 @@ enum {
 };
 
 #define GL_SESSION_MAGIC   0x53534c47u /* "GLSS" */
-#define GL_SESSION_VERSION 1u
+#define GL_SESSION_VERSION 2u
 
 enum gl_job {
 	GL_JOB_NONE,
@@ -73,6 +73,8 @@ struct gl_session {
 	uint32_t contexts;
 	uint32_t
 		resume; /* the firmware is being restarted: contexts that it has lost are to be created again */
+	uint32_t irq_mode;	 /* enum gl_irq_mode; GL_IRQ_CHANGING: the change is not finished */
+	uint32_t irq_moderation; /* cycles */
 	uint64_t table_bus, table_bytes;
 	struct {
 		uint32_t what; /* enum gl_job */
@@ -84,6 +86,8 @@ struct gl_session {
 	struct gl_kept_context context[GL_CONTEXTS];
 	struct gl_kept_memory memory[GL_MEMORIES];
 };
+
+#define GL_IRQ_CHANGING 0x100u
 
 /* A store that is not torn and stays in its place among others. */
 #define GL_KEEP(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)

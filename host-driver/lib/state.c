@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,6 +56,7 @@ size_t gl_fds(const struct gl_nic *nic, struct gl_fd *fds, size_t room)
 	add(&l, nic->table_fd, "tables");
 	for (unsigned v = 0; v < GL_VECTORS; v++)
 		add(&l, nic->irq[v], "irq-%u", v);
+	add(&l, nic->irq_shared, "irq-shared");
 	for (unsigned c = 0; c < GL_CONTEXTS; c++)
 		for (unsigned q = 0; q < GL_MAX_QUEUES; q++)
 			add(&l, nic->bell[c][q], "bell-%u-%u", c, q);
@@ -172,7 +172,9 @@ static int check_session(struct gl_nic *nic)
 	const struct gl_session *s = nic->session;
 	bool good = s->job.what <= GL_JOB_DESTROY && s->job.context < nic->contexts &&
 		    s->job.guest % GL_PAGE == 0 && s->job.bytes % GL_PAGE == 0 &&
-		    s->job.guest < 1ull << 39 && s->job.bytes <= (1ull << 39) - s->job.guest;
+		    (s->irq_mode & ~GL_IRQ_CHANGING) <= GL_IRQ_BIT_VECTOR &&
+		    s->irq_moderation <= GL_IRQ_MODERATION_MAX && s->job.guest < 1ull << 39 &&
+		    s->job.bytes <= (1ull << 39) - s->job.guest;
 	for (unsigned e = 0; e < GL_VLANS; e++)
 		good &= s->vid[e] < 4095;
 	for (unsigned i = 0; i < GL_MEMORIES; i++) {
@@ -217,23 +219,6 @@ drop:
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
-	return 0;
-}
-
-/* Vectors whose descriptors were not kept get new ones; whoever waits on one looks once. */
-static int adopt_irqs(struct gl_nic *nic)
-{
-	for (unsigned v = 0; v <= nic->contexts; v++) {
-		if (nic->irq[v] >= 0)
-			continue;
-		nic->irq[v] = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (nic->irq[v] < 0)
-			return gl_fail(nic, errno, "cannot make an eventfd for vector %u: %s", v,
-				       strerror(errno));
-		int error = nic->ops->set_irqs(nic->backend, v, 1, &nic->irq[v]);
-		if (error)
-			return error;
-	}
 	return 0;
 }
 
@@ -299,7 +284,7 @@ static int go_on(struct gl_nic *nic, const char *address, const struct state *st
 	for (unsigned i = 0; i < GL_MEMORIES && !error; i++)
 		error = adopt_memory(nic, i);
 	if (!error)
-		error = adopt_irqs(nic);
+		error = gl_irqs_adopt(nic);
 	/* What needs firmware that serves stays undone while it hangs; gl_firmware_restart() goes on with it. */
 	if (!error)
 		error = gl_begin(nic);
@@ -314,6 +299,7 @@ static void name_fds(struct gl_nic *nic, struct gl_fd *fds, size_t count)
 	nic->table_fd = take(fds, count, "tables");
 	for (unsigned v = 0; v < GL_VECTORS; v++)
 		nic->irq[v] = take(fds, count, "irq-%u", v);
+	nic->irq_shared = take(fds, count, "irq-shared");
 	for (unsigned c = 0; c < GL_CONTEXTS; c++)
 		for (unsigned q = 0; q < GL_MAX_QUEUES; q++)
 			nic->bell[c][q] = take(fds, count, "bell-%u-%u", c, q);

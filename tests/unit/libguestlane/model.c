@@ -290,6 +290,14 @@ static uint32_t bar0_read(struct model *m, uint32_t at)
 		return INFO_AT;
 	case GL_BAR0_LOG_HEAD:
 		return m->log_head;
+	case GL_BAR0_IRQ_MODE:
+		return m->irq_mode;
+	case GL_BAR0_IRQ_MODERATION:
+		return m->irq_moderation;
+	case GL_BAR0_IRQ_PENDING:
+		value = m->pending;
+		m->pending = 0;
+		return value;
 	case GL_BAR0_CTX_CONTROL:
 		return x->control;
 	case GL_BAR0_CTX_STATUS:
@@ -376,6 +384,12 @@ static void bar0_write(struct model *m, uint32_t at, uint32_t value)
 		m->mbox_busy = m->slow + 1;
 		if (!m->hung && m->fw_state == GL_FW_RUN)
 			mailbox(m);
+		break;
+	case GL_BAR0_IRQ_MODE:
+		m->irq_mode = value & 1;
+		break;
+	case GL_BAR0_IRQ_MODERATION:
+		m->irq_moderation = value & 0xffffff;
 		break;
 	case GL_BAR0_SW_INDEX:
 		m->sw_index = value;
@@ -555,7 +569,9 @@ static void op_ring(void *device, unsigned index)
 {
 	struct model *m = device;
 	m->context[index / 2].rung[index % 2] = true;
-	vfio_user_irq(server, 1 + index / 2);
+	if (m->irq_mode)
+		m->pending |= 1u << index / 2;
+	vfio_user_irq(server, m->irq_mode ? 1 : 1 + index / 2);
 }
 
 struct model *model_new(void)
@@ -592,7 +608,7 @@ int model_serve(struct model *m, const char *path)
 				 [VFIO_PCI_BAR2_REGION_INDEX] = M_CONTEXTS * PAGE,
 				 [VFIO_PCI_BAR4_REGION_INDEX] = 0x4000,
 				 [VFIO_PCI_CONFIG_REGION_INDEX] = 4096 },
-		.vectors = M_CONTEXTS + 1,
+		.vectors = m->vectors ? m->vectors : M_CONTEXTS + 1,
 		.doorbells = 2 * M_CONTEXTS,
 		.doorbell_region = VFIO_PCI_BAR2_REGION_INDEX,
 		.access = op_access,

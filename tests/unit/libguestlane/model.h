@@ -45,11 +45,13 @@ struct model {
 	uint32_t log_head; /* bytes ever written to the log */
 	bool refuses;	   /* the firmware refuses each CTX_CONFIGURE */
 	bool reset_refused;
+	unsigned vectors; /* of MSI-X, 0: enough */
 
 	/* what it has */
 	uint32_t scratch, core_run, fw_state, window, sw_index, ctx_index, watchdog;
 	uint32_t region_lo, region_hi, region_pages, root_hi, inv_page, inv_pages, event,
 		event_enable, vlan_read;
+	uint32_t irq_mode, irq_moderation, pending;
 	uint32_t sw_lo, sw_hi, vlan_choice, member_choice;
 	uint16_t command;
 	bool fired, bus_master;

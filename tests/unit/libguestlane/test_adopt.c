@@ -250,6 +250,41 @@ static void missing_descriptors_are_named_or_replaced(void **state)
 	assert_int_equal(poll(&p, 1, 10000), 1);
 }
 
+/* A predecessor may have read bits of the bit vector and died before it passed them on; or in the middle of a change of the mode. */
+static void interrupts_of_the_dead_are_told(void **state)
+{
+	(void)state;
+	uint64_t value;
+	assert_int_equal(gl_irq_mode(r.nic, GL_IRQ_BIT_VECTOR), 0);
+	assert_int_equal(gl_irq_moderation(r.nic, 80), 0);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		for (unsigned c = 0; c < M_CONTEXTS; c++)
+			while (read(gl_irq_fd(r.nic, 1 + c), &value, 8) == 8)
+				;
+		if (turn)
+			r.nic->session->irq_mode = GL_IRQ_PER_CONTEXT | GL_IRQ_CHANGING;
+		keep(r.nic);
+		vanish();
+		assert_int_equal(adopt(), 0);
+		assert_int_equal(gl_irq_mode_now(r.nic),
+				 turn ? GL_IRQ_PER_CONTEXT : GL_IRQ_BIT_VECTOR);
+		assert_int_equal(r.m->irq_mode, !turn);
+		assert_int_equal(r.m->irq_moderation, 10000);
+		for (unsigned c = 0; c < M_CONTEXTS; c++)
+			assert_int_equal(read(gl_irq_fd(r.nic, 1 + c), &value, 8), 8);
+		value = 1;
+		struct pollfd p = { .fd = turn ? gl_irq_fd(r.nic, 3) : gl_irq_shared_fd(r.nic),
+				    .events = POLLIN };
+		if (!turn)
+			gl_irq_distribute(r.nic);
+		assert_int_equal(write(gl_doorbell_fd(r.nic, 2, 0), &value, 8), 8);
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		if (!turn)
+			assert_int_equal(gl_irq_distribute(r.nic), 1);
+		assert_int_equal(read(gl_irq_fd(r.nic, 3), &value, 8), 8);
+	}
+}
+
 static void a_session_is_not_mistaken(void **state)
 {
 	(void)state;
@@ -848,6 +883,7 @@ int main(void)
 		T(a_successor_finds_everything),
 		T(damaged_state_is_refused),
 		T(missing_descriptors_are_named_or_replaced),
+		T(interrupts_of_the_dead_are_told),
 		T(a_session_is_not_mistaken),
 		T(damaged_memory_is_refused),
 		T(memory_that_nobody_kept_is_cut_off),

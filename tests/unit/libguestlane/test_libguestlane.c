@@ -786,6 +786,105 @@ static void doorbells_and_interrupts_are_eventfds(void **state)
 	assert_true(fcntl(bell, F_GETFD) & FD_CLOEXEC && fcntl(irq, F_GETFD) & FD_CLOEXEC);
 }
 
+/* Rings the doorbell of a context, which the model answers with an interrupt, and waits for an eventfd. */
+static void ring_and_wait(unsigned context, int fd)
+{
+	uint64_t one = 1;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	assert_int_equal(write(gl_doorbell_fd(NIC, context, 0), &one, 8), 8);
+	assert_int_equal(poll(&p, 1, 10000), 1);
+}
+
+/* Contexts whose eventfd is readable, emptied. */
+static unsigned told(void)
+{
+	unsigned bits = 0;
+	uint64_t count;
+	for (unsigned c = 0; c < M_CONTEXTS; c++)
+		if (read(gl_irq_fd(NIC, 1 + c), &count, 8) == 8)
+			bits |= 1u << c;
+	return bits;
+}
+
+static void one_vector_may_do_for_all_contexts(void **state)
+{
+	(void)state;
+	const unsigned all = (1u << M_CONTEXTS) - 1;
+	assert_int_equal(gl_irq_mode_now(NIC), GL_IRQ_PER_CONTEXT);
+	assert_int_equal(gl_irq_distribute(NIC), 0);
+	assert_int_equal(gl_irq_mode(NIC, (enum gl_irq_mode)2), -EINVAL);
+	ring_and_wait(2, gl_irq_fd(NIC, 3));
+	assert_int_equal(told(), 1u << 2);
+
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_BIT_VECTOR), 0);
+	assert_int_equal(gl_irq_mode_now(NIC), GL_IRQ_BIT_VECTOR);
+	assert_int_equal(M->irq_mode, 1);
+	/* What came during the change: everybody looks once. */
+	assert_int_equal(told(), all);
+	int shared = gl_irq_shared_fd(NIC);
+	gl_irq_distribute(NIC);
+	for (unsigned c = 0; c < M_CONTEXTS; c++) {
+		ring_and_wait(c, shared);
+		assert_int_equal(told(), 0);
+		assert_int_equal(gl_irq_distribute(NIC), 1);
+		assert_int_equal(told(), 1u << c);
+		assert_int_equal(gl_irq_distribute(NIC), 0);
+	}
+	ring_and_wait(1, shared);
+	ring_and_wait(3, shared);
+	for (unsigned seen = 0; seen != (1u << 1 | 1u << 3); seen |= told())
+		gl_irq_distribute(NIC);
+	gl_irq_distribute(NIC);
+	/* A new eventfd for a context is not connected to anything. */
+	assert_int_equal(gl_irq_renew(NIC, 2), 0);
+	ring_and_wait(1, shared);
+	assert_int_equal(gl_irq_distribute(NIC), 1);
+	assert_int_equal(told(), 1u << 1);
+
+	/* A reset of the NIC leaves mode and moderation. */
+	assert_int_equal(gl_irq_moderation(NIC, 100), 0);
+	assert_int_equal(M->irq_moderation, 12500);
+	assert_int_equal(gl_reset(NIC), 0);
+	assert_int_equal(M->irq_mode, 1);
+	assert_int_equal(M->irq_moderation, 12500);
+	assert_int_equal(gl_irq_moderation_now(NIC), 100);
+	assert_int_equal(gl_irq_moderation(NIC, 134217), 0);
+	assert_int_equal(gl_irq_moderation_now(NIC), 134217);
+	assert_int_equal(gl_irq_moderation(NIC, 134218), -EINVAL);
+	assert_non_null(strstr(gl_error(NIC), "134217"));
+	assert_int_equal(gl_irq_moderation(NIC, 0), 0);
+	assert_int_equal(M->irq_moderation, 0);
+
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_PER_CONTEXT), 0);
+	assert_int_equal(M->irq_mode, 0);
+	assert_int_equal(told(), all);
+	ring_and_wait(2, gl_irq_fd(NIC, 3));
+	ring_and_wait(0, gl_irq_fd(NIC, 1));
+	assert_int_equal(told(), 1u << 2 | 1u << 0);
+}
+
+static void scarce_vectors_are_shared(void **state)
+{
+	(void)state;
+	struct gl_config config = { .device = r.device };
+	struct gl_nic *nic;
+	rig_kill_server(&r);
+	M->vectors = 1;
+	r.server = model_serve(M, r.socket);
+	assert_int_equal(gl_open(&nic, &config), -EPROTO);
+	assert_non_null(strstr(gl_error(NULL), "1 interrupt vectors"));
+	rig_kill_server(&r);
+	M->vectors = M_CONTEXTS;
+	r.server = model_serve(M, r.socket);
+	rig_open(&r, NULL);
+	assert_int_equal(gl_irq_mode_now(NIC), GL_IRQ_BIT_VECTOR);
+	assert_int_equal(M->irq_mode, 1);
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_PER_CONTEXT), -ENOTSUP);
+	ring_and_wait(M_CONTEXTS - 1, gl_irq_shared_fd(NIC));
+	assert_int_equal(gl_irq_distribute(NIC), 1);
+	assert_int_equal(told(), 1u << (M_CONTEXTS - 1));
+}
+
 static void faults_events_and_counters_are_read(void **state)
 {
 	(void)state;
@@ -985,6 +1084,8 @@ int main(void)
 		RUNNING(trunks_share_vlan_entries),
 		RUNNING(rates_are_octets_in_65536_cycles),
 		RUNNING(doorbells_and_interrupts_are_eventfds),
+		RUNNING(one_vector_may_do_for_all_contexts),
+		T(scarce_vectors_are_shared),
 		RUNNING(faults_events_and_counters_are_read),
 		T(what_is_busy_too_long_is_finished_later),
 		RUNNING(what_the_firmware_refuses_stops_nothing_else),
