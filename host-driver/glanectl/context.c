@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// context add, set, remove, enable, disable; firmware load and log.
+// context add, set, remove, enable, disable; set; firmware load and log.
 #include "glanectl.h"
 #include "text.h"
 
@@ -73,20 +73,42 @@ int run_context_add(struct ctl *ctl)
 	return change(ctl, "context.add", "is created");
 }
 
-int run_context_set(struct ctl *ctl)
+/* Whether an option of the command was given. */
+static int anything(struct ctl *ctl, const char *command, const char *example)
 {
-	bool any = false;
 	for (const struct option_spec *o = ctl->command->options[0]; o->name; o++) {
 		char key[64];
 		snprintf(key, sizeof(key), "%s", o->name);
 		for (char *p = key; *p; p++)
 			*p = *p == '-' ? '_' : *p;
-		any = any || json_object_get(ctl->given, key);
+		if (json_object_get(ctl->given, key))
+			return CTL_OK;
 	}
-	if (!any)
-		return fail(ctl, CTL_USAGE,
-			    "'context set' needs what to change, as --mtu 1500 (try --help)");
-	return change(ctl, "context.set", "is changed");
+	return fail(ctl, CTL_USAGE, "'%s' needs what to change, as %s (try --help)", command,
+		    example);
+}
+
+int run_context_set(struct ctl *ctl)
+{
+	int status = anything(ctl, "context set", "--mtu 1500");
+	return status ? status : change(ctl, "context.set", "is changed");
+}
+
+int run_set(struct ctl *ctl)
+{
+	int status = anything(ctl, "set", "--irq-moderation 50");
+	if (status)
+		return status;
+	json_t *result = ctl_call(ctl, &status, "nic.set", config_params(ctl, -1));
+	if (!result)
+		return status;
+	if (ctl->json) {
+		print_json(result, false);
+		return CTL_OK;
+	}
+	printf("interrupts: %s\n", irq_words(result));
+	json_decref(result);
+	return CTL_OK;
 }
 
 int run_context_enable(struct ctl *ctl)

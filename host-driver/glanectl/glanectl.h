@@ -121,6 +121,8 @@ int ctl_wait(struct ctl *ctl, int fd, int timeout_ms);
 void vif_owners(struct ctl *ctl, json_t *contexts);
 /* "guest1 (vif3.0)" of such a context; NULL of others. */
 const char *vif_words(const json_t *context);
+/* show.c: how the NIC interrupts. */
+const char *irq_words(const json_t *nic);
 /* Whether an option was given, and its value. */
 bool given_flag(const struct ctl *ctl, const char *key);
 int64_t given_number(const struct ctl *ctl, const char *key, int64_t otherwise);
@@ -133,6 +135,7 @@ void print_json(json_t *value, bool one_line);
 
 int run_list(struct ctl *ctl);
 int run_show(struct ctl *ctl);
+int run_set(struct ctl *ctl);
 int run_stats(struct ctl *ctl);
 int run_top(struct ctl *ctl);
 int run_context_add(struct ctl *ctl);

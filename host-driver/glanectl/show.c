@@ -364,6 +364,16 @@ static void show_context(const json_t *c)
 	}
 }
 
+const char *irq_words(const json_t *nic)
+{
+	int64_t apart = json_number(nic, "irq_moderation");
+	const char *vectors = strcmp(json_text(nic, "irq_mode"), "bit-vector")
+				      ? "a vector for each context"
+				      : "one vector for all contexts";
+	return apart ? text_format("%s, at least %lld us apart", vectors, (long long)apart)
+		     : text_format("%s, not moderated", vectors);
+}
+
 static void show_nic(const struct ctl *ctl, const json_t *nic, const json_t *contexts)
 {
 	const json_t *fw = json_object_get(nic, "firmware"), *value;
@@ -394,6 +404,8 @@ static void show_nic(const struct ctl *ctl, const json_t *nic, const json_t *con
 	fact("contexts",
 	     text_format("%zu of %lld in use%s%s", json_array_size(contexts),
 			 (long long)json_number(nic, "contexts"), used ? ": " : "", counts));
+	if (*json_text(nic, "irq_mode"))
+		fact("interrupts", irq_words(nic));
 	fact("firmware", firmware_words(nic));
 	if (*json_text(fw, "path"))
 		fact("", json_text(fw, "path"));

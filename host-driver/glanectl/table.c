@@ -55,6 +55,14 @@ static const struct option_spec config_options[] = {
 	{ 0 },
 };
 
+static const struct option_spec set_options[] = {
+	{ "irq-mode", 0, OPT_WORD, "MODE", "per-context bit-vector", 0, 0,
+	  "an interrupt vector for each context, or one for all" },
+	{ "irq-moderation", 0, OPT_NUMBER, "MICROSECONDS", NULL, 0, 100000,
+	  "least time between two interrupts of a vector, 0 to 100000" },
+	{ 0 },
+};
+
 static const struct option_spec stats_options[] = {
 	{ "all", 'a', OPT_FLAG, NULL, NULL, 0, 0, "counters that are 0, too" },
 	{ 0 },
@@ -128,6 +136,13 @@ const struct command_spec command_table[] = {
 	  NULL,
 	  { NULL, NULL },
 	  run_show },
+	{ "set",
+	  NULL,
+	  "change how the NIC interrupts",
+	  "Lasts until the daemon starts the NIC anew; the configuration file says what it is "
+	  "then.",
+	  { set_options, NULL },
+	  run_set },
 	{ "stats",
 	  "[CONTEXT]",
 	  "counters of the NIC, or of a context",

@@ -211,6 +211,27 @@ static int nic_key(struct config *c, const struct reader *r, const char *key, co
 		c->watchdog_ms = (unsigned)number;
 		return 0;
 	}
+	if (!strcmp(key, "irq-moderation")) {
+		if (!parse_bytes(value, IRQ_MODERATION_MAX_US, &number))
+			return complain(r,
+					"irq-moderation is from 0 to %u microseconds, not \"%s\"",
+					IRQ_MODERATION_MAX_US, value);
+		c->irq_moderation_us = (unsigned)number;
+		return 0;
+	}
+	if (!strcmp(key, "irq-mode")) {
+		if (!strcmp(value, "auto"))
+			c->irq_mode = IRQ_AUTO;
+		else if (!strcmp(value, "per-context"))
+			c->irq_mode = IRQ_PER_CONTEXT;
+		else if (!strcmp(value, "bit-vector"))
+			c->irq_mode = IRQ_BIT_VECTOR;
+		else
+			return complain(r,
+					"irq-mode is auto, per-context or bit-vector, not \"%s\"",
+					value);
+		return 0;
+	}
 	if (!strcmp(key, "timeout")) {
 		if (!parse_bytes(value, 600000, &number) || number < 100)
 			return complain(r, "timeout is from 100 to 600000 milliseconds, not \"%s\"",

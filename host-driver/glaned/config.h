@@ -9,8 +9,9 @@
 #include <limits.h>
 #include <sys/types.h>
 
-#define CONTEXTS_MAX 256
-#define VIDS_MAX     63 /* VLAN entries of the switch */
+#define CONTEXTS_MAX	      256
+#define VIDS_MAX	      63      /* VLAN entries of the switch */
+#define IRQ_MODERATION_MAX_US 100000u /* whatever the NIC's clock, up to 160 MHz */
 
 struct context_config {
 	struct gl_context_config gl; /* gl.vids: see context_config_gl() */
@@ -52,6 +53,8 @@ struct config {
 	unsigned attach_timeout_s;
 	uint64_t attach_bytes_max;
 	unsigned watchdog_ms; /* of the firmware; 0: none */
+	enum { IRQ_AUTO, IRQ_PER_CONTEXT, IRQ_BIT_VECTOR } irq_mode;
+	unsigned irq_moderation_us;
 	unsigned timeout_ms;
 	uint64_t table_bytes;
 	bool wanted[CONTEXTS_MAX];

@@ -130,6 +130,19 @@ static int on_management_irq(sd_event_source *source, int fd, uint32_t io, void 
 	return 0;
 }
 
+/* All contexts share an interrupt: their eventfds are written here. */
+static int on_shared_irq(sd_event_source *source, int fd, uint32_t io, void *arg)
+{
+	struct daemon *d = arg;
+	(void)source;
+	(void)fd;
+	(void)io;
+	int told = gl_irq_distribute(d->nic);
+	if (told < 0)
+		daemon_nic_fail(d, told);
+	return 0;
+}
+
 static int on_look(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct daemon *d = arg;
@@ -297,6 +310,14 @@ static int start_anew(struct daemon *d, const json_t *state)
 	if (!d->context)
 		return daemon_fail(d, ENOMEM, "no memory");
 	d->started = now_wall();
+	if (d->config.irq_mode != IRQ_AUTO)
+		error = gl_irq_mode(d->nic, d->config.irq_mode == IRQ_BIT_VECTOR
+						    ? GL_IRQ_BIT_VECTOR
+						    : GL_IRQ_PER_CONTEXT);
+	if (!error)
+		error = gl_irq_moderation(d->nic, d->config.irq_moderation_us);
+	if (error)
+		return daemon_nic_fail(d, error);
 	error = gl_firmware_load(d->nic, d->firmware);
 	if (error)
 		return daemon_nic_fail(d, error);
@@ -547,6 +568,9 @@ static int run(struct daemon *d)
 {
 	int error = sd_event_add_io(d->event, NULL, gl_irq_fd(d->nic, 0), EPOLLIN,
 				    on_management_irq, d);
+	if (error >= 0)
+		error = sd_event_add_io(d->event, NULL, gl_irq_shared_fd(d->nic), EPOLLIN,
+					on_shared_irq, d);
 	if (error >= 0)
 		error = sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, LOOK_US, 0,
 						   on_look, d);

@@ -137,6 +137,8 @@ static bool config_from(struct call *c, struct context_config *config)
 	return true;
 }
 
+static const char *const irq_modes[] = { "per-context", "bit-vector" }; /* enum gl_irq_mode */
+
 json_t *nic_json(struct daemon *d)
 {
 	static const char *const names[] = { "mbox", "fault", "watchdog", "inv", "revoke" };
@@ -154,15 +156,17 @@ json_t *nic_json(struct daemon *d)
 						  : "none";
 	if (gl_read(d->nic, GL_BAR0, GL_BAR0_WATCHDOG_STATE, 4) & GL_BAR0_WATCHDOG_STATE_FIRED_MASK)
 		words = "hung";
-	return json_pack("{s:s, s:o, s:i, s:I, s:s, s:{s:s, s:I, s:I, s:I, s:s}, s:I, s:o}",
-			 "device", device, "backend",
-			 json_stringn(device, colon ? (size_t)(colon - device) : strlen(device)),
-			 "contexts", d->count, "clock_hz", (json_int_t)gl_clock_hz(d->nic),
-			 "version", version, "firmware", "state", words, "build_id",
-			 (json_int_t)d->firmware_info.build_id, "abi",
-			 (json_int_t)d->firmware_info.abi_version, "restarts",
-			 (json_int_t)d->firmware_restarts, "path", d->config.firmware, "uptime_s",
-			 (json_int_t)(now_wall() - d->started), "events", events);
+	return json_pack(
+		"{s:s, s:o, s:i, s:I, s:s, s:s, s:i, s:{s:s, s:I, s:I, s:I, s:s}, s:I, s:o}",
+		"device", device, "backend",
+		json_stringn(device, colon ? (size_t)(colon - device) : strlen(device)), "contexts",
+		d->count, "clock_hz", (json_int_t)gl_clock_hz(d->nic), "version", version,
+		"irq_mode", irq_modes[gl_irq_mode_now(d->nic)], "irq_moderation",
+		(int)gl_irq_moderation_now(d->nic), "firmware", "state", words, "build_id",
+		(json_int_t)d->firmware_info.build_id, "abi",
+		(json_int_t)d->firmware_info.abi_version, "restarts",
+		(json_int_t)d->firmware_restarts, "path", d->config.firmware, "uptime_s",
+		(json_int_t)(now_wall() - d->started), "events", events);
 }
 
 static void hello(struct call *c)
@@ -194,6 +198,34 @@ static void hello(struct call *c)
 static void nic_show(struct call *c)
 {
 	if (ONLY(c))
+		c->reply->result = nic_json(c->d);
+}
+
+static void nic_set(struct call *c)
+{
+	uint64_t microseconds = 0;
+	const char *word = json_string_value(json_object_get(c->request->params, "irq_mode"));
+	int error = 0, mode = 0;
+	if (!ONLY(c, "irq_mode", "irq_moderation"))
+		return;
+	if (given(c, "irq_moderation") &&
+	    !number(c, "irq_moderation", IRQ_MODERATION_MAX_US, &microseconds))
+		return;
+	if (given(c, "irq_mode")) {
+		while (mode < 2 && (!word || strcmp(word, irq_modes[mode])))
+			mode++;
+		if (mode == 2) {
+			refuse(c, GLC_INVALID_PARAMS, EINVAL, "irq_mode is \"%s\" or \"%s\"",
+			       irq_modes[0], irq_modes[1]);
+			return;
+		}
+		error = gl_irq_mode(c->d->nic, (enum gl_irq_mode)mode);
+	}
+	if (!error && given(c, "irq_moderation"))
+		error = gl_irq_moderation(c->d->nic, (unsigned)microseconds);
+	if (error)
+		failed(c, daemon_nic_fail(c->d, error));
+	else
 		c->reply->result = nic_json(c->d);
 }
 
@@ -554,6 +586,7 @@ static const struct method {
 } methods[] = {
 	{ "hello", hello, false },
 	{ "nic.show", nic_show, false },
+	{ "nic.set", nic_set, true },
 	{ "context.list", context_list, false },
 	{ "context.get", context_get, false },
 	{ "context.add", context_add_, true },

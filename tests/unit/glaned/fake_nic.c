@@ -42,6 +42,7 @@ struct gl_nic *fake_open(void)
 		nic->memory[i].fd = -1;
 	for (int i = 0; i <= FAKE_CONTEXTS; i++)
 		nic->irq[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	nic->irq_shared = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (int i = 0; i < FAKE_CONTEXTS; i++)
 		nic->bell[i][0] = nic->bell[i][1] = -1;
 	return nic;
@@ -73,6 +74,7 @@ void gl_close(struct gl_nic *nic)
 	}
 	for (int i = 0; i <= FAKE_CONTEXTS; i++)
 		close(nic->irq[i]);
+	close(nic->irq_shared);
 	for (int i = 0; i < FAKE_CONTEXTS; i++)
 		for (int q = 0; q < 2; q++)
 			if (nic->bell[i][q] >= 0)
@@ -203,6 +205,49 @@ void gl_page_write(struct gl_nic *nic, unsigned context, uint32_t offset, uint32
 int gl_irq_fd(struct gl_nic *nic, unsigned vector)
 {
 	return vector <= FAKE_CONTEXTS ? nic->irq[vector] : fail(nic, EINVAL, "no such vector");
+}
+
+int gl_irq_mode(struct gl_nic *nic, enum gl_irq_mode mode)
+{
+	if (unlucky(nic))
+		return fail(nic, ENOTSUP, "too few vectors");
+	nic->irq_mode = mode;
+	return 0;
+}
+
+enum gl_irq_mode gl_irq_mode_now(const struct gl_nic *nic)
+{
+	return nic->irq_mode;
+}
+
+int gl_irq_shared_fd(struct gl_nic *nic)
+{
+	return nic->irq_shared;
+}
+
+/* Contexts of `pending`. */
+int gl_irq_distribute(struct gl_nic *nic)
+{
+	uint64_t value = 1;
+	int told = 0;
+	if (read(nic->irq_shared, &value, sizeof(value)) < 0)
+		value = 1;
+	for (unsigned c = 0; c < FAKE_CONTEXTS; c++)
+		if (nic->pending >> c & 1 && write(nic->irq[1 + c], &value, sizeof(value)) == 8)
+			told++;
+	nic->pending = 0;
+	return nic->gone ? -ENODEV : told;
+}
+
+int gl_irq_moderation(struct gl_nic *nic, unsigned microseconds)
+{
+	nic->irq_moderation = microseconds;
+	return nic->gone ? fail(nic, ENODEV, "the NIC is gone") : 0;
+}
+
+unsigned gl_irq_moderation_now(const struct gl_nic *nic)
+{
+	return nic->irq_moderation;
 }
 
 int gl_irq_renew(struct gl_nic *nic, unsigned vector)

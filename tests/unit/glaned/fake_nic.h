@@ -22,6 +22,9 @@ struct gl_nic {
 	struct fake_context context[FAKE_CONTEXTS];
 	struct gl_memory memory[FAKE_MEMORIES]; /* fd -1: free */
 	char memory_name[FAKE_MEMORIES][24];
+	int irq_shared;
+	enum gl_irq_mode irq_mode;
+	unsigned irq_moderation, pending;
 	int irq[FAKE_CONTEXTS + 1], bell[FAKE_CONTEXTS][2];
 	uint64_t generation;
 	uint32_t events, watchdog_state;

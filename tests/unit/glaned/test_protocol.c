@@ -274,9 +274,9 @@ static void others_may_only_read(void **state)
 {
 	(void)state;
 	static const char *const changes[] = {
-		"context.add",	   "context.set",    "context.remove", "context.enable",
-		"context.disable", "context.attach", "page.read",      "page.write",
-		"firmware.load",   "capture.start",  "selftest"
+		"nic.set",	  "context.add",     "context.set",    "context.remove",
+		"context.enable", "context.disable", "context.attach", "page.read",
+		"page.write",	  "firmware.load",   "capture.start",  "selftest"
 	};
 	static const char *const reads[] = { "nic.show", "context.list", "stats.get",
 					     "metrics",	 "firmware.log", "events.subscribe" };
@@ -499,6 +499,35 @@ static void attachment_gives_a_device(void **state)
 		d.nic->bell[3][q] = -1;
 	}
 	assert_int_equal(descriptors(), before);
+}
+
+static void interrupts_are_set_and_shared(void **state)
+{
+	(void)state;
+	int fd = dial_and_greet(true);
+	json_t *nic = granted(ask(fd, "nic.show", NULL, NULL, 0));
+	assert_string_equal(json_string_value(json_object_get(nic, "irq_mode")), "per-context");
+	assert_int_equal(json_integer_value(json_object_get(nic, "irq_moderation")), 0);
+	json_decref(nic);
+	nic = granted(ask(fd, "nic.set",
+			  json_pack("{s:s, s:i}", "irq_mode", "bit-vector", "irq_moderation", 394),
+			  NULL, 0));
+	assert_string_equal(json_string_value(json_object_get(nic, "irq_mode")), "bit-vector");
+	assert_int_equal(json_integer_value(json_object_get(nic, "irq_moderation")), 394);
+	json_decref(nic);
+	nic = granted(ask(fd, "nic.set", json_pack("{s:i}", "irq_moderation", 0), NULL, 0));
+	assert_string_equal(json_string_value(json_object_get(nic, "irq_mode")), "bit-vector");
+	json_decref(nic);
+	refused(ask(fd, "nic.set", json_pack("{s:s}", "irq_mode", "ring"), NULL, 0), -32602, NULL,
+		"bit-vector");
+	refused(ask(fd, "nic.set", json_pack("{s:i}", "irq_mode", 1), NULL, 0), -32602, NULL,
+		"irq_mode");
+	refused(ask(fd, "nic.set", json_pack("{s:i}", "irq_moderation", 100001), NULL, 0), -32602,
+		NULL, "irq_moderation");
+	refused(ask(fd, "nic.set", json_pack("{s:i}", "moderation", 1), NULL, 0), -32602, NULL,
+		"moderation");
+	assert_int_equal(gl_irq_moderation_now(d.nic), 0);
+	close(fd);
 }
 
 static void wrong_memory_is_refused(void **state)
@@ -1064,6 +1093,7 @@ int main(void)
 		T(contexts_come_and_go),
 		T(wrong_values_are_named),
 		T(attachment_gives_a_device),
+		T(interrupts_are_set_and_shared),
 		T(wrong_memory_is_refused),
 		T(drivers_resume),
 		T(flood_of_requests_waits_for_its_reader),

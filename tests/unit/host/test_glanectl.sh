@@ -123,6 +123,7 @@ vfio-user:/run/guestlane/sim.sock
   registers         version 1.0
   clock             125 MHz
   contexts          3 of 32 in use: 1 live, 1 disabled, 1 broken
+  interrupts        one vector for all contexts, at least 50 us apart
   firmware          running, build 12345678, mailbox version 2, 1 restart
                     /usr/lib/guestlane/guestlane.fw
   events            4 mailbox answers, 12 invalidations
@@ -234,6 +235,7 @@ asks "context add: every key of the configuration" 'context.add {"any_source":tr
 asks "context add leaves the number to the daemon" 'context.add {}' context add
 asks "context set" 'context.set {"context":3,"features":[],"tx_rate":1000000000}' context set 3 --tx-rate 1Gb/s --features all
 asks "context set: an access port" 'context.set {"context":3,"vid":7,"vlan":"access"}' context set 3 --vlan access --vid 7
+asks "set" 'nic.set {"irq_mode":"bit-vector","irq_moderation":50}' set --irq-moderation 50 --irq-mode bit-vector
 asks "context remove" 'context.remove {"context":3}' context remove 3
 asks "context enable" 'context.enable {"context":3}' context enable 3
 asks "context disable, options behind the operand" 'context.disable {"context":3}' context disable 3 --json
@@ -360,7 +362,7 @@ tap_check "NO_COLOR" sh -c "grep -q glane-tap '$tap_tmp/screen' && ! grep -qF '$
 # --- help and completion agree with the list of commands ---
 ctl --help >"$tap_tmp/help"
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]*\)\?\) .*/\1/p' "$tap_tmp/help" | sed 's/ *$//')
-tap_is "--help lists the commands" "$(echo "$commands" | wc -l)" 19
+tap_is "--help lists the commands" "$(echo "$commands" | wc -l)" 20
 helps() {
 	ctl --help
 	while read -r -a words; do
@@ -385,8 +387,8 @@ complete_words() {
 		echo "${COMPREPLY[*]}"
 	)
 }
-tap_is "bash: commands" "$(complete_words s)" "show stats selftest"
-tap_is "bash: all first words" "$(complete_words "")" "list show stats top context vif firmware trace capture selftest metrics completion"
+tap_is "bash: commands" "$(complete_words s)" "show set stats selftest"
+tap_is "bash: all first words" "$(complete_words "")" "list show set stats top context vif firmware trace capture selftest metrics completion"
 tap_is "bash: second words" "$(complete_words context "")" "add set remove enable disable"
 tap_is "bash: options of a command" "$(complete_words context add --f)" "--features --fallback --flood-rate --flood-burst"
 tap_is "bash: options of every command" "$(complete_words show --)" "--socket --json --help --version"
