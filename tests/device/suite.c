@@ -138,6 +138,7 @@ struct guest {
 	uint32_t sent, received;
 };
 static struct guest guest[GUESTS];
+static bool by_interrupt; /* a frame must come with an interrupt, whichever way that comes */
 
 static struct gl_context_config context_config(unsigned context)
 {
@@ -264,7 +265,13 @@ static void receive_frames(struct guest *g, unsigned from, uint32_t total, unsig
 			struct pollfd p = { g->irq, POLLIN, 0 };
 			if (vnet_arm(&g->v, false))
 				continue;
-			if (poll(&p, 1, 100) == 1 && read(g->irq, &count, 8) < 0)
+			if (by_interrupt) {
+				struct pollfd both[2] = { p, { gl_irq_shared_fd(nic), POLLIN, 0 } };
+				assert_true(poll(both, 2, PATIENCE_MS) > 0);
+				if (both[1].revents)
+					assert_true(gl_irq_distribute(nic) >= 0);
+			}
+			if (poll(&p, 1, by_interrupt ? 0 : 100) == 1 && read(g->irq, &count, 8) < 0)
 				assert_int_equal(errno, EAGAIN);
 			if (now_ms() > limit)
 				fail_msg("context %u: %u frames of %u", g->context, g->received,
@@ -982,6 +989,35 @@ static void each_vector_has_its_descriptor(void **state)
 	works(gl_alive(nic));
 }
 
+/* The mode may change while frames are under way, and no interrupt is lost. */
+static void contexts_share_a_vector(void **state)
+{
+	(void)state;
+	by_interrupt = true;
+	for (unsigned split = 0; split < 2; split++) {
+		pair_up(split);
+		works(gl_irq_mode(nic, GL_IRQ_BIT_VECTOR));
+		assert_int_equal(gl_irq_mode_now(nic), GL_IRQ_BIT_VECTOR);
+		exchange(0, 1, 24, 60);
+		exchange(1, 0, 12, 1514);
+		works(gl_irq_moderation(nic, 100));
+		assert_int_equal(gl_read(nic, GL_BAR0, GL_BAR0_IRQ_MODERATION, 4),
+				 gl_clock_hz(nic) / 10000);
+		exchange(0, 1, 12, 60);
+		for (unsigned i = 0; i < 6; i++) {
+			send_frame(&guest[0], 1, 60);
+			works(gl_irq_mode(nic, i & 1 ? GL_IRQ_BIT_VECTOR : GL_IRQ_PER_CONTEXT));
+			receive_frames(&guest[1], 0, guest[0].sent, 60);
+			exchange(1, 0, 3, 60);
+		}
+		works(gl_irq_moderation(nic, 0));
+		works(gl_irq_mode(nic, GL_IRQ_PER_CONTEXT));
+		exchange(0, 1, 12, 60);
+		pair_down();
+	}
+	by_interrupt = false;
+}
+
 /* --- Watchdog, reset ------------------------------------------------------------------------------------------------------- */
 
 /* The core finds nothing but jumps to themselves. */
@@ -1589,6 +1625,7 @@ int main(int argc, char **argv)
 		test(revocation_is_final),
 		test(unmapping_is_final),
 		test(each_vector_has_its_descriptor),
+		test(contexts_share_a_vector),
 		test(firmware_that_hangs_is_restarted),
 		test(a_reset_leaves_memory),
 		test(a_successor_goes_on),
