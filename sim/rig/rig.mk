@@ -14,3 +14,4 @@ $(BUILD)/rig/glue-refuse: tests/system/rig/glue-refuse.c xen-integration/glue/gu
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Ixen-integration/glue -o $@ $<
 
 FORMAT_SRC += tests/system/rig/glue-refuse.c
+FORMAT_SRC += sim/rig/xen/channel.c
