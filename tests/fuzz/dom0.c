@@ -338,8 +338,8 @@ bool dom0_revive(struct hostile *h)
 static void port(struct hostile *h, struct rng *r)
 {
 	uint32_t control = SW(ENABLE) | SW(TO_WIRE);
-	static const uint32_t bits[] = { SW(BROADCAST), SW(MULTICAST), SW(VLAN_ACCESS),
-					 SW(VLAN_TRUNK), SW(UNTAGGED) };
+	static const uint32_t bits[] = { SW(BROADCAST),	 SW(MULTICAST), SW(VLAN_ACCESS),
+					 SW(VLAN_TRUNK), SW(UNTAGGED),	SW(FALLBACK) };
 	for (unsigned i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		if (below(r, 2))
 			control |= bits[i];
@@ -387,10 +387,12 @@ static void wire(struct hostile *h, struct rng *r)
 			to[0] |= 1;
 		net_build(octet, bytes < 20 ? 20 : bytes, to, from,
 			  below(r, 4) ? 0 : 1 + below(r, 4095));
-		if (!below(r, 3)) { /* for this generation of the guest only */
+		/* For this generation of the guest only, or the next, which may come while it is on the wire. */
+		if (!below(r, 3)) {
+			unsigned generation = h->generation + h->absent;
 			generation_tag(h, octet);
-			octet[10] = (uint8_t)(h->generation >> 8);
-			octet[11] = (uint8_t)h->generation;
+			octet[10] = (uint8_t)(generation >> 8);
+			octet[11] = (uint8_t)generation;
 		}
 		gls_wire_send(nic, octet, bytes, faults[below(r, 4)]);
 	}
