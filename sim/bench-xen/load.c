@@ -52,11 +52,6 @@ static void die(const char *format, ...)
 
 /* --- Markers -------------------------------------------------------------------------------------------------------------------- */
 
-#if !defined(__x86_64__)
-#error "markers are instructions of x86"
-#endif
-#define MARK(number) \
-	__asm__ volatile("movl %0, %%eax" ::"i"(MARK_MAGIC | (number)) : "eax", "memory")
 /* An instruction cannot be made at run time: one for each number. */
 #define MARK_ONE(base, i)           \
 	case i:                     \

@@ -23,6 +23,11 @@
 #define MARK_BURST    0x40
 #define MARK_MAX_RUNS 0xffffu
 
+#ifdef __x86_64__
+#define MARK(number) \
+	__asm__ volatile("movl %0, %%eax" ::"i"(MARK_MAGIC | (number)) : "eax", "memory")
+#endif
+
 /* A record, in the byte order of the machine: a header and so many blocks. */
 #define RECORD_MAGIC 0x31494c47u /* "GLI1" */
 
