@@ -31,8 +31,9 @@ struct gl_backend_ops {
 	/* Makes bytes of fd reachable at the bus address (an IOVA) *bus; a back end that cannot choose writes it. `data`: where they are mapped here, or NULL. */
 	int (*dma_map)(void *backend, int fd, void *data, size_t bytes, uint64_t *bus);
 	int (*dma_unmap)(void *backend, uint64_t bus, size_t bytes);
-	/* Connects vectors first.. to these eventfds (-1: none), and enables MSI-X. */
+	/* Connects vectors first.. to these eventfds (-1: none), and enables MSI-X. In bit-vector mode vectors 0 and 1 only (docs/interrupts.md). */
 	int (*set_irqs)(void *backend, unsigned first, unsigned count, const int *eventfds);
+	/* Vectors that the function has and the host can serve; fewer than contexts + 1 are enough for bit-vector mode. */
 	unsigned (*irq_count)(void *backend);
 	/* An eventfd that writes `value` (4 bytes) to offset of a region; -ENOTSUP. */
 	int (*write_fd)(void *backend, unsigned region, uint32_t offset, uint32_t value, int *fd);

@@ -165,6 +165,11 @@ int gl_irq_distribute(struct gl_nic *nic)
 	return told;
 }
 
+int gl_irq_source(const struct gl_nic *nic, unsigned context)
+{
+	return bit_vector(nic) ? nic->irq[1 + context] : -1;
+}
+
 int gl_irq_moderation(struct gl_nic *nic, unsigned microseconds)
 {
 	uint64_t cycles = (uint64_t)microseconds * nic->clock_hz / 1000000;
