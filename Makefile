@@ -209,6 +209,9 @@ fuzz-vfio-user: run-fuzz-vfio-user ## hostile clients attack the vfio-user serve
 
 bench: $(BENCHES) ## measure throughput and cycles per frame into build/bench/bench.json
 
+bench-xen: ## instructions per frame in Xen, dom0 and guests, by netback and by a queue; build/bench/xen.json (root, an hour)
+bench-xen-quick: ## the same with one guest and one workload for each path (minutes)
+
 # Limits in MHz: the soft core shall run at 125 in the end, the whole NIC at 100 now.
 timing: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL)) ## place and route the core and the NIC on ECP5: Fmax, size, critical path
 	@rtl/timing/timing-table $(if $(CORE_TIMING_RTL),"core 125 $(CORE_TIMING_TOP) $(CORE_TIMING_RTL)") \

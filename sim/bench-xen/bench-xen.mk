@@ -14,10 +14,27 @@ $(BENCH_XEN)/glane-load: $(BENCH_XEN_DIR)/load.c $(BENCH_XEN_DIR)/record.h $(BEN
 $(BENCH_XEN)/glane-pages: $(BENCH_XEN_DIR)/pages.c | qemuroot
 	$(call quietly,CC,$@.log,$(BENCH_XEN_CC) -o $@ $< -lxenguest -lxenctrl)
 
+$(BENCH_XEN)/rig-channel: sim/rig/xen/channel.c
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -o $@ $<
+
 $(BENCH_XEN)/insn-report: $(BENCH_XEN_DIR)/report.c $(BENCH_XEN_DIR)/analyse.c $(BENCH_XEN_DIR)/analyse.h $(BENCH_XEN_DIR)/record.h
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $(filter %.c,$^) -ljansson
+
+BENCH_XEN_TOOLS := $(addprefix $(BENCH_XEN)/,insn-count.so glane-load glane-pages rig-channel insn-report)
+
+.PHONY: bench-xen-need bench-xen bench-xen-quick
+bench-xen-need: $(BENCH_XEN_TOOLS) $(BUILD)/sim/glane-sim $(BUILD)/xen/glue/guestlane.ko deb-trixie
+	@xen-integration/image/make-images $(BUILD)/xen
+
+bench-xen: bench-xen-need
+	@$(BENCH_XEN_DIR)/bench-xen $(BENCH_XEN_FLAGS)
+
+bench-xen-quick: bench-xen-need
+	@$(BENCH_XEN_DIR)/bench-xen --quick
 
 ALL        += $(BENCH_XEN)/insn-report
 FORMAT_SRC += $(wildcard $(BENCH_XEN_DIR)/*.c $(BENCH_XEN_DIR)/*.h)
