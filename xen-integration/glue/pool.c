@@ -3,7 +3,7 @@
  * The pool and its DMA operations (pool.h).
  *
  * The pool is cut into slots; a mapping takes a run of them, copies what the device shall read, and copies back what it wrote. The device
- * can reach nothing else of this kernel, whatever its descriptors say.
+ * can reach nothing else of this kernel, whatever its descriptors say. Nearly every frame takes one slot, so single ones are kept at hand.
  */
 #include <linux/bitmap.h>
 #include <linux/dma-map-ops.h>
@@ -37,6 +37,32 @@ static void *memory_of(const struct guestlane_pool *pool, dma_addr_t address)
 	return pool->memory + (address - pool->base);
 }
 
+static unsigned long find(const struct guestlane_pool *pool, unsigned long from, unsigned int count,
+			  unsigned long align_mask)
+{
+	return bitmap_find_next_zero_area(pool->taken, pool->slots, from, count, align_mask);
+}
+
+/* The first slot of a free run, now taken; pool->slots if there is none. */
+static unsigned long take_run(struct guestlane_pool *pool, unsigned int count,
+			      unsigned long align_mask)
+{
+	unsigned long first = find(pool, pool->next, count, align_mask);
+
+	if (first >= pool->slots)
+		first = find(pool, 0, count, align_mask);
+	if (first >= pool->slots && pool->spares) {
+		while (pool->spares)
+			__clear_bit(pool->spare[--pool->spares], pool->taken);
+		first = find(pool, 0, count, align_mask);
+	}
+	if (first >= pool->slots)
+		return pool->slots;
+	bitmap_set(pool->taken, first, count);
+	pool->next = first + count;
+	return first;
+}
+
 /* Takes a run of slots; the DMA address of the first, or DMA_MAPPING_ERROR. */
 static dma_addr_t take(struct guestlane_pool *pool, size_t bytes, unsigned long align_mask,
 		       void *original, bool rx)
@@ -47,20 +73,16 @@ static dma_addr_t take(struct guestlane_pool *pool, size_t bytes, unsigned long 
 	if (bytes > (size_t)pool->slots * GUESTLANE_SLOT)
 		return DMA_MAPPING_ERROR;
 	spin_lock_irqsave(&pool->lock, flags);
-	first = pool->slots;
-	if (!rx || rx_room(pool, count)) {
-		first = bitmap_find_next_zero_area(pool->taken, pool->slots, pool->next, count,
-						   align_mask);
-		if (first >= pool->slots)
-			first = bitmap_find_next_zero_area(pool->taken, pool->slots, 0, count,
-							   align_mask);
-	}
+	if (rx && !rx_room(pool, count))
+		first = pool->slots;
+	else if (count == 1 && !align_mask && pool->spares)
+		first = pool->spare[--pool->spares];
+	else
+		first = take_run(pool, count, align_mask);
 	if (first < pool->slots) {
-		bitmap_set(pool->taken, first, count);
 		for (i = 0; i < count; i++)
 			pool->original[first + i] =
 				original ? original + (size_t)i * GUESTLANE_SLOT : NULL;
-		pool->next = first + count;
 		pool->used += count;
 		pool->used_rx += rx ? count : 0;
 		pool->peak = max(pool->peak, pool->used);
@@ -77,7 +99,10 @@ static void give(struct guestlane_pool *pool, dma_addr_t address, size_t bytes, 
 	unsigned long flags;
 
 	spin_lock_irqsave(&pool->lock, flags);
-	bitmap_clear(pool->taken, slot_of(pool, address), count);
+	if (count == 1 && pool->spares < GUESTLANE_SPARES)
+		pool->spare[pool->spares++] = slot_of(pool, address);
+	else
+		bitmap_clear(pool->taken, slot_of(pool, address), count);
 	pool->used -= count;
 	pool->used_rx -= rx ? count : 0;
 	spin_unlock_irqrestore(&pool->lock, flags);
@@ -125,9 +150,11 @@ static dma_addr_t pool_map_page(struct device *dev, struct page *page, unsigned 
 		take(pool, bytes, 0, page_address(page) + offset, direction == DMA_FROM_DEVICE);
 
 	/*
-	 * Also for the device to write to: what it leaves out must stay as it was, not become what an earlier user left in the slot.
+	 * Not for the device to write to: one copy for each frame, in either direction. What the device leaves out of such a buffer becomes what
+	 * an earlier frame left in the slot; a driver reads only as much as the device says that it wrote.
 	 */
-	if (address != DMA_MAPPING_ERROR && !(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+	if (address != DMA_MAPPING_ERROR && direction != DMA_FROM_DEVICE &&
+	    !(attrs & DMA_ATTR_SKIP_CPU_SYNC))
 		copy(pool, address, bytes, true);
 	return address;
 }
@@ -181,7 +208,8 @@ static void pool_sync_for_cpu(struct device *dev, dma_addr_t address, size_t byt
 static void pool_sync_for_device(struct device *dev, dma_addr_t address, size_t bytes,
 				 enum dma_data_direction direction)
 {
-	copy(guestlane_device_pool(dev), address, bytes, true);
+	if (direction != DMA_FROM_DEVICE)
+		copy(guestlane_device_pool(dev), address, bytes, true);
 }
 
 static int pool_dma_supported(struct device *dev, u64 mask)

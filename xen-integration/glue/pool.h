@@ -13,14 +13,18 @@
 #define GUESTLANE_SLOT \
 	2048u /* bytes; one holds a full-size Ethernet frame with its virtio header */
 
+#define GUESTLANE_SPARES 128 /* single free slots that are kept at hand */
+
 struct guestlane_pool {
 	void *memory;
 	dma_addr_t base;
 	unsigned int slots;
 	spinlock_t lock;
-	unsigned long *taken; /* bit for each slot */
+	unsigned long *taken; /* bit for each slot, also for spare ones */
 	void **original;      /* what a slot stands for, NULL: nothing (coherent memory) */
 	unsigned int next;    /* where to look first */
+	unsigned int spares;
+	u32 spare[GUESTLANE_SPARES]; /* free slots, the last one goes first */
 	unsigned int used, used_rx, peak;
 	unsigned long failed;
 };

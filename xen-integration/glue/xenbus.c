@@ -33,10 +33,11 @@
 struct front {
 	struct list_head entry;
 	struct xenbus_device *xenbus;
-	struct mutex lock; /* of all below */
-	bool open;	   /* memory is granted */
-	bool reopen;	   /* after suspend */
-	bool whole_failed; /* and is not tried again */
+	struct mutex lock;   /* of all below */
+	bool open;	     /* memory is granted */
+	bool reopen;	     /* after suspend */
+	bool whole_failed;   /* and is not tried again */
+	unsigned int target; /* memory/target when all of memory was granted */
 	struct guestlane_memory memory;
 	struct guestlane_pool pool;
 	evtchn_port_t port;
@@ -72,6 +73,11 @@ static const char *reason(int error)
 	}
 }
 
+static unsigned int memory_target(void)
+{
+	return xenbus_read_unsigned("memory", "target", 0);
+}
+
 static int memory_init(struct front *front)
 {
 	struct xenbus_device *x = front->xenbus;
@@ -81,6 +87,7 @@ static int memory_init(struct front *front)
 
 	if (xenbus_scanf(XBT_NIL, x->otherend, "memory", "%7s", mode) == 1 &&
 	    !strcmp(mode, "whole") && !front->whole_failed) {
+		front->target = memory_target();
 		error = guestlane_memory_whole(&front->memory, x->otherend_id);
 		if (!error)
 			return 0;
@@ -267,17 +274,49 @@ static void backend_changed(struct xenbus_device *x, enum xenbus_state state)
 		break;
 	case XenbusStateClosed:
 	case XenbusStateUnknown: /* its folder is gone */
-		if (front->open) {
-			disconnect(front);
-			release(front);
-			xenbus_frontend_closed(x);
-		}
+		if (!front->open)
+			break;
+		disconnect(front);
+		release(front);
+		xenbus_frontend_closed(x);
+		/* The vif is still there, so the back end may come back: a NIC that failed, for example. */
+		if (state == XenbusStateClosed && xenbus_read_unsigned(x->otherend, "online", 0))
+			xenbus_switch_state(x, XenbusStateInitialising);
 		break;
 	default:
 		break;
 	}
 	mutex_unlock(&front->lock);
 }
+
+/*
+ * The balloon begins to move (xl mem-set). A page that it gives back and gets anew later is another machine page, while the device would go on
+ * with the old one; so a device that has all of memory gets a pool instead before any page comes back.
+ */
+static void target_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct front *front;
+
+	mutex_lock(&fronts_lock);
+	list_for_each_entry(front, &fronts, entry)
+	{
+		mutex_lock(&front->lock);
+		if (front->open && front->memory.whole && memory_target() != front->target) {
+			dev_notice(&front->xenbus->dev, "this guest's memory changes its size: the "
+							"NIC gets a pool instead of all of it\n");
+			front->whole_failed = true;
+			close(front, CLOSE_MS);
+			xenbus_switch_state(front->xenbus, XenbusStateInitialising);
+		}
+		mutex_unlock(&front->lock);
+	}
+	mutex_unlock(&fronts_lock);
+}
+
+static struct xenbus_watch target_watch = {
+	.node = "memory/target",
+	.callback = target_changed,
+};
 
 /* --- Coming and going ----------------------------------------------------------------------------------------------------------- */
 
@@ -387,12 +426,17 @@ static int __init guestlane_init(void)
 
 	if (!xen_domain() || (error && error != -ENODEV))
 		return error;
+	error = register_xenbus_watch(&target_watch);
+	if (error)
+		goto user;
 	register_reboot_notifier(&reboot_block);
 	error = xenbus_register_frontend(&driver);
-	if (error) {
-		unregister_reboot_notifier(&reboot_block);
-		guestlane_user_exit();
-	}
+	if (!error)
+		return 0;
+	unregister_reboot_notifier(&reboot_block);
+	unregister_xenbus_watch(&target_watch);
+user:
+	guestlane_user_exit();
 	return error;
 }
 
@@ -401,6 +445,7 @@ static void __exit guestlane_exit(void)
 	if (xen_domain()) {
 		xenbus_unregister_driver(&driver);
 		unregister_reboot_notifier(&reboot_block);
+		unregister_xenbus_watch(&target_watch);
 	}
 	guestlane_user_exit();
 }
