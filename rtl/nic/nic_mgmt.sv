@@ -158,13 +158,18 @@ module nic_mgmt #(
   logic [ 3:0] control_q;
 
   logic is_mbox, is_window, is_stat, is_ctx_stat, is_reg, is_cfg, full;
-  assign is_mbox     = addr_q[15:9] == glregs_pkg::BAR0_MBOX[15:9];
-  assign is_window   = addr_q[15:14] == glregs_pkg::BAR0_WINDOW_DATA[15:14];
-  assign is_stat     = addr_q[15:10] == glregs_pkg::BAR0_STAT[15:10];
-  assign is_ctx_stat = addr_q[15] && {1'b0, addr_q[14:7]} < 9'(NCTX);
-  assign is_reg      = addr_q[15:8] == 8'h0;
-  assign is_cfg      = addr_q[15:8] == 8'h1;
-  assign full        = be_q == 4'hf;
+  // Decoded when the access is taken: what follows in DECODE goes to all blocks.
+  always_ff @(posedge clk_i) begin
+    if (state_q == IDLE) begin
+      is_mbox     <= tgt_addr_i[15:9] == glregs_pkg::BAR0_MBOX[15:9];
+      is_window   <= tgt_addr_i[15:14] == glregs_pkg::BAR0_WINDOW_DATA[15:14];
+      is_stat     <= tgt_addr_i[15:10] == glregs_pkg::BAR0_STAT[15:10];
+      is_ctx_stat <= tgt_addr_i[15] && {1'b0, tgt_addr_i[14:7]} < 9'(NCTX);
+      is_reg      <= tgt_addr_i[15:8] == 8'h0;
+      is_cfg      <= tgt_addr_i[15:8] == 8'h1;
+      full        <= tgt_be_i == 4'hf;
+    end
+  end
 
   assign tgt_ready_o = state_q == IDLE && !flr_q && tables_ready_i;
 
@@ -194,8 +199,11 @@ module nic_mgmt #(
   // Writes act in DECODE, tables' reads start there.
   logic reg_write, table_index_ok, ctx_index_ok;
   assign reg_write      = state_q == DECODE && we_q && is_reg && full;
-  assign table_index_ok = 9'(sw_index_q) < 9'(NCTX);
-  assign ctx_index_ok   = 9'(ctx_index_q) < 9'(NCTX);
+  // An index that is written is looked at two cycles later at the earliest.
+  always_ff @(posedge clk_i) begin
+    table_index_ok <= 9'(sw_index_q) < 9'(NCTX);
+    ctx_index_ok   <= 9'(ctx_index_q) < 9'(NCTX);
+  end
   assign sw_we_o = reg_write && addr_q == glregs_pkg::BAR0_SW_CONTROL[15:0] && table_index_ok;
   assign en_we_o = reg_write && addr_q == glregs_pkg::BAR0_CTX_CONTROL[15:0] && ctx_index_ok
       && !(revoke_busy_i && revoke_ctx_i == ctx_index_q);
