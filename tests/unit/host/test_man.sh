@@ -61,6 +61,7 @@ compare glane-glue build/host-driver/glane-glue docs/man/glane-glue.8
 compare glane-tap build/host-driver/glane-tap docs/man/glane-tap.1
 compare glane-hold build/host-driver/glane-hold docs/man/glane-hold.8
 compare glaned build/host-driver/glaned docs/man/glaned.8
+compare guestlane-failover xen-integration/glue/guestlane-failover docs/man/guestlane-failover.8
 compare glane-glue build/host-driver/glane-glue docs/man/glane-glue.8
 
 # --- glanectl: command by command ---
