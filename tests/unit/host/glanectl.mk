@@ -11,5 +11,5 @@ $(FAKE_GLANED): tests/unit/host/fake_glaned.c $(CONTROL_H) $(CONTROL_LIB)
 	@$(CC) $(CFLAGS) $(SAN) -D_GNU_SOURCE -Ihost-driver/control -o $@ $< $(CONTROL_LIBS)
 
 TESTS_NEED  += $(GLANECTL_TEST) $(FAKE_GLANED) $(HOST_DIR)/glanectl.bash
-TESTS_CHECK += tests/unit/host/test_glanectl.sh tests/unit/host/test_vif_guestlane.sh
+TESTS_CHECK += tests/unit/host/test_glanectl.sh tests/unit/host/test_vif_guestlane.sh tests/unit/host/test_xen_guide.sh
 FORMAT_SRC += tests/unit/host/fake_glaned.c
