@@ -26,9 +26,10 @@ $(BENCH_XEN)/insn-report: $(BENCH_XEN_DIR)/report.c $(BENCH_XEN_DIR)/analyse.c $
 
 BENCH_XEN_TOOLS := $(addprefix $(BENCH_XEN)/,insn-count.so glane-load glane-pages rig-channel insn-report)
 
-.PHONY: bench-xen-need bench-xen bench-xen-quick
-bench-xen-need: $(BENCH_XEN_TOOLS) $(BUILD)/sim/glane-sim $(BUILD)/xen/glue/guestlane.ko deb-trixie
-	@xen-integration/image/make-images $(BUILD)/xen
+.PHONY: bench-xen-need bench-xen bench-xen-quick bench-xen-package
+bench-xen-package: deb-trixie
+bench-xen-need: $(BENCH_XEN_TOOLS) $(BUILD)/sim/glane-sim $(BUILD)/xen/glue/guestlane.ko bench-xen-package
+	@flock $(BUILD)/xen/images.lock xen-integration/image/make-images $(BUILD)/xen
 
 bench-xen: bench-xen-need
 	@$(BENCH_XEN_DIR)/bench-xen $(BENCH_XEN_FLAGS)

@@ -24,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -251,6 +252,18 @@ static int do_tcp(char **word)
 	return 0;
 }
 
+/* System calls that do nothing: in a PV guest each enters Xen, whatever it is for. */
+static int do_calls(char **word)
+{
+	unsigned long count = number(word[0]), settle = number(word[1]);
+	mark_start();
+	for (unsigned long i = 0; i < count; i++)
+		syscall(SYS_getppid);
+	nap(settle);
+	mark_end();
+	return 0;
+}
+
 static int do_idle(char **word)
 {
 	mark_start();
@@ -386,6 +399,7 @@ static const struct command {
 	{ "raw", "INTERFACE MAC LAST-OCTET COUNT OCTETS BURST GAP SETTLE", 8, do_raw },
 	{ "wire", "BURST TIMES GAP SETTLE", 4, do_wire },
 	{ "tcp", "HOST OCTETS SETTLE", 3, do_tcp },
+	{ "calls", "COUNT SETTLE", 2, do_calls },
 	{ "idle", "MICROSECONDS", 1, do_idle },
 	{ "mark", "start|end", 1, do_mark },
 	{ "serve", "", 0, do_serve },
