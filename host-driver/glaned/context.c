@@ -30,7 +30,7 @@ static void end(struct daemon *d, struct context *c)
 int context_free(const struct daemon *d)
 {
 	for (unsigned k = 0; k < d->count; k++)
-		if (!d->context[k].exists)
+		if (!d->context[k].exists && !d->held[k])
 			return (int)k;
 	return -1;
 }
@@ -78,6 +78,8 @@ static int create(struct daemon *d, unsigned k)
 static void forget_memory(struct daemon *d, struct context *c)
 {
 	struct attachment *a = &c->attachment;
+	if (c->owner == OWNER_VIF)
+		return;
 	if (!a->memory && a->memory_name[0])
 		a->memory = gl_memory_find(d->nic, a->memory_name);
 	if (a->memory && gl_memory_free(d->nic, a->memory))
@@ -116,9 +118,16 @@ int context_add(struct daemon *d, unsigned k, const struct context_config *confi
 	if (!full.mac_given)
 		context_default_mac(d, k, full.gl.mac);
 	int error = owner == OWNER_CAPTURE ? 0 : check_mac(d, k, &full);
+	if (!error)
+		error = vif_may_have(d, k, owner == OWNER_VIF ? c->vif.domain : 0);
 	if (error)
 		return error;
-	*c = (struct context){ .exists = true, .enabled = true, .owner = owner, .config = full };
+	struct vif vif = owner == OWNER_VIF ? c->vif : (struct vif){ 0 };
+	*c = (struct context){ .exists = true,
+			       .enabled = owner != OWNER_VIF,
+			       .owner = owner,
+			       .config = full,
+			       .vif = vif };
 	begin(d, c, PHASE_ADDING);
 	error = create(d, k);
 	if (error) {
@@ -299,6 +308,18 @@ int context_detach(struct daemon *d, unsigned k, const char *why)
 	return error;
 }
 
+int context_renew(struct daemon *d, unsigned k)
+{
+	struct context *c = &d->context[k];
+	begin(d, c, PHASE_DETACHING);
+	int64_t cycles = destroy(d, k);
+	if (cycles >= 0 && create(d, k))
+		log_line(LOG_ERR, (int)k, "detach", "context %u did not come up anew: %s", k,
+			 d->error);
+	end(d, c);
+	return cycles < 0 ? (int)cycles : 0;
+}
+
 int context_recover(struct daemon *d, unsigned k)
 {
 	struct context *c = &d->context[k];
@@ -348,6 +369,8 @@ int context_again(struct daemon *d, unsigned k)
 {
 	struct context *c = &d->context[k];
 	uint64_t bus;
+	if (c->owner == OWNER_VIF)
+		c->enabled = false;
 	int error = create(d, k);
 	if (!error && c->owner == OWNER_ATTACHED && c->attachment.memory) {
 		if (gl_translate(d->nic, k, ATTACH_GUEST_ADDRESS, false, &bus) !=
@@ -364,6 +387,8 @@ int context_again(struct daemon *d, unsigned k)
 			log_line(LOG_WARNING, (int)k, "attach",
 				 "context %u: its driver is not woken: %s", k, strerror(errno));
 	}
+	if (c->owner == OWNER_VIF)
+		vif_again(d, k);
 	memset(&c->seen, 0, sizeof(c->seen));
 	return error;
 }
@@ -462,6 +487,10 @@ json_t *context_json(struct daemon *d, unsigned k)
 		json_object_set_new(object, "peer",
 				    json_pack("{s:i, s:s}", "pid", (int)c->attachment.pid,
 					      "program", c->attachment.program));
+	if (c->owner == OWNER_VIF)
+		json_object_set_new(object, "vif",
+				    json_pack("{s:I, s:I}", "domain", (json_int_t)c->vif.domain,
+					      "handle", (json_int_t)c->vif.handle));
 	if (c->fault.kind != GL_FAULT_KIND_NONE) {
 		const char *kind = gl_fault_kind_name(c->fault.kind);
 		json_object_set_new(object, "fault",

@@ -7,6 +7,7 @@
  *   context.c  contexts: add, remove, attach ...  metrics.c  Prometheus text and its HTTP
  *   keeper.c   descriptors outlive the daemon     capture.c, selftest.c
  *   state.c    the state file                     log.c
+ *   vif.c      guests of Xen (vif.h)              vif_store.c, vif_memory.c
  */
 #ifndef GLANED_H
 #define GLANED_H
@@ -15,6 +16,7 @@
 #include "control.h"
 #include "guestlane.h"
 #include "tap0.h"
+#include "vif.h"
 #include "vnet.h"
 
 #include <stdarg.h>
@@ -66,7 +68,7 @@ enum phase {
 	PHASE_ATTACHING,
 	PHASE_DETACHING
 };
-enum owner { OWNER_NONE, OWNER_TAP, OWNER_ATTACHED, OWNER_CAPTURE, OWNER_SELFTEST };
+enum owner { OWNER_NONE, OWNER_TAP, OWNER_ATTACHED, OWNER_CAPTURE, OWNER_SELFTEST, OWNER_VIF };
 
 struct attachment {
 	char memory_name[24];
@@ -85,6 +87,7 @@ struct context {
 	enum owner owner;
 	struct context_config config;
 	struct attachment attachment; /* with OWNER_ATTACHED */
+	struct vif vif;		      /* with OWNER_VIF */
 	/* seen at the last look */
 	struct gl_context_state seen;
 	struct gl_fault fault; /* the last one */
@@ -93,7 +96,7 @@ struct context {
 	bool fault_waits;      /* there is one that is not told yet */
 };
 
-/* All: 0, or a negative errno with a sentence in d->error. */
+/* All: 0, or a negative errno with a sentence in d->error. With OWNER_VIF its vif is there already, and the context is disabled. */
 int context_add(struct daemon *d, unsigned k, const struct context_config *config,
 		enum owner owner);
 int64_t context_remove(struct daemon *d, unsigned k); /* cycles */
@@ -102,6 +105,8 @@ int context_enable(struct daemon *d, unsigned k, bool enable);
 int context_attach(struct daemon *d, unsigned k, struct peer *peer, int fd, uint64_t bytes);
 int context_resume(struct daemon *d, unsigned k, struct peer *peer, int fd, uint64_t bytes);
 int context_detach(struct daemon *d, unsigned k, const char *why);
+/* Revokes it and makes it anew. An error: it is not revoked. */
+int context_renew(struct daemon *d, unsigned k);
 int context_free(const struct daemon *d); /* lowest free, or -1 */
 void context_default_mac(const struct daemon *d, unsigned k, uint8_t mac[6]);
 /* After adoption: finishes or undoes what was under way. */
@@ -135,12 +140,17 @@ struct peer {
 	sd_event_source *source;
 	bool hello, privileged, subscribed, lost;
 	char program[32];
-	int attached;  /* context, or -1 */
-	char *metrics; /* of which the peer has only a part yet, or NULL */
+	int attached;		  /* context, or -1 */
+	char *metrics;		  /* of which the peer has only a part yet, or NULL */
+	struct glc_request later; /* answered later, and no other before it; object NULL: none */
+	int waits_for;		  /* the context that its answer waits for */
 };
 int peers_listen(struct daemon *d);
 void peers_close(struct daemon *d);
 void peer_close(struct peer *peer, const char *why);
+struct reply;
+/* The answer to what method_call() left for later. */
+void peer_answer(struct peer *peer, struct reply *reply);
 /* Serves a connected socket; the descriptor is its own from now on. For tests and peers_listen(). */
 int peer_add(struct daemon *d, struct glc_connection *connection, struct peer **peer);
 /* A notification "event" to those who asked for them, and a line in the log. context: NO_CONTEXT. */
@@ -154,6 +164,7 @@ struct reply {
 	size_t fd_count;
 	int code, error;
 	char text[400];
+	bool later; /* peer_answer() */
 };
 void method_call(struct daemon *d, struct peer *peer, struct glc_request *request,
 		 struct reply *reply);
@@ -209,6 +220,9 @@ struct daemon {
 	size_t peer_count;
 	struct metrics *metrics;
 	struct capture *captures;
+	struct vifs vifs;
+	/* The PV guest that may still reach a context's page (docs/xen-interface.md); 0: none. Kept. */
+	uint32_t held[CONTEXTS_MAX];
 	bool adopted; /* the NIC ran already */
 	bool running; /* startup is over: operations are committed one by one */
 	bool commit_failed;

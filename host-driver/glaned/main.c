@@ -53,6 +53,7 @@ int daemon_nic_fail(struct daemon *d, int error)
 			 "%s has gone; its state stays in %s for when it comes back",
 			 d->config.device, d->state_file);
 		d->exit_status = EXIT_VANISHED;
+		vifs_gone(d);
 		sd_event_exit(d->event, EXIT_VANISHED);
 	}
 	return error;
@@ -163,6 +164,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *arg)
 			context_detach(d, k, "it did not come back within attach-timeout");
 	}
 	d->look = (d->look + 1) % d->count;
+	if (!d->exit_status)
+		vifs_look(d);
 	/* The library may have got new descriptors. */
 	if (gl_generation(d->nic) != d->saved_generation)
 		state_commit(d);
@@ -330,10 +333,14 @@ static int start_anew(struct daemon *d, const json_t *state)
 				      c->owner != OWNER_SELFTEST && c->phase != PHASE_ADDING &&
 				      c->phase != PHASE_REMOVING,
 			     enabled = c->enabled;
+			enum owner owner = c->owner == OWNER_VIF ? OWNER_VIF : OWNER_NONE;
+			struct vif vif = c->vif;
 			memset(c, 0, sizeof(*c));
-			if (wanted && context_add(d, k, &was, OWNER_NONE))
+			c->vif = vif;
+			if (wanted && context_add(d, k, &was, owner))
 				return daemon_fail(d, EIO, "context %u: %s", k, gl_error(d->nic));
-			if (wanted && !enabled && context_enable(d, k, false))
+			if (wanted && owner == OWNER_NONE && !enabled &&
+			    context_enable(d, k, false))
 				return -EIO;
 		}
 	} else {
@@ -465,6 +472,7 @@ static int start(struct daemon *d)
 	d->running = true;
 	d->saved_generation = UINT64_MAX;
 	state_commit(d);
+	vifs_open(d);
 	log_line(LOG_INFO, NO_CONTEXT, "start", "%s: %u contexts, firmware build %08x, %s",
 		 d->config.device, d->count, d->firmware_info.build_id,
 		 d->adopted ? "taken over as it runs" : "started");
@@ -601,9 +609,12 @@ static void stop(struct daemon *d, bool failed)
 	if (keep) {
 		/* As after kill -9, but at a quiet moment: the process ends, and nothing is closed by hand. */
 		state_commit(d);
+		vifs_close(d);
 		keeper_close(d->keeper);
 		return;
 	}
+	if (d->running)
+		vifs_stop(d);
 	if (d->running)
 		state_forget(d);
 	if (d->tap0)

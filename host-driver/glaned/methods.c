@@ -103,6 +103,13 @@ static bool existing(struct call *c, unsigned *k)
 static bool ours_to_change(struct call *c, unsigned k)
 {
 	enum owner owner = c->d->context[k].owner;
+	const struct vif *v = &c->d->context[k].vif;
+	if (owner == OWNER_VIF && strcmp(c->request->method, "context.set")) {
+		refuse(c, GLC_FAILED, EBUSY,
+		       "context %u is that of vif %u of domain %u; use vif.remove", k, v->handle,
+		       v->domain);
+		return false;
+	}
 	if (owner != OWNER_CAPTURE && owner != OWNER_SELFTEST)
 		return true;
 	refuse(c, GLC_FAILED, EBUSY, "context %u is in use by the daemon (%s)", k,
@@ -579,6 +586,109 @@ static void metrics(struct call *c)
 	}
 }
 
+/* --- Guests of Xen --- */
+
+/* Xen's DOMID_FIRST_RESERVED is 0x7ff0. */
+#define DOMAIN_MOST 0x7fef
+#define HANDLE_MOST 65535
+#define POOL_LEAST  64
+#define POOL_MOST   4096
+#define POOL_WISH   512
+
+static bool vif_named(struct call *c, struct vif *v)
+{
+	uint64_t domain, handle;
+	if (!number(c, "domain", DOMAIN_MOST, &domain) ||
+	    !number(c, "handle", HANDLE_MOST, &handle))
+		return false;
+	if (!domain) {
+		refuse(c, GLC_INVALID_PARAMS, EINVAL, "domain 0 has no vif: it has context 0");
+		return false;
+	}
+	v->domain = (uint32_t)domain;
+	v->handle = (uint32_t)handle;
+	return true;
+}
+
+static void vif_add_(struct call *c)
+{
+	static const char *const ours[] = { "domain", "handle", "memory", "pool_pages" };
+	struct vif wish = { .pool_pages = POOL_WISH };
+	struct context_config config;
+	uint64_t pages;
+	unsigned k;
+	const json_t *memory = json_object_get(c->request->params, "memory");
+	const char *word = json_string_value(memory);
+	if (!vif_named(c, &wish))
+		return;
+	if (memory && (!word || (strcmp(word, "pool") && strcmp(word, "whole")))) {
+		refuse(c, GLC_INVALID_PARAMS, EINVAL, "memory is \"pool\" or \"whole\"");
+		return;
+	}
+	wish.whole = word && !strcmp(word, "whole");
+	if (given(c, "pool_pages")) {
+		if (!number(c, "pool_pages", POOL_MOST, &pages))
+			return;
+		if (pages < POOL_LEAST) {
+			refuse(c, GLC_INVALID_PARAMS, EINVAL, "pool_pages is from %d to %d",
+			       POOL_LEAST, POOL_MOST);
+			return;
+		}
+		wish.pool_pages = (uint32_t)pages;
+	}
+	if (!given(c, "mac")) {
+		refuse(c, GLC_INVALID_PARAMS, EINVAL, "\"mac\" is the guest's address");
+		return;
+	}
+	context_config_default(&config);
+	config.gl.fallback = true;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		json_object_del(c->request->params, ours[i]);
+	if (!config_from(c, &config))
+		return;
+	int error = vif_add(c->d, &wish, &config, &k);
+	if (error)
+		failed(c, error);
+	else
+		c->reply->result = vif_json(c->d, k);
+}
+
+static void vif_remove_(struct call *c)
+{
+	struct vif v = { 0 };
+	const json_t *given = json_object_get(c->request->params, "seconds");
+	double seconds = given ? json_number_value(given) : 10;
+	if (!ONLY(c, "domain", "handle", "seconds") || !vif_named(c, &v))
+		return;
+	if ((given && !json_is_number(given)) || !(seconds >= 0 && seconds <= 3600)) {
+		refuse(c, GLC_INVALID_PARAMS, EINVAL, "\"seconds\" is a number from 0 to 3600");
+		return;
+	}
+	int later = vif_remove(c->d, c->peer, v.domain, v.handle, seconds);
+	if (later < 0)
+		failed(c, later);
+	else if (later)
+		c->reply->later = true;
+	else
+		c->reply->result = json_pack("{s:f}", "seconds", 0.0);
+}
+
+static void vif_list(struct call *c)
+{
+	if (!ONLY(c))
+		return;
+	int error = vifs_ready(c->d);
+	if (error) {
+		failed(c, error);
+		return;
+	}
+	json_t *list = json_array();
+	for (unsigned k = 0; k < c->d->count; k++)
+		if (c->d->context[k].exists && c->d->context[k].owner == OWNER_VIF)
+			json_array_append_new(list, vif_json(c->d, k));
+	c->reply->result = json_pack("{s:o}", "vifs", list);
+}
+
 static const struct method {
 	const char *name;
 	void (*call)(struct call *c);
@@ -604,6 +714,9 @@ static const struct method {
 	{ "capture.start", capture, true },
 	{ "selftest", selftest, true },
 	{ "metrics", metrics, false },
+	{ "vif.add", vif_add_, true },
+	{ "vif.remove", vif_remove_, true },
+	{ "vif.list", vif_list, false },
 };
 
 void method_call(struct daemon *d, struct peer *peer, struct glc_request *request,

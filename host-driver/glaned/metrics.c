@@ -61,6 +61,28 @@ char *metrics_text(struct daemon *d)
 		if (d->context[k].exists)
 			fprintf(f, "guestlane_context_faults_total{context=\"%u\"} %llu\n", k,
 				(unsigned long long)d->context[k].faults);
+	HEAD("vif_info", "gauge", "State and path of each guest's vif");
+	HEAD("vif_grants", "gauge", "Pages of a guest that its device can reach");
+	HEAD("vif_interrupts_total", "counter", "Interrupts passed on to a guest");
+	for (unsigned k = 0; d->vifs.timer && k < d->count; k++) {
+		const struct vif *v = &d->context[k].vif;
+		if (!d->context[k].exists || d->context[k].owner != OWNER_VIF)
+			continue;
+		fprintf(f,
+			"guestlane_vif_info{domain=\"%u\",handle=\"%u\",context=\"%u\",state=\"%"
+			"s\"} 1\n"
+			"guestlane_vif_grants{domain=\"%u\",handle=\"%u\"} %llu\n"
+			"guestlane_vif_interrupts_total{domain=\"%u\",handle=\"%u\"} %llu\n",
+			v->domain, v->handle, k, vif_phase_name(v->phase), v->domain, v->handle,
+			(unsigned long long)v->grants, v->domain, v->handle,
+			(unsigned long long)gl_irq_passed(d->nic, k));
+	}
+	HEAD("vif_connects_total", "counter", "Front ends that were connected");
+	fprintf(f, "guestlane_vif_connects_total %llu\n", (unsigned long long)d->vifs.connects);
+	HEAD("vif_refusals_total", "counter", "Front ends that were not, for what they asked");
+	fprintf(f, "guestlane_vif_refusals_total %llu\n", (unsigned long long)d->vifs.refusals);
+	HEAD("vif_cut_off_total", "counter", "Guests that did not stop their driver in time");
+	fprintf(f, "guestlane_vif_cut_off_total %llu\n", (unsigned long long)d->vifs.cut_off);
 	for (unsigned i = 0; (name = gl_context_stat_name(i)); i++) {
 		fprintf(f, "# TYPE guestlane_context_%s_total counter\n", name);
 		for (unsigned k = 0; k < d->count; k++)

@@ -26,6 +26,7 @@ void peer_close(struct peer *peer, const char *why)
 	if (k >= 0)
 		d->context[k].attachment.peer = NULL;
 	glc_disconnect(peer->connection);
+	glc_request_free(&peer->later);
 	free(peer->metrics);
 	free(peer);
 	if (k >= 0)
@@ -35,8 +36,9 @@ void peer_close(struct peer *peer, const char *why)
 static void watch(struct peer *peer)
 {
 	/* While an answer waits nothing more is read: the peer waits for itself. */
-	sd_event_source_set_io_events(peer->source,
-				      glc_pending(peer->connection) ? EPOLLOUT : EPOLLIN);
+	sd_event_source_set_io_events(peer->source, glc_pending(peer->connection) ? EPOLLOUT
+						    : peer->later.object	  ? 0
+										  : EPOLLIN);
 }
 
 static int send_reply(struct peer *peer, struct glc_request *request, struct reply *reply)
@@ -45,6 +47,14 @@ static int send_reply(struct peer *peer, struct glc_request *request, struct rep
 		return glc_answer_error(peer->connection, request, reply->code, reply->error, "%s",
 					reply->text);
 	return glc_answer(peer->connection, request, reply->result, reply->fds, reply->fd_count);
+}
+
+void peer_answer(struct peer *peer, struct reply *reply)
+{
+	/* A connection that broke is noticed when it is read. */
+	send_reply(peer, &peer->later, reply);
+	glc_request_free(&peer->later);
+	watch(peer);
 }
 
 static void tell_lost(struct peer *peer)
@@ -70,14 +80,21 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 			error = -ECONNRESET;
 		else
 			error = glc_flush(peer->connection);
+	} else if (peer->later.object) {
+		if ((events & (EPOLLHUP | EPOLLERR)))
+			error = -ECONNRESET;
 	} else {
 		struct glc_request request;
 		error = glc_receive(peer->connection, &request);
 		if (error == 1) {
 			struct reply reply = { 0 };
 			method_call(d, peer, &request, &reply);
-			error = send_reply(peer, &request, &reply);
-			glc_request_free(&request);
+			if (reply.later) {
+				peer->later = request;
+			} else {
+				error = send_reply(peer, &request, &reply);
+				glc_request_free(&request);
+			}
 		} else if (error == 0 && (events & (EPOLLHUP | EPOLLERR)) && !(events & EPOLLIN)) {
 			error = -ECONNRESET;
 		}
@@ -193,6 +210,11 @@ void tell(struct daemon *d, int level, int context, const char *kind, const char
 					   "text", words ? words : json_string(kind));
 			if (context >= 0)
 				json_object_set_new(params, "context", json_integer(context));
+			const struct context *c = context >= 0 ? &d->context[context] : NULL;
+			if (c && c->exists && c->owner == OWNER_VIF) {
+				json_object_set_new(params, "domain", json_integer(c->vif.domain));
+				json_object_set_new(params, "handle", json_integer(c->vif.handle));
+			}
 		}
 		/* A connection that broke is noticed when it is read. */
 		if (p->lost || glc_notify(p->connection, "event", params))

@@ -18,7 +18,9 @@
 
 static const char *const phase_names[] = { "steady",  "adding",	   "removing",
 					   "setting", "attaching", "detaching" };
-static const char *const owner_names[] = { "none", "tap", "attached", "capture", "selftest" };
+static const char *const owner_names[] = {
+	"none", "tap", "attached", "capture", "selftest", "vif"
+};
 
 const char *owner_name(enum owner owner)
 {
@@ -62,7 +64,7 @@ static int apply_context(struct daemon *d, const json_t *entry)
 		return -EINVAL;
 	struct context *c = &d->context[k];
 	int phase = find(phase_names, 6, json_object_get(entry, "phase"));
-	int owner = find(owner_names, 5, json_object_get(entry, "owner"));
+	int owner = find(owner_names, 6, json_object_get(entry, "owner"));
 	json_t *config = json_object_get(entry, "config");
 	if (phase < 0 || owner < 0 || !json_is_object(config) || c->exists)
 		return -EINVAL;
@@ -77,6 +79,8 @@ static int apply_context(struct daemon *d, const json_t *entry)
 		if (context_config_set(&c->config, key, value, words, sizeof(words)))
 			return -EINVAL;
 	}
+	if (c->owner == OWNER_VIF && vif_from_kept(&c->vif, json_object_get(entry, "vif")))
+		return -EINVAL;
 	const json_t *a = json_object_get(entry, "attachment");
 	if (json_is_object(a)) {
 		const char *name = json_string_value(json_object_get(a, "memory"));
@@ -103,6 +107,11 @@ int state_apply(struct daemon *d, const json_t *state)
 			memset(d->context, 0, d->count * sizeof(*d->context));
 			return -EINVAL;
 		}
+	}
+	json_array_foreach(json_object_get(state, "held"), i, entry)
+	{
+		if (i < d->count)
+			d->held[i] = (uint32_t)json_integer_value(entry);
 	}
 	d->serial = (uint64_t)json_integer_value(json_object_get(state, "serial"));
 	d->firmware_restarts =
@@ -133,13 +142,18 @@ static json_t *state_json(struct daemon *d)
 						      "pid", (int)a->pid, "uid", (json_int_t)a->uid,
 						      "program", a->program));
 		}
+		if (c->owner == OWNER_VIF)
+			json_object_set_new(entry, "vif", vif_kept(&c->vif));
 		json_array_append_new(list, entry);
 	}
-	json_t *state =
-		json_pack("{s:i, s:s, s:s, s:I, s:I, s:f, s:s, s:o}", "version", STATE_VERSION,
-			  "device", d->config.device, "nic", nic, "serial", (json_int_t)d->serial,
-			  "firmware_restarts", (json_int_t)d->firmware_restarts, "started",
-			  d->started, "firmware", d->config.firmware, "contexts", list);
+	json_t *held = json_array();
+	for (unsigned k = 0; k < d->count; k++)
+		json_array_append_new(held, json_integer((json_int_t)d->held[k]));
+	json_t *state = json_pack("{s:i, s:s, s:s, s:I, s:I, s:f, s:s, s:o, s:o}", "version",
+				  STATE_VERSION, "device", d->config.device, "nic", nic, "serial",
+				  (json_int_t)d->serial, "firmware_restarts",
+				  (json_int_t)d->firmware_restarts, "started", d->started,
+				  "firmware", d->config.firmware, "contexts", list, "held", held);
 	free(nic);
 	return state;
 }

@@ -7,12 +7,15 @@
 
 #define FAKE_CONTEXTS 8
 #define FAKE_MEMORIES 16
+#define FAKE_GRANTED  4096
 
 struct fake_context {
 	bool exists, enabled, table;
 	struct gl_context_config config;
 	uint64_t mapped; /* bytes at the daemon's guest address */
 	uint64_t bus;
+	uint64_t granted[FAKE_GRANTED]; /* bus addresses of gl_map_pages() */
+	unsigned granted_count;
 	uint32_t page[1024];
 	struct gl_fault fault; /* kind 0: none */
 	uint16_t resets;
