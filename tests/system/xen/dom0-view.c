@@ -246,8 +246,7 @@ static json_int_t range_size(const char *list, int base)
 static json_t *show_permissions(uint32_t *index)
 {
 	json_t *all = json_object();
-	char *text = debug_key("q", "[ key 'q' pressed", index);
-	/* The handler's first line may name the key otherwise in other versions; the range sets are what counts. */
+	char *text = debug_key("q", "Rangesets belonging to domain 0", index);
 	char *rest = text, *line;
 	unsigned domain = 0;
 	while ((line = strsep(&rest, "\n"))) {

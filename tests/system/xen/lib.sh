@@ -76,6 +76,8 @@ vif_field() { ctl vif list --json | jq -r --arg n "$1" ".vifs[] | select(.name =
 vif_is() { [ "$(vif_field "$1" path | head -n 1)" = "$2" ]; }
 daemon_pid() { pgrep -xo glaned; }
 
+daemon_start() { setsid glaned --config /etc/guestlane/glaned.conf </dev/null >>/var/log/xen/glaned.log 2>&1 & }
+
 # --- traffic, every byte of which is checked ---
 
 # stream_begin NAME FROM TO NUMBER PORT [KBYTE/S]: from guest to guest (TO has that number); guest - or FROM - is dom0
