@@ -94,7 +94,7 @@ static void refuse(struct daemon *d, unsigned k)
 	struct vif *v = &d->context[k].vif;
 	snprintf(v->error, sizeof(v->error), "%.255s", d->error);
 	v->failed = true;
-	v->again = now_us() + (AGAIN_US << (v->refusals < 6 ? v->refusals++ : 6));
+	v->again = now_us() + (d->vifs.again_us << (v->refusals < 6 ? v->refusals++ : 6));
 	d->vifs.refusals++;
 	tell(d, LOG_WARNING, (int)k, "vif.refused", "vif %u of domain %u is not connected: %s",
 	     v->handle, v->domain, v->error);
@@ -263,14 +263,14 @@ static uint64_t give_back(struct daemon *d, unsigned k)
 				 "vif %u of domain %u: it cannot be given back: %s", v->handle,
 				 v->domain, d->error);
 		v->deadline = NEVER;
-		v->again = now_us() + AGAIN_US;
+		v->again = now_us() + d->vifs.again_us;
 		answer_waiting(d, k, more);
 		return v->again;
 	}
 	gl_irq_to_host(d->nic, k);
 	v->grants = v->done = 0;
-	if (v->again < now_us() + AGAIN_US)
-		v->again = now_us() + AGAIN_US;
+	if (v->again < now_us() + d->vifs.again_us)
+		v->again = now_us() + d->vifs.again_us;
 	if (v->removing) {
 		store_back_state(d, k, XB_CLOSED);
 		end(d, k);
@@ -542,6 +542,8 @@ void vifs_open(struct daemon *d)
 		return;
 	if (!s->pace_us)
 		s->pace_us = PACE_US;
+	if (!s->again_us)
+		s->again_us = AGAIN_US;
 	if (open_xen(d)) {
 		snprintf(s->missing, sizeof(s->missing), "%.255s", d->error);
 		vifs_close(d);

@@ -67,8 +67,9 @@ struct vifs {
 	struct glx *glx;
 	struct xs_handle *xs;
 	struct sd_event_source *source, *timer;
-	char missing[256];		      /* why there is none */
-	uint64_t pace_us;		      /* between two looks at one front end */
+	char missing[256]; /* why there is none */
+	uint64_t pace_us;  /* between two looks at one front end */
+	uint64_t again_us; /* before a vif is connected again, or what failed is tried again */
 	uint64_t connects, refusals, cut_off; /* since the start */
 };
 
