@@ -17,4 +17,10 @@ info() { tr '\0' '\n' <"$module" | sed -n "s/^$1=\([^ ]*\).*/\1/p" | head -n 1; 
 tap_is "its licence lets it use the kernel's interfaces" "$(info license)" GPL
 kernel=$(find /lib/modules/*/build -maxdepth 0 | sort -V | tail -n 1 | cut -d/ -f4)
 tap_is "it is for the newest kernel here" "$(info vermagic)" "$kernel"
+# The guest's module: without /dev/guestlane, and without the NIC's registers.
+env -u MAKEFLAGS -u MFLAGS xen-integration/glue/build-module "$tap_tmp/guest" >"$tap_tmp/log" 2>&1
+tap_is "the guest's is built" $? 0
+tap_is "without a warning either" "$(grep -ciE 'warning|undefined' "$tap_tmp/log")" 0
+module=$tap_tmp/guest/guestlane.ko
+tap_is "it loads for its xenbus device" "$(info alias)" xen:guestlane
 tap_end
