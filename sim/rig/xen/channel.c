@@ -529,14 +529,14 @@ static int connect_target(const char *target, bool wait)
 	return fd;
 }
 
-// Greets the agent until it answers, at most a minute. The parser keeps nothing.
-static int greet(int fd, struct parser *s)
+// Greets the agent until it answers. The parser keeps nothing.
+static int greet(int fd, struct parser *s, int64_t seconds)
 {
 	uint8_t nonce[NONCE];
 	struct frame f;
 	if (getrandom(nonce, sizeof nonce, 0) != sizeof nonce)
 		return -EIO;
-	int64_t end = now_ms() + 60000;
+	int64_t end = now_ms() + 1000 * seconds;
 	// The first one may be lost: the port may not know yet that somebody is here.
 	for (int patience = 100; now_ms() < end;
 	     patience = patience < 4000 ? 2 * patience : patience) {
@@ -609,7 +609,7 @@ static int run(int argc, char **argv)
 		length += n;
 	}
 	static struct parser parser;
-	int fault = greet(fd, &parser);
+	int fault = greet(fd, &parser, seconds ? seconds : 120);
 	if (!fault)
 		fault = send_frame(fd, with_terminal ? TERMINAL : COMMAND, command, length);
 	if (!fault && !with_input)
