@@ -665,7 +665,7 @@ static void attack_round(struct hostile *h)
 		state(h, XenbusStateClosing);
 	wait_back(h, 1 << XenbusStateClosing | 1 << XenbusStateClosed, 1000);
 	state(h, XenbusStateClosed);
-	wait_back(h, 1 << XenbusStateClosed | 1 << XenbusStateInitWait, 15000);
+	wait_back(h, 1 << XenbusStateClosed | 1 << XenbusStateInitWait, 5000);
 	if (h->page) {
 		if (attacks & ATTACK_STALE)
 			attack_stale(h, 200);
@@ -673,7 +673,7 @@ static void attack_round(struct hostile *h)
 		h->page = NULL;
 	}
 	state(h, XenbusStateInitialising);
-	wait_back(h, 1 << XenbusStateInitWait, 10000);
+	wait_back(h, 1 << XenbusStateInitWait, 5000);
 }
 
 static int attack_all(void *data)
@@ -747,6 +747,7 @@ static struct xenbus_driver hostile_driver = {
 	.ids = hostile_ids,
 	.probe = hostile_probe,
 	.remove = hostile_remove,
+	.not_essential = true, /* insmod does not wait until it is connected */
 };
 
 static int __init hostile_init(void)
