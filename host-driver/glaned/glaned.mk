@@ -6,7 +6,7 @@ GLANED_C    := $(filter-out host-driver/glaned/glaned.c host-driver/glaned/witho
 # What reaches Xen: libguestlane's back end for it comes with host-driver/xen.
 ifneq (,$(wildcard host-driver/lib/backend_xen.c))
 GLANED_XEN_C    :=
-GLANED_XEN_LIBS := -lxenstore
+GLANED_XEN_LIBS := -lxenctrl -lxencall -lxenevtchn -lxengnttab -lxenstore
 else
 GLANED_XEN_C    := host-driver/glaned/without_xen.c
 GLANED_XEN_LIBS := -lxenstore
