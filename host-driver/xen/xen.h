@@ -80,11 +80,11 @@ int glx_page_unmap(struct glx *x, uint32_t domain, uint64_t machine_address, uin
 
 struct glx_irqs;
 /*
- * For a PCI function ("0000:01:00.0") with so many MSI-X vectors, whose table is at that machine address. The journal remembers what was mapped, so that a
- * successor gives it back first. The caller enables MSI-X, before the first vector is used. function NULL: for eventfds only. -ENOTSUP: Xen maps
+ * For a PCI function ("0000:01:00.0") with so many MSI-X vectors, whose table lies in the BAR at that machine address. The journal remembers what was mapped,
+ * so that a successor gives it back first. The caller enables MSI-X when vectors are in use. function NULL: for eventfds only. -ENOTSUP: Xen maps
  * interrupts for user space in a PV dom0 only.
  */
-int glx_irqs_open(struct glx *x, const char *function, uint64_t msix_table, unsigned vectors,
+int glx_irqs_open(struct glx *x, const char *function, uint64_t msix_bar, unsigned vectors,
 		  struct glx_irqs **irqs);
 /* Gives the pirqs back. Before glx_close(). */
 void glx_irqs_close(struct glx_irqs *irqs);
@@ -97,7 +97,9 @@ int glx_irqs_eventfd_to_guest(struct glx_irqs *irqs, unsigned vector, int eventf
 			      uint32_t port);
 /* Stops passing on to a guest and closes the channel. */
 int glx_irqs_drop(struct glx_irqs *irqs, unsigned vector);
-/* How often vector v was passed on. */
+/* After a reset of the function: Xen writes its MSI-X table again. */
+int glx_irqs_restore(struct glx_irqs *irqs);
+/* How often vector v was passed on to guests. */
 uint64_t glx_irqs_count(const struct glx_irqs *irqs, unsigned vector);
 
 /* --- Domains --- */
