@@ -2,15 +2,7 @@
 # The daemon, build/host-driver/glaned, and glane-hold, which keeps the NIC's descriptors while no daemon lives.
 GLANED      := $(HOST_DIR)/glaned
 GLANE_HOLD  := $(HOST_DIR)/glane-hold
-GLANED_C    := $(filter-out host-driver/glaned/glaned.c host-driver/glaned/without_xen.c,$(wildcard host-driver/glaned/*.c))
-# What reaches Xen: libguestlane's back end for it comes with host-driver/xen.
-ifneq (,$(wildcard host-driver/lib/backend_xen.c))
-GLANED_XEN_C    :=
-GLANED_XEN_LIBS := -lxenctrl -lxencall -lxenevtchn -lxengnttab -lxenstore
-else
-GLANED_XEN_C    := host-driver/glaned/without_xen.c
-GLANED_XEN_LIBS := -lxenstore
-endif
+GLANED_C    := $(filter-out host-driver/glaned/glaned.c,$(wildcard host-driver/glaned/*.c))
 GLANED_H    := $(wildcard host-driver/glaned/*.h host-driver/control/*.h host-driver/glane-hold/*.h host-driver/include/*.h host-driver/xen/*.h \
 	host-driver/virtio/*.h host-driver/pcapng/*.h) firmware/include/gl_mbox.h
 GLANED_INC  := -Ihost-driver/glaned -Ihost-driver/xen -Ihost-driver/control -Ihost-driver/glane-hold -Ihost-driver/include -Ihost-driver/virtio \
@@ -27,10 +19,10 @@ $(HOST_DIR)/glaned.o/pcapng.o: host-driver/pcapng/pcapng.c host-driver/pcapng/pc
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(GLANED_INC) -c -o $@ $<
 
-$(GLANED): $(patsubst host-driver/glaned/%.c,$(HOST_DIR)/glaned.o/%.o,host-driver/glaned/glaned.c $(GLANED_C) $(GLANED_XEN_C)) \
+$(GLANED): $(patsubst host-driver/glaned/%.c,$(HOST_DIR)/glaned.o/%.o,host-driver/glaned/glaned.c $(GLANED_C)) \
 		$(HOST_DIR)/glaned.o/pcapng.o $(HOST_DIR)/libglcontrol.a $(HOST_DIR)/libguestlane.a $(HOST_DIR)/libglvirtio.a | $(GLANE_HOLD)
 	@echo "  LD       $@"
-	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(GLANED_LIBS) -ljansson -lsystemd -lz $(GLANED_XEN_LIBS)
+	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(GLANED_LIBS) $(LIBGL_SYS) -lsystemd -lxenstore
 
 $(GLANE_HOLD): host-driver/glane-hold/glane-hold.c host-driver/control/packet.c $(wildcard host-driver/glane-hold/*.h host-driver/control/*.h)
 	@mkdir -p $(@D)

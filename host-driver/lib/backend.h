@@ -35,14 +35,35 @@ struct gl_backend_ops {
 	int (*set_irqs)(void *backend, unsigned first, unsigned count, const int *eventfds);
 	/* Vectors that the function has and the host can serve; fewer than contexts + 1 are enough for bit-vector mode. */
 	unsigned (*irq_count)(void *backend);
+	bool irqs_end; /* interrupts end with the process: a successor connects them again */
 	/* An eventfd that writes `value` (4 bytes) to offset of a region; -ENOTSUP. */
 	int (*write_fd)(void *backend, unsigned region, uint32_t offset, uint32_t value, int *fd);
 	int (*reset)(void *backend);
+
+	/* Physical address of a BAR. */
+	int (*bar_address)(void *backend, unsigned bar, uint64_t *address);
+	/*
+	 * A back end whose memory has no address in one piece has these in place of dma_map and dma_unmap. It makes memory itself, and knows it by name, which
+	 * outlives the process: bus[i] is the bus address of page i. pages_free with fd -1 and data NULL: of a process that is no more. pages_sweep: all of them.
+	 */
+	int (*pages_new)(void *backend, const char *name, size_t count, int *fd, void **data,
+			 uint64_t *bus);
+	int (*pages_find)(void *backend, const char *name, size_t count, int fd, void **data,
+			  uint64_t *bus);
+	int (*pages_bus)(void *backend, const char *name, size_t count, uint64_t *bus);
+	int (*pages_free)(void *backend, const char *name, int fd, void *data, size_t count);
+	int (*pages_sweep)(void *backend);
+	/* A vector, or the eventfd `source` in its place unless -1, goes to an event channel of a guest; and back to its eventfd. */
+	int (*irq_to_guest)(void *backend, unsigned vector, int source, unsigned domain,
+			    uint32_t port);
+	int (*irq_to_host)(void *backend, unsigned vector);
+	uint64_t (*irq_passed)(void *backend, unsigned vector);
 };
 
 enum { GL_REGION_CONFIG = 7 };
 
-extern const struct gl_backend_ops gl_backend_vfio, gl_backend_vfio_noiommu, gl_backend_vfio_user;
+extern const struct gl_backend_ops gl_backend_vfio, gl_backend_vfio_noiommu, gl_backend_vfio_user,
+	gl_backend_xen, gl_backend_vfio_noiommu_xen;
 
 /* Stores the sentence and returns -error. nic NULL: for gl_error(NULL). */
 int gl_fail(struct gl_nic *nic, int error, const char *format, ...)

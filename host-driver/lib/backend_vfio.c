@@ -5,7 +5,7 @@
  * pread() and pwrite(). A mapping of memory lives in the container, not in the process: pages stay pinned while any process holds the container.
  */
 #define _GNU_SOURCE
-#include "backend.h"
+#include "xen_part.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -80,7 +80,8 @@ struct vfio {
 	size_t mapping_count;
 	unsigned irq_total;
 	bool irqs_on;
-	int *eventfds; /* as given, not ours */
+	int *eventfds;	    /* as given, not ours */
+	struct gl_xen *xen; /* in a dom0 without an IOMMU of its own */
 };
 
 /* --- sysfs ------------------------------------------------------------------------------------------------------------------ */
@@ -519,6 +520,7 @@ static void vfio_close(void *backend)
 
 	for (size_t i = 0; i < v->area_count; i++)
 		munmap((void *)v->areas[i].data, v->areas[i].bytes);
+	gl_xen_close(v->xen);
 	/* The device first: the last one to close it resets the function, while its memory is still mapped. */
 	if (v->device >= 0)
 		close(v->device);
@@ -1172,6 +1174,107 @@ static int vfio_reset(void *backend)
 	return 0;
 }
 
+/* --- Without an IOMMU in a dom0 of Xen: memory, and event channels ------------------------------------------------------------------ */
+
+static int dom0_part(struct gl_nic *nic, struct vfio *v, void **backend)
+{
+	int error = gl_xen_open(nic, v->address, &v->xen);
+
+	if (!error)
+		error = gl_xen_irqs(v->xen, v->address, 0, v->irq_total);
+	if (!error)
+		*backend = v;
+	return error;
+}
+
+static int dom0_open(struct gl_nic *nic, const char *address, void **backend)
+{
+	void *v;
+	int error = open_function(nic, address, true, &v);
+
+	if (!error) {
+		error = dom0_part(nic, v, backend);
+		if (error)
+			vfio_close(v);
+	}
+	return error;
+}
+
+static int dom0_adopt(struct gl_nic *nic, const char *address, const struct gl_fd *fds,
+		      size_t count, void **backend)
+{
+	void *adopted;
+	int error = adopt_function(nic, address, fds, count, true, &adopted);
+
+	if (error)
+		return error;
+	struct vfio *v = adopted;
+	error = dom0_part(nic, v, backend);
+	if (error) {
+		/* The descriptors stay the caller's. */
+		v->container = v->group = v->device = -1;
+		vfio_close(v);
+	}
+	return error;
+}
+
+static int vfio_bar_address(void *backend, unsigned bar, uint64_t *address)
+{
+	struct vfio *v = backend;
+	uint64_t bytes;
+
+	return gl_xen_bar(v->nic, v->address, bar, address, &bytes);
+}
+
+static int dom0_pages_new(void *backend, const char *name, size_t count, int *fd, void **data,
+			  uint64_t *bus)
+{
+	return gl_xen_pages_new(((struct vfio *)backend)->xen, name, count, fd, data, bus);
+}
+
+static int dom0_pages_find(void *backend, const char *name, size_t count, int fd, void **data,
+			   uint64_t *bus)
+{
+	return gl_xen_pages_find(((struct vfio *)backend)->xen, name, count, fd, data, bus);
+}
+
+static int dom0_pages_bus(void *backend, const char *name, size_t count, uint64_t *bus)
+{
+	return gl_xen_pages_bus(((struct vfio *)backend)->xen, name, count, bus);
+}
+
+static int dom0_pages_free(void *backend, const char *name, int fd, void *data, size_t count)
+{
+	return gl_xen_pages_free(((struct vfio *)backend)->xen, name, fd, data, count);
+}
+
+static int dom0_pages_sweep(void *backend)
+{
+	return gl_xen_pages_sweep(((struct vfio *)backend)->xen);
+}
+
+static int dom0_irq_to_guest(void *backend, unsigned vector, int source, unsigned domain,
+			     uint32_t port)
+{
+	struct vfio *v = backend;
+	int fd = source < 0 ? v->eventfds[vector] : source;
+
+	return gl_xen_told(v->xen,
+			   glx_irqs_eventfd_to_guest(v->xen->irqs, vector, fd, domain, port));
+}
+
+static int dom0_irq_to_host(void *backend, unsigned vector)
+{
+	struct vfio *v = backend;
+
+	return gl_xen_told(v->xen, glx_irqs_drop(v->xen->irqs, vector));
+}
+
+static uint64_t dom0_irq_passed(void *backend, unsigned vector)
+{
+	return glx_irqs_count(((struct vfio *)backend)->xen->irqs, vector);
+}
+
 const struct gl_backend_ops gl_backend_vfio = {
 	.scheme = "vfio",
 	.open = vfio_open,
@@ -1187,6 +1290,7 @@ const struct gl_backend_ops gl_backend_vfio = {
 	.irq_count = vfio_irq_count,
 	.write_fd = vfio_write_fd,
 	.reset = vfio_reset,
+	.bar_address = vfio_bar_address,
 };
 
 const struct gl_backend_ops gl_backend_vfio_noiommu = {
@@ -1205,4 +1309,29 @@ const struct gl_backend_ops gl_backend_vfio_noiommu = {
 	.irq_count = vfio_irq_count,
 	.write_fd = vfio_write_fd,
 	.reset = vfio_reset,
+	.bar_address = vfio_bar_address,
+};
+
+const struct gl_backend_ops gl_backend_vfio_noiommu_xen = {
+	.scheme = "vfio-noiommu",
+	.open = dom0_open,
+	.adopt = dom0_adopt,
+	.close = vfio_close,
+	.fds = vfio_fds,
+	.read = vfio_read,
+	.write = vfio_write,
+	.write_block = vfio_write_block,
+	.pages_new = dom0_pages_new,
+	.pages_find = dom0_pages_find,
+	.pages_bus = dom0_pages_bus,
+	.pages_free = dom0_pages_free,
+	.pages_sweep = dom0_pages_sweep,
+	.set_irqs = vfio_set_irqs,
+	.irq_count = vfio_irq_count,
+	.write_fd = vfio_write_fd,
+	.reset = vfio_reset,
+	.bar_address = vfio_bar_address,
+	.irq_to_guest = dom0_irq_to_guest,
+	.irq_to_host = dom0_irq_to_host,
+	.irq_passed = dom0_irq_passed,
 };

@@ -91,7 +91,7 @@ int gl_irqs_new(struct gl_nic *nic)
 /* Whoever waits on an eventfd that was not kept looks once; so do all whose bits the predecessor may have read, and not passed on. */
 int gl_irqs_adopt(struct gl_nic *nic)
 {
-	bool lost = nic->irq_shared < 0;
+	bool lost = nic->irq_shared < 0 || nic->ops->irqs_end;
 	int error = 0;
 	for (unsigned v = 0; v <= nic->contexts && !error; v++) {
 		lost |= nic->irq[v] < 0;
@@ -217,6 +217,41 @@ int gl_irq_renew(struct gl_nic *nic, unsigned vector)
 	nic->generation++;
 	close(old);
 	return 0;
+}
+
+/* --- Event channels ------------------------------------------------------------------------------------------------------------------ */
+
+static int check_passing(struct gl_nic *nic, unsigned context)
+{
+	int error = gl_check_context(nic, context);
+	if (!error && !nic->ops->irq_to_guest)
+		error = gl_fail(
+			nic, ENOTSUP,
+			"interrupts of %s do not go to event channels: that takes a dom0 of "
+			"Xen, and xen: or vfio-noiommu:",
+			nic->device);
+	return error;
+}
+
+int gl_irq_to_guest(struct gl_nic *nic, unsigned context, unsigned domain, uint32_t port)
+{
+	int error = check_passing(nic, context);
+	return error ? error
+		     : nic->ops->irq_to_guest(nic->backend, 1 + context,
+					      gl_irq_source(nic, context), domain, port);
+}
+
+int gl_irq_to_host(struct gl_nic *nic, unsigned context)
+{
+	int error = check_passing(nic, context);
+	return error ? error : nic->ops->irq_to_host(nic->backend, 1 + context);
+}
+
+uint64_t gl_irq_passed(const struct gl_nic *nic, unsigned context)
+{
+	return context < nic->contexts && nic->ops->irq_passed
+		       ? nic->ops->irq_passed(nic->backend, 1 + context)
+		       : 0;
 }
 
 int gl_doorbell_fd(struct gl_nic *nic, unsigned context, unsigned queue)

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -41,6 +43,37 @@ uint64_t gl_memfd_bytes(const struct gl_nic *nic, uint64_t bytes)
 		       : bytes;
 }
 
+/* --- Pages that lie anywhere ---------------------------------------------------------------------------------------------------------- */
+
+bool gl_is_paged(const struct gl_nic *nic)
+{
+	return nic->ops->pages_new;
+}
+
+void gl_memory_label(char label[16], unsigned id)
+{
+	snprintf(label, 16, "memory-%u", id % GL_MEMORIES);
+}
+
+uint64_t gl_real_bus(const struct gl_nic *nic, uint64_t at)
+{
+	for (unsigned i = 0; i < GL_MEMORIES; i++) {
+		const struct gl_memory *m = &nic->memory[i];
+		if (nic->pages[i] && at >= m->bus && at - m->bus < m->bytes)
+			return nic->pages[i][(at - m->bus) / GL_PAGE] | (at & (GL_PAGE - 1));
+	}
+	return 0;
+}
+
+uint64_t gl_stand_in(const struct gl_nic *nic, uint64_t bus)
+{
+	for (unsigned i = 0; i < GL_MEMORIES; i++)
+		for (size_t k = 0; nic->pages[i] && k < nic->memory[i].bytes / GL_PAGE; k++)
+			if (nic->pages[i][k] == (bus & ~(uint64_t)(GL_PAGE - 1)))
+				return nic->memory[i].bus + k * GL_PAGE + (bus & (GL_PAGE - 1));
+	return bus;
+}
+
 static bool overlaps(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
 {
 	return a < b + b_bytes && b < a + a_bytes;
@@ -50,7 +83,8 @@ static bool overlaps(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
 uint64_t gl_choose_bus(const struct gl_nic *nic, size_t bytes)
 {
 	const struct gl_session *s = nic->session;
-	uint64_t at = BUS_BASE;
+	uint64_t at = gl_is_paged(nic) ? GL_STAND_IN : BUS_BASE;
+	uint64_t end = gl_is_paged(nic) ? 1ull << 52 : BUS_END;
 	bool moved;
 	do {
 		moved = false;
@@ -65,7 +99,7 @@ uint64_t gl_choose_bus(const struct gl_nic *nic, size_t bytes)
 			}
 		}
 	} while (moved);
-	return bytes > BUS_END - BUS_BASE || at > BUS_END - bytes ? 0 : at;
+	return bytes > end || at > end - bytes ? 0 : at;
 }
 
 static int check_name(struct gl_nic *nic, const char *name)
@@ -141,6 +175,100 @@ out:
 	return error;
 }
 
+/* The same where the back end makes the memory. */
+static int add_pages(struct gl_nic *nic, const char *name, size_t bytes,
+		     const struct gl_memory **memory)
+{
+	struct gl_session *s = nic->session;
+	char label[16];
+	unsigned id = 0;
+	int fd = -1;
+	void *data = NULL;
+
+	while (id < GL_MEMORIES && s->memory[id].state != GL_MEMORY_FREE)
+		id++;
+	uint64_t bus = gl_choose_bus(nic, bytes);
+	if (id == GL_MEMORIES || !bus)
+		return gl_fail(nic, ENOSPC, "no room for '%s': %zu bytes in at most %u pieces",
+			       name, bytes, (unsigned)GL_MEMORIES);
+	uint64_t *pages = calloc(bytes / GL_PAGE, sizeof(*pages));
+	if (!pages)
+		return gl_fail(nic, ENOMEM, "not enough memory for '%s'", name);
+	struct gl_kept_memory *k = &s->memory[id];
+	memset(k->name, 0, sizeof(k->name));
+	memcpy(k->name, name, strlen(name));
+	k->imported = false;
+	k->inode = 0;
+	k->bytes = bytes;
+	GL_KEEP(k->bus, bus);
+	GL_KEEP(k->state, (uint8_t)GL_MEMORY_CHANGING);
+	gl_memory_label(label, id);
+	int error = nic->ops->pages_new(nic->backend, label, bytes / GL_PAGE, &fd, &data, pages);
+	if (error) {
+		GL_KEEP(k->state, (uint8_t)GL_MEMORY_FREE);
+		free(pages);
+		return error;
+	}
+	GL_KEEP(k->state, (uint8_t)GL_MEMORY_LIVE);
+	nic->memory[id] =
+		(struct gl_memory){ .data = data, .bus = bus, .bytes = bytes, .fd = fd, .id = id };
+	nic->pages[id] = pages;
+	nic->generation++;
+	*memory = &nic->memory[id];
+	return 0;
+}
+
+int gl_memory_adopt_pages(struct gl_nic *nic, unsigned id)
+{
+	struct gl_kept_memory *k = &nic->session->memory[id];
+	struct gl_memory *m = &nic->memory[id];
+	size_t count = k->bytes / GL_PAGE;
+	char label[16];
+	void *data;
+
+	uint64_t *pages = calloc(count ? count : 1, sizeof(*pages));
+	if (!pages)
+		return gl_fail(nic, ENOMEM, "not enough memory for '%s'", k->name);
+	gl_memory_label(label, id);
+	int error = nic->ops->pages_find(nic->backend, label, count, m->fd, &data, pages);
+	if (error) {
+		free(pages);
+		return error;
+	}
+	m->bus = k->bus;
+	m->bytes = k->bytes;
+	m->data = data;
+	nic->pages[id] = pages;
+	return 0;
+}
+
+int gl_memory_drop(struct gl_nic *nic, unsigned id)
+{
+	struct gl_kept_memory *k = &nic->session->memory[id];
+	size_t count = k->bytes / GL_PAGE;
+	char label[16];
+	int error;
+
+	if (!gl_is_paged(nic)) {
+		error = gl_tables_cut(nic, k->bus, k->bytes);
+		if (error)
+			return error;
+		error = nic->ops->dma_unmap(nic->backend, k->bus, k->bytes);
+		return error && gl_alive(nic) ? -ENODEV : 0;
+	}
+	uint64_t *pages = calloc(count ? count : 1, sizeof(*pages));
+	if (!pages)
+		return gl_fail(nic, ENOMEM, "not enough memory for '%s'", k->name);
+	gl_memory_label(label, id);
+	error = nic->ops->pages_bus(nic->backend, label, count, pages);
+	if (!error)
+		error = gl_tables_cut_pages(nic, pages, count);
+	if (!error)
+		error = nic->ops->pages_free(nic->backend, label, -1, NULL, count);
+	free(pages);
+	return error == -ENOENT ? 0 : error;
+}
+
 static int check_bytes(struct gl_nic *nic, const char *name, size_t bytes)
 {
 	if (bytes && bytes % GL_PAGE == 0)
@@ -158,6 +286,8 @@ int gl_memory_new(struct gl_nic *nic, const char *name, size_t bytes,
 		error = check_bytes(nic, name, bytes);
 	if (error)
 		return error;
+	if (gl_is_paged(nic))
+		return add_pages(nic, name, bytes, memory);
 	bytes = gl_memfd_bytes(nic, bytes);
 	int fd = gl_new_memfd(name, bytes, nic->ops->memfd_flags);
 	if (fd < 0)
@@ -178,6 +308,11 @@ int gl_memory_import(struct gl_nic *nic, const char *name, int fd, size_t bytes,
 		error = check_bytes(nic, name, bytes);
 	if (error)
 		return error;
+	if (gl_is_paged(nic))
+		return gl_fail(nic, ENOTSUP,
+			       "%s cannot reach the memory for '%s': under Xen only memory that "
+			       "Xen has given has an address for the NIC",
+			       nic->device, name);
 	if (fstat(fd, &st) || fstatfs(fd, &fs))
 		return gl_fail(nic, errno, "the descriptor for '%s' cannot be used: %s", name,
 			       strerror(errno));
@@ -217,18 +352,32 @@ int gl_memory_free(struct gl_nic *nic, const struct gl_memory *memory)
 	int error = gl_begin(nic);
 	if (error)
 		return error;
-	if (gl_tables_reach(nic, m->bus, m->bytes, &context, &guest))
+	uint64_t *pages = nic->pages[memory->id];
+	if (pages ? gl_tables_reach_pages(nic, pages, m->bytes / GL_PAGE, &context, &guest)
+		  : gl_tables_reach(nic, m->bus, m->bytes, &context, &guest))
 		return gl_fail(nic, EBUSY,
 			       "context %u reaches '%s' at guest address 0x%llx still; unmap it "
 			       "first",
 			       context, k->name, (unsigned long long)guest);
 	GL_KEEP(k->state, (uint8_t)GL_MEMORY_CHANGING);
-	error = nic->ops->dma_unmap(nic->backend, m->bus, m->bytes);
+	char label[16];
+	gl_memory_label(label, memory->id);
+	error = pages ? nic->ops->pages_free(nic->backend, label, m->fd, m->data,
+					     m->bytes / GL_PAGE)
+		      : nic->ops->dma_unmap(nic->backend, m->bus, m->bytes);
 	if (error) {
 		GL_KEEP(k->state, (uint8_t)GL_MEMORY_LIVE);
 		return error;
 	}
 	GL_KEEP(k->state, (uint8_t)GL_MEMORY_FREE);
+	if (pages) {
+		/* The back end has closed and unmapped it. */
+		free(pages);
+		nic->pages[memory->id] = NULL;
+		*m = (struct gl_memory){ .fd = -1, .id = memory->id };
+		nic->generation++;
+		return 0;
+	}
 	if (m->data)
 		munmap(m->data, m->bytes);
 	close(m->fd);

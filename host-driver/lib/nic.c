@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "nic.h"
 #include "guestlane_regs.h"
+#include "xen.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -140,6 +141,20 @@ void gl_page_write(struct gl_nic *nic, unsigned context, uint32_t offset, uint32
 		gl_write(nic, GL_BAR2, context * GL_PAGE + offset, value, size);
 }
 
+int gl_page_address(struct gl_nic *nic, unsigned context, uint64_t *address)
+{
+	int error = gl_check_context(nic, context);
+	if (error)
+		return error;
+	if (!nic->ops->bar_address)
+		return gl_fail(nic, ENOTSUP, "device pages of %s have no physical address",
+			       nic->device);
+	error = nic->ops->bar_address(nic->backend, GL_BAR2, address);
+	if (!error)
+		*address += (uint64_t)context * GL_PAGE;
+	return error;
+}
+
 uint32_t gl_reg(struct gl_nic *nic, uint32_t offset)
 {
 	return gl_read(nic, GL_BAR0, offset, 4);
@@ -248,6 +263,7 @@ static const struct gl_backend_ops *const backends[] = {
 	&gl_backend_vfio_user,
 	&gl_backend_vfio,
 	&gl_backend_vfio_noiommu,
+	&gl_backend_xen,
 };
 
 const struct gl_backend_ops *gl_find_backend(const char *device, const char **address)
@@ -257,12 +273,15 @@ const struct gl_backend_ops *gl_find_backend(const char *device, const char **ad
 		size_t n = strlen(backends[i]->scheme);
 		if (n == (size_t)(colon - device) && !memcmp(device, backends[i]->scheme, n)) {
 			*address = colon + 1;
+			/* A physical address is no bus address there. */
+			if (backends[i] == &gl_backend_vfio_noiommu && glx_is_dom0())
+				return &gl_backend_vfio_noiommu_xen;
 			return backends[i];
 		}
 	}
 	gl_fail(NULL, EINVAL,
-		"'%s' names no device; write vfio:0000:01:00.0, vfio-noiommu:0000:01:00.0 or "
-		"vfio-user:/path/of/socket",
+		"'%s' names no device; write vfio:0000:01:00.0, vfio-noiommu:0000:01:00.0, "
+		"xen:0000:01:00.0 or vfio-user:/path/of/socket",
 		device ? device : "");
 	return NULL;
 }
@@ -305,6 +324,7 @@ void gl_nic_free(struct gl_nic *nic)
 		if (nic->memory[i].data)
 			munmap(nic->memory[i].data, nic->memory[i].bytes);
 		close_fd(&nic->memory[i].fd);
+		free(nic->pages[i]);
 	}
 	for (unsigned v = 0; v < GL_VECTORS; v++)
 		close_fd(&nic->irq[v]);
@@ -359,7 +379,7 @@ int gl_set_up(struct gl_nic *nic)
 	gl_config_write(nic, CFG_COMMAND, CFG_MEMORY | CFG_MASTER, 2);
 	gl_reg_write(nic, GL_BAR0_REGION_LO, (uint32_t)s->table_bus);
 	gl_reg_write(nic, GL_BAR0_REGION_HI, (uint32_t)(s->table_bus >> 32));
-	gl_reg_write(nic, GL_BAR0_REGION_PAGES, (uint32_t)(s->table_bytes / GL_PAGE));
+	gl_reg_write(nic, GL_BAR0_REGION_PAGES, (uint32_t)(s->region_bytes / GL_PAGE));
 	gl_event_enable(nic, GL_BAR0_EVENT_FAULT_MASK | GL_BAR0_EVENT_WATCHDOG_MASK);
 	gl_irqs_set_up(nic);
 	gl_reg_write(nic, GL_BAR0_SCRATCH, s->nonce);
@@ -423,6 +443,9 @@ int gl_open(struct gl_nic **out, const struct gl_config *config)
 		error = gl_identify(nic);
 	if (!error)
 		error = stop_all(nic);
+	/* What nobody adopted: nothing runs any more that could reach it. */
+	if (!error && nic->ops->pages_sweep)
+		error = nic->ops->pages_sweep(nic->backend);
 	if (!error)
 		error = new_session(nic);
 	if (!error)
@@ -448,6 +471,9 @@ void gl_close(struct gl_nic *nic)
 	/* Stops DMA before memory goes: no bus master any more. */
 	if (!gl_alive(nic))
 		gl_config_write(nic, CFG_COMMAND, CFG_MEMORY, 2);
+	/* What would stay behind. */
+	if (nic->ops->pages_sweep)
+		nic->ops->pages_sweep(nic->backend);
 	gl_nic_free(nic);
 }
 

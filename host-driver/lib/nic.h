@@ -39,7 +39,9 @@ struct gl_nic {
 	size_t table_bytes;
 	struct radix tables;
 	struct gl_memory memory[GL_MEMORIES]; /* as session->memory */
-	int irq[GL_VECTORS];		      /* management, contexts */
+	uint64_t *
+		pages[GL_MEMORIES]; /* bus address of each of its pages, if its own is a stand-in */
+	int irq[GL_VECTORS];	    /* management, contexts */
 	int irq_shared; /* of the vector that all contexts share with GL_IRQ_BIT_VECTOR */
 	int bell[GL_CONTEXTS][GL_MAX_QUEUES];
 };
@@ -77,6 +79,15 @@ int gl_identify(struct gl_nic *nic);
 int gl_new_memfd(const char *name, size_t bytes, unsigned flags);
 uint64_t gl_memfd_bytes(const struct gl_nic *nic, uint64_t bytes);
 uint64_t gl_choose_bus(const struct gl_nic *nic, size_t bytes);
+/* Memory without an address in one piece. */
+bool gl_is_paged(const struct gl_nic *nic);
+void gl_memory_label(char label[16], unsigned id); /* what the back end knows it by */
+/* The real bus address of a stand-in, 0: it is none; and back. */
+uint64_t gl_real_bus(const struct gl_nic *nic, uint64_t stand_in);
+uint64_t gl_stand_in(const struct gl_nic *nic, uint64_t bus);
+/* What a process that is no more left half made. */
+int gl_memory_drop(struct gl_nic *nic, unsigned id);
+int gl_memory_adopt_pages(struct gl_nic *nic, unsigned id);
 
 /* --- tables.c --- */
 int gl_tables_new(struct gl_nic *nic, uint64_t bytes);
@@ -90,6 +101,10 @@ int gl_clear_range(struct gl_nic *nic, unsigned context, uint64_t guest, uint64_
 bool gl_tables_reach(struct gl_nic *nic, uint64_t bus, uint64_t bytes, unsigned *context,
 		     uint64_t *guest);
 int gl_tables_cut(struct gl_nic *nic, uint64_t bus, uint64_t bytes);
+/* The same for pages that lie anywhere, in any order. */
+bool gl_tables_reach_pages(struct gl_nic *nic, const uint64_t *bus, size_t count, unsigned *context,
+			   uint64_t *guest);
+int gl_tables_cut_pages(struct gl_nic *nic, const uint64_t *bus, size_t count);
 
 /* --- firmware.c --- */
 bool gl_firmware_serves(struct gl_nic *nic);

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES 512u
-#define GIB	0x40000000ull
+#define ENTRIES	 512u
+#define GIB	 0x40000000ull
+#define SPAN_MAX (((1ull << 24) - 1) * RADIX_PAGE) /* BAR0.REGION_PAGES */
 
 /* --- Pages ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -16,23 +17,86 @@ static uint64_t chance(struct radix *x)
 	return x->random ? x->random(x->random_arg) : 0;
 }
 
-bool radix_new(struct radix *x, uint8_t *data, uint64_t base, uint32_t pages)
+static bool is_usable(const struct radix *x, uint32_t page)
+{
+	return !x->bus || (x->bus[page] >= x->base && x->bus[page] - x->base < radix_span(x));
+}
+
+static bool new_lists(struct radix *x, uint8_t *data, uint32_t pages)
 {
 	x->data = data;
-	x->base = base;
 	x->pages = pages;
 	x->free = calloc(pages, sizeof(uint32_t));
 	x->unlinked = calloc(pages, sizeof(uint32_t));
 	for (uint32_t i = 0; i < pages && x->free; i++)
-		x->free[x->free_count++] = i;
+		if (is_usable(x, i))
+			x->free[x->free_count++] = i;
 	return x->free && x->unlinked;
+}
+
+bool radix_new(struct radix *x, uint8_t *data, uint64_t base, uint32_t pages)
+{
+	x->base = base;
+	return new_lists(x, data, pages);
+}
+
+/* qsort() hands no argument over, so what is sorted has the key with it. */
+struct place {
+	uint64_t bus;
+	uint32_t page;
+};
+
+static int by_bus(const void *a, const void *b)
+{
+	uint64_t left = ((const struct place *)a)->bus, right = ((const struct place *)b)->bus;
+	return left < right ? -1 : left > right;
+}
+
+bool radix_new_scattered(struct radix *x, uint8_t *data, const uint64_t *bus, uint32_t pages)
+{
+	struct place *places = calloc(pages, sizeof(*places));
+	x->bus = calloc(pages, sizeof(*x->bus));
+	x->order = calloc(pages, sizeof(*x->order));
+	if (!places || !x->bus || !x->order) {
+		free(places);
+		return false;
+	}
+	for (uint32_t i = 0; i < pages; i++)
+		places[i] = (struct place){ .bus = bus[i], .page = i };
+	qsort(places, pages, sizeof(*places), by_bus);
+	for (uint32_t i = 0; i < pages; i++) {
+		x->bus[i] = bus[i];
+		x->order[i] = places[i].page;
+	}
+	/* The piece with most pages that a region can span. */
+	x->count = 0;
+	for (uint32_t first = 0, end = 0; first < pages; first++) {
+		while (end < pages && places[end].bus - places[first].bus < SPAN_MAX)
+			end++;
+		if (end - first > x->count) {
+			x->first = first;
+			x->count = end - first;
+		}
+	}
+	x->base = places[x->first].bus;
+	free(places);
+	return new_lists(x, data, pages);
+}
+
+uint64_t radix_span(const struct radix *x)
+{
+	return x->bus ? x->bus[x->order[x->first + x->count - 1]] - x->base + RADIX_PAGE
+		      : (uint64_t)x->pages * RADIX_PAGE;
 }
 
 void radix_free(struct radix *x)
 {
 	free(x->free);
 	free(x->unlinked);
-	x->free = x->unlinked = NULL;
+	free(x->bus);
+	free(x->order);
+	x->free = x->unlinked = x->order = NULL;
+	x->bus = NULL;
 	x->free_count = x->unlinked_count = 0;
 }
 
@@ -40,24 +104,54 @@ void radix_set_free(struct radix *x, const uint8_t *used)
 {
 	x->free_count = 0;
 	for (uint32_t i = 0; i < x->pages; i++)
-		if (!used[i])
+		if (!used[i] && is_usable(x, i))
 			x->free[x->free_count++] = i;
+}
+
+static bool find_page(const struct radix *x, uint64_t address, uint32_t *page)
+{
+	if (address % RADIX_PAGE || address < x->base)
+		return false;
+	if (!x->bus) {
+		*page = (uint32_t)((address - x->base) / RADIX_PAGE);
+		return (address - x->base) / RADIX_PAGE < x->pages;
+	}
+	uint32_t low = x->first, high = x->first + x->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		*page = x->order[middle];
+		if (x->bus[*page] == address)
+			return true;
+		if (x->bus[*page] < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
 }
 
 static bool in_region(const struct radix *x, uint64_t address)
 {
-	return address % RADIX_PAGE == 0 && address >= x->base &&
-	       (address - x->base) / RADIX_PAGE < x->pages;
+	uint32_t page;
+	return find_page(x, address, &page);
 }
 
+/* Of an address in the region. */
 static uint32_t page_of(const struct radix *x, uint64_t address)
 {
-	return (uint32_t)((address - x->base) / RADIX_PAGE);
+	uint32_t page = 0;
+	find_page(x, address, &page);
+	return page;
+}
+
+static uint64_t address_of(const struct radix *x, uint32_t page)
+{
+	return x->bus ? x->bus[page] : x->base + (uint64_t)page * RADIX_PAGE;
 }
 
 static uint64_t *entries(const struct radix *x, uint64_t table)
 {
-	return (uint64_t *)(void *)(x->data + (table - x->base));
+	return (uint64_t *)(void *)(x->data + (uint64_t)page_of(x, table) * RADIX_PAGE);
 }
 
 static void set(uint64_t *entry, uint64_t value)
@@ -72,7 +166,7 @@ static uint64_t take_page(struct radix *x)
 	uint32_t page = x->free[n];
 	x->free[n] = x->free[--x->free_count];
 	memset(x->data + (uint64_t)page * RADIX_PAGE, 0, RADIX_PAGE);
-	return x->base + (uint64_t)page * RADIX_PAGE;
+	return address_of(x, page);
 }
 
 /* A page that is no table any more gets all bits set: whatever still reads it faults. */
@@ -288,9 +382,28 @@ void radix_reclaim(struct radix *x)
 
 struct search {
 	uint64_t bus, bytes;
+	const uint64_t *list; /* pages in place of bus and bytes, */
+	size_t count;	      /* so many */
 	bool cut;
 	uint64_t guest; /* of the first leaf found */
 };
+
+static bool is_wanted(const struct search *s, uint64_t to, uint64_t size)
+{
+	if (!s->list)
+		return to < s->bus + s->bytes && s->bus < to + size;
+	size_t low = 0, high = s->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->list[middle] >= to && s->list[middle] < to + size)
+			return true;
+		if (s->list[middle] < to)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
 
 static bool search(const struct radix *x, uint64_t table, unsigned level, uint64_t guest,
 		   struct search *s)
@@ -303,7 +416,7 @@ static bool search(const struct radix *x, uint64_t table, unsigned level, uint64
 			continue;
 		if (!is_leaf(*e, level)) {
 			found |= search(x, to, level - 1, guest, s);
-		} else if (to < s->bus + s->bytes && s->bus < to + size) {
+		} else if (is_wanted(s, to, size)) {
 			if (s->cut)
 				set(e, 0);
 			else
@@ -328,6 +441,21 @@ bool radix_reach(const struct radix *x, uint64_t root, uint64_t bus, uint64_t by
 bool radix_cut(const struct radix *x, uint64_t root, uint64_t bus, uint64_t bytes)
 {
 	struct search s = { .bus = bus, .bytes = bytes, .cut = true };
+	return root && search(x, root, RADIX_LEVELS, 0, &s);
+}
+
+bool radix_reach_pages(const struct radix *x, uint64_t root, const uint64_t *bus, size_t count,
+		       uint64_t *guest)
+{
+	struct search s = { .list = bus, .count = count };
+	bool found = root && search(x, root, RADIX_LEVELS, 0, &s);
+	*guest = s.guest;
+	return found;
+}
+
+bool radix_cut_pages(const struct radix *x, uint64_t root, const uint64_t *bus, size_t count)
+{
+	struct search s = { .list = bus, .count = count, .cut = true };
 	return root && search(x, root, RADIX_LEVELS, 0, &s);
 }
 

@@ -11,6 +11,7 @@
 #define GL_RADIX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RADIX_PAGE	 4096u
@@ -28,9 +29,12 @@
 
 struct radix {
 	uint8_t *data; /* of the region */
-	uint64_t base; /* its bus address */
+	uint64_t base; /* its lowest bus address */
 	uint32_t pages;
-	uint32_t *free; /* numbers of free pages */
+	uint64_t *bus;	       /* of each page, if they do not lie together; else NULL */
+	uint32_t *order;       /* then: numbers of pages by bus address, */
+	uint32_t first, count; /* of which these are in the region */
+	uint32_t *free;	       /* numbers of free pages */
 	uint32_t free_count;
 	uint32_t *unlinked; /* pages that left a tree and wait for an invalidation */
 	uint32_t unlinked_count;
@@ -41,6 +45,12 @@ struct radix {
 
 /* All pages are free. false: no memory. */
 bool radix_new(struct radix *x, uint8_t *data, uint64_t base, uint32_t pages);
+/*
+ * The same for pages that lie anywhere. The region, from x->base on, spans radix_span() bytes, fewer than 2^24 pages: pages outside of it are not used, and those
+ * are as few as can be. What lies in it and is none of the pages is never linked.
+ */
+bool radix_new_scattered(struct radix *x, uint8_t *data, const uint64_t *bus, uint32_t pages);
+uint64_t radix_span(const struct radix *x);
 void radix_free(struct radix *x);
 /* Marks the pages of a tree in used[pages]; false: it is damaged, or has pages that are marked already. */
 bool radix_mark(const struct radix *x, uint8_t *used, uint64_t root);
@@ -75,6 +85,10 @@ bool radix_reach(const struct radix *x, uint64_t root, uint64_t bus, uint64_t by
 		 uint64_t *guest);
 /* Takes all of these away; whether there were any. */
 bool radix_cut(const struct radix *x, uint64_t root, uint64_t bus, uint64_t bytes);
+/* Both for pages that lie anywhere, in ascending order. */
+bool radix_reach_pages(const struct radix *x, uint64_t root, const uint64_t *bus, size_t count,
+		       uint64_t *guest);
+bool radix_cut_pages(const struct radix *x, uint64_t root, const uint64_t *bus, size_t count);
 /* Walks as the NIC does: GL_FAULT_KIND_NONE and the bus address (unless NULL), or the kind of the fault. */
 int radix_translate(const struct radix *x, uint64_t root, uint64_t guest, bool write,
 		    uint64_t *bus);

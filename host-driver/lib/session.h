@@ -23,7 +23,7 @@ enum {
 };
 
 #define GL_SESSION_MAGIC   0x53534c47u /* "GLSS" */
-#define GL_SESSION_VERSION 2u
+#define GL_SESSION_VERSION 3u
 
 enum gl_job {
 	GL_JOB_NONE,
@@ -76,6 +76,8 @@ struct gl_session {
 	uint32_t irq_mode;	 /* enum gl_irq_mode; GL_IRQ_CHANGING: the change is not finished */
 	uint32_t irq_moderation; /* cycles */
 	uint64_t table_bus, table_bytes;
+	uint64_t
+		region_bytes; /* from the lowest to the highest page of the tables, which need not lie together */
 	struct {
 		uint32_t what; /* enum gl_job */
 		uint32_t context;

@@ -194,7 +194,10 @@ static int adopt_memory(struct gl_nic *nic, unsigned id)
 
 	if (k->state == GL_MEMORY_FREE)
 		goto drop;
-	if (k->state == GL_MEMORY_LIVE && m->fd >= 0 && !fstat(m->fd, &st) &&
+	if (k->state == GL_MEMORY_LIVE && m->fd >= 0 && gl_is_paged(nic) &&
+	    !gl_memory_adopt_pages(nic, id))
+		return 0;
+	if (k->state == GL_MEMORY_LIVE && m->fd >= 0 && !gl_is_paged(nic) && !fstat(m->fd, &st) &&
 	    st.st_ino == k->inode && (uint64_t)st.st_size >= k->bytes) {
 		m->bus = k->bus;
 		m->bytes = k->bytes;
@@ -208,12 +211,9 @@ static int adopt_memory(struct gl_nic *nic, unsigned id)
 		return 0;
 	}
 	/* Half made or half freed, or its descriptor was not kept: nobody has it. */
-	int error = gl_tables_cut(nic, k->bus, k->bytes);
+	int error = gl_memory_drop(nic, id);
 	if (error)
 		return error;
-	error = nic->ops->dma_unmap(nic->backend, k->bus, k->bytes);
-	if (error && gl_alive(nic))
-		return -ENODEV;
 	GL_KEEP(k->state, (uint8_t)GL_MEMORY_FREE);
 drop:
 	if (m->fd >= 0)

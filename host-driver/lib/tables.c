@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#define TABLES "tables" /* what the back end knows their pages by */
+
 /* --- Registers ------------------------------------------------------------------------------------------------------------------- */
 
 void gl_set_root(struct gl_nic *nic, unsigned context, uint64_t root)
@@ -79,14 +81,50 @@ static int map_region(struct gl_nic *nic, uint64_t bytes, uint64_t bus)
 	}
 	x->random = nic->random;
 	x->random_arg = nic->random_arg;
-	if (bus && !radix_new(x, nic->table_data, bus, (uint32_t)(bytes / GL_PAGE)))
+	if (bus && !gl_is_paged(nic) &&
+	    !radix_new(x, nic->table_data, bus, (uint32_t)(bytes / GL_PAGE)))
 		return gl_fail(nic, ENOMEM, "not enough memory for the translation tables");
+	return 0;
+}
+
+/* Pages that lie anywhere: the region spans them. */
+static int new_pages(struct gl_nic *nic, uint64_t bytes, bool adopted)
+{
+	struct gl_session *s = nic->session;
+	uint32_t count = (uint32_t)(bytes / GL_PAGE);
+	uint64_t *bus = calloc(count, sizeof(*bus));
+	if (!bus)
+		return gl_fail(nic, ENOMEM, "not enough memory for the translation tables");
+	int error = adopted ? nic->ops->pages_find(nic->backend, TABLES, count, nic->table_fd,
+						   &nic->table_data, bus)
+			    : nic->ops->pages_new(nic->backend, TABLES, count, &nic->table_fd,
+						  &nic->table_data, bus);
+	if (!error) {
+		nic->table_bytes = bytes;
+		if (!radix_new_scattered(&nic->tables, nic->table_data, bus, count))
+			error = gl_fail(nic, ENOMEM,
+					"not enough memory for the translation tables");
+	}
+	free(bus);
+	if (error)
+		return error;
+	nic->tables.random = nic->random;
+	nic->tables.random_arg = nic->random_arg;
+	if (adopted &&
+	    (s->table_bus != nic->tables.base || s->region_bytes != radix_span(&nic->tables)))
+		return gl_fail(nic, EINVAL,
+			       "the memory of the translation tables is not that of the session");
+	s->table_bus = nic->tables.base;
+	s->table_bytes = bytes;
+	s->region_bytes = radix_span(&nic->tables);
 	return 0;
 }
 
 int gl_tables_new(struct gl_nic *nic, uint64_t bytes)
 {
 	struct gl_session *s = nic->session;
+	if (gl_is_paged(nic))
+		return new_pages(nic, bytes, false);
 	bytes = gl_memfd_bytes(nic, bytes);
 	int fd = gl_new_memfd("guestlane-tables", bytes, nic->ops->memfd_flags);
 	if (fd < 0)
@@ -105,7 +143,7 @@ int gl_tables_new(struct gl_nic *nic, uint64_t bytes)
 	if (error)
 		return error;
 	s->table_bus = bus;
-	s->table_bytes = bytes;
+	s->table_bytes = s->region_bytes = bytes;
 	return map_region(nic, bytes, bus);
 }
 
@@ -115,10 +153,13 @@ int gl_tables_adopt(struct gl_nic *nic)
 	struct stat st;
 	if (!s->table_bytes || s->table_bytes % GL_PAGE || !s->table_bus ||
 	    s->table_bus % GL_PAGE || s->table_bytes / GL_PAGE >= 1u << 24 ||
-	    fstat(nic->table_fd, &st) || (uint64_t)st.st_size != s->table_bytes)
+	    (!gl_is_paged(nic) &&
+	     (fstat(nic->table_fd, &st) || (uint64_t)st.st_size != s->table_bytes ||
+	      s->region_bytes != s->table_bytes)))
 		return gl_fail(nic, EINVAL,
 			       "the memory of the translation tables is not that of the session");
-	int error = map_region(nic, s->table_bytes, s->table_bus);
+	int error = gl_is_paged(nic) ? new_pages(nic, s->table_bytes, true)
+				     : map_region(nic, s->table_bytes, s->table_bus);
 	if (error)
 		return error;
 	uint8_t *used = calloc(nic->tables.pages, 1);
@@ -142,19 +183,79 @@ void gl_tables_forget(struct gl_nic *nic, unsigned context)
 
 /* --- Map, unmap --------------------------------------------------------------------------------------------------------------------------- */
 
-int gl_map(struct gl_nic *nic, unsigned context, uint64_t guest_address, uint64_t bus_address,
-	   uint64_t bytes, unsigned flags)
+/* Pages one after another from `bus` on, or those of the list, of which 0 is none. */
+static int map(struct gl_nic *nic, unsigned context, uint64_t guest, uint64_t bus,
+	       const uint64_t *list, uint64_t bytes, unsigned flags)
 {
 	struct radix *x = &nic->tables;
 	const bool huge = flags & GL_HUGE;
-	const uint64_t unit = huge ? RADIX_HUGE : GL_PAGE;
-	int error = check_range(nic, context, guest_address, bytes, unit);
+	int error = gl_begin(nic);
 	if (error)
 		return error;
-	if (!(flags & (GL_READ | GL_WRITE)) || flags & ~(unsigned)(GL_READ | GL_WRITE | GL_HUGE))
-		return gl_fail(nic, EINVAL,
-			       "context %u: flags 0x%x: use GL_READ, GL_WRITE or both, and GL_HUGE",
-			       context, flags);
+	/* Nothing is touched before it is known that all will fit. */
+	uint64_t root = nic->session->root[context];
+	uint64_t first = radix_first(x, root, guest, bytes);
+	if (first != guest + bytes)
+		return gl_fail(nic, EEXIST, "context %u: guest address 0x%llx is mapped already",
+			       context, (unsigned long long)first);
+	uint64_t need = radix_need(x, root, guest, bytes, huge);
+	if (need > x->free_count)
+		return gl_fail(nic, ENOMEM,
+			       "context %u: tables for 0x%llx bytes need %llu pages, and %u are "
+			       "left; open the NIC with more table_bytes",
+			       context, (unsigned long long)bytes, (unsigned long long)need,
+			       x->free_count);
+	gl_job(nic, GL_JOB_MAP, context, guest, bytes);
+	if (!root) {
+		root = radix_root(x);
+		GL_KEEP(nic->session->root[context], root);
+		gl_set_root(nic, context, root);
+	}
+	if (!list)
+		radix_map(x, root, guest, bus, bytes, flags & (GL_READ | GL_WRITE), huge);
+	for (uint64_t i = 0; list && i < bytes / GL_PAGE; i++)
+		if (list[i])
+			radix_map(x, root, guest + i * GL_PAGE, list[i], GL_PAGE,
+				  flags & (GL_READ | GL_WRITE), false);
+	gl_job_done(nic);
+	return 0;
+}
+
+static int check_flags(struct gl_nic *nic, unsigned context, unsigned flags, unsigned known)
+{
+	if (flags & (GL_READ | GL_WRITE) && !(flags & ~known))
+		return 0;
+	return gl_fail(nic, EINVAL, "context %u: flags 0x%x: use GL_READ, GL_WRITE or both%s",
+		       context, flags, known & GL_HUGE ? ", and GL_HUGE" : "");
+}
+
+/* Memory that the back end gave in pages, under its stand-in. */
+static int map_stand_in(struct gl_nic *nic, unsigned context, uint64_t guest, uint64_t stand_in,
+			uint64_t bytes, unsigned flags)
+{
+	uint64_t *list = calloc(bytes / GL_PAGE, sizeof(*list));
+	int error = list ? 0 : gl_fail(nic, ENOMEM, "not enough memory for a list of pages");
+	for (uint64_t i = 0; !error && i < bytes / GL_PAGE; i++) {
+		list[i] = gl_real_bus(nic, stand_in + i * GL_PAGE);
+		if (!list[i])
+			error = gl_fail(nic, EINVAL, "context %u: there is no memory at 0x%llx",
+					context, (unsigned long long)(stand_in + i * GL_PAGE));
+	}
+	if (!error)
+		error = map(nic, context, guest, 0, list, bytes, flags & ~(unsigned)GL_HUGE);
+	free(list);
+	return error;
+}
+
+int gl_map(struct gl_nic *nic, unsigned context, uint64_t guest_address, uint64_t bus_address,
+	   uint64_t bytes, unsigned flags)
+{
+	const uint64_t unit = flags & GL_HUGE ? RADIX_HUGE : GL_PAGE;
+	int error = check_range(nic, context, guest_address, bytes, unit);
+	if (!error)
+		error = check_flags(nic, context, flags, GL_READ | GL_WRITE | GL_HUGE);
+	if (error)
+		return error;
 	if (bus_address % unit || bus_address & ~RADIX_ADDRESS ||
 	    (bus_address + bytes - 1) & ~(RADIX_ADDRESS | (GL_PAGE - 1)))
 		return gl_fail(nic, EINVAL,
@@ -162,31 +263,25 @@ int gl_map(struct gl_nic *nic, unsigned context, uint64_t guest_address, uint64_
 			       "0x%llx below 2^52",
 			       context, (unsigned long long)bus_address, (unsigned long long)bytes,
 			       (unsigned long long)unit);
-	error = gl_begin(nic);
-	if (error)
-		return error;
-	/* Nothing is touched before it is known that all will fit. */
-	uint64_t root = nic->session->root[context];
-	uint64_t first = radix_first(x, root, guest_address, bytes);
-	if (first != guest_address + bytes)
-		return gl_fail(nic, EEXIST, "context %u: guest address 0x%llx is mapped already",
-			       context, (unsigned long long)first);
-	uint64_t need = radix_need(x, root, guest_address, bytes, huge);
-	if (need > x->free_count)
-		return gl_fail(nic, ENOMEM,
-			       "context %u: tables for 0x%llx bytes need %llu pages, and %u are "
-			       "left; open the NIC with more table_bytes",
-			       context, (unsigned long long)bytes, (unsigned long long)need,
-			       x->free_count);
-	gl_job(nic, GL_JOB_MAP, context, guest_address, bytes);
-	if (!root) {
-		root = radix_root(x);
-		GL_KEEP(nic->session->root[context], root);
-		gl_set_root(nic, context, root);
-	}
-	radix_map(x, root, guest_address, bus_address, bytes, flags & (GL_READ | GL_WRITE), huge);
-	gl_job_done(nic);
-	return 0;
+	return gl_is_paged(nic) && bus_address >= GL_STAND_IN
+		       ? map_stand_in(nic, context, guest_address, bus_address, bytes, flags)
+		       : map(nic, context, guest_address, bus_address, NULL, bytes, flags);
+}
+
+int gl_map_pages(struct gl_nic *nic, unsigned context, uint64_t guest_address, const uint64_t *bus,
+		 size_t count, unsigned flags)
+{
+	uint64_t bytes = count > 1ull << RADIX_GUEST_BITS ? 0 : (uint64_t)count * GL_PAGE;
+	int error = check_range(nic, context, guest_address, bytes, GL_PAGE);
+	if (!error)
+		error = check_flags(nic, context, flags, GL_READ | GL_WRITE);
+	for (size_t i = 0; i < count && !error; i++)
+		if (bus[i] & ~RADIX_ADDRESS)
+			error = gl_fail(nic, EINVAL,
+					"context %u: bus address 0x%llx: use multiples of 4096 "
+					"below 2^52",
+					context, (unsigned long long)bus[i]);
+	return error ? error : map(nic, context, guest_address, 0, bus, bytes, flags);
 }
 
 int gl_clear_range(struct gl_nic *nic, unsigned context, uint64_t guest, uint64_t bytes)
@@ -243,10 +338,58 @@ int gl_tables_cut(struct gl_nic *nic, uint64_t bus, uint64_t bytes)
 	return 0;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return left < right ? -1 : left > right;
+}
+
+/* NULL: no memory. */
+static uint64_t *sorted(const uint64_t *bus, size_t count)
+{
+	uint64_t *list = malloc((count ? count : 1) * sizeof(*list));
+	if (list) {
+		memcpy(list, bus, count * sizeof(*list));
+		qsort(list, count, sizeof(*list), by_value);
+	}
+	return list;
+}
+
+bool gl_tables_reach_pages(struct gl_nic *nic, const uint64_t *bus, size_t count, unsigned *context,
+			   uint64_t *guest)
+{
+	uint64_t *list = sorted(bus, count);
+	bool found = !list; /* better busy than gone */
+	*context = 0;
+	*guest = 0;
+	for (unsigned c = 0; !found && c < nic->contexts; c++) {
+		found = radix_reach_pages(&nic->tables, nic->session->root[c], list, count, guest);
+		*context = c;
+	}
+	free(list);
+	return found;
+}
+
+int gl_tables_cut_pages(struct gl_nic *nic, const uint64_t *bus, size_t count)
+{
+	uint64_t *list = sorted(bus, count);
+	int64_t cycles = 0;
+	if (!list)
+		return gl_fail(nic, ENOMEM, "not enough memory for a list of pages");
+	for (unsigned c = 0; c < nic->contexts && cycles >= 0; c++)
+		if (radix_cut_pages(&nic->tables, nic->session->root[c], list, count))
+			cycles = invalidate(nic, c, 0, 0);
+	free(list);
+	return cycles < 0 ? (int)cycles : 0;
+}
+
 int gl_translate(const struct gl_nic *nic, unsigned context, uint64_t guest_address, bool write,
 		 uint64_t *bus_address)
 {
-	return radix_translate(&nic->tables,
-			       context < nic->contexts ? nic->session->root[context] : 0,
-			       guest_address, write, bus_address);
+	int kind = radix_translate(&nic->tables,
+				   context < nic->contexts ? nic->session->root[context] : 0,
+				   guest_address, write, bus_address);
+	if (kind == GL_FAULT_KIND_NONE && bus_address && gl_is_paged(nic))
+		*bus_address = gl_stand_in(nic, *bus_address);
+	return kind;
 }

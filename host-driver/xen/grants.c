@@ -20,10 +20,10 @@
 #include <xengnttab.h>
 #include <xen/sys/gntalloc.h>
 
-#define BATCH	    1024u
-#define EAGAIN_MAX  1000 /* tries, a millisecond apart, while Xen fetches a page that is paged out */
-#define VIEW_MAX    1024u
-#define GNTALLOC    "/dev/xen/gntalloc"
+#define BATCH	       1024u
+#define EAGAIN_MAX     1000 /* tries, a millisecond apart, while Xen fetches a page that is paged out */
+#define VIEW_MAX       1024u
+#define GNTALLOC       "/dev/xen/gntalloc"
 #define GNTALLOC_LIMIT "/sys/module/xen_gntalloc/parameters/limit"
 
 static const char *status_name(int status)
@@ -31,7 +31,7 @@ static const char *status_name(int status)
 	static const char *const names[] = GNTTABOP_error_msgs;
 
 	return status <= 0 && -status < (int)(sizeof(names) / sizeof(*names)) ? names[-status]
-									       : "no answer";
+									      : "no answer";
 }
 
 /* --- Hypercalls over an array ------------------------------------------------------------------------------------------------------ */
@@ -333,8 +333,8 @@ static int allocate(struct glx *x, size_t count, int *out, uint32_t *refs, void 
 	if (result && errno == ENOSPC && raise_limit(count))
 		result = ioctl(fd, IOCTL_GNTALLOC_ALLOC_GREF, alloc);
 	if (result) {
-		error = glx_fail(x, errno, "the kernel does not give %zu pages to share: %s%s", count,
-				 strerror(errno),
+		error = glx_fail(x, errno, "the kernel does not give %zu pages to share: %s%s",
+				 count, strerror(errno),
 				 errno == ENOSPC ? " (limit in " GNTALLOC_LIMIT ")" : "");
 		goto out;
 	}
@@ -416,7 +416,8 @@ int glx_pages_find(struct glx *x, const char *name, size_t count, int fd, void *
 		return glx_fail(x, ENOENT, "there is no set '%s' of %zu pages", name, count);
 	void *at = mmap(NULL, count * GLX_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
-		return glx_fail(x, errno, "cannot map the pages of '%s': %s", name, strerror(errno));
+		return glx_fail(x, errno, "cannot map the pages of '%s': %s", name,
+				strerror(errno));
 	/* Another descriptor under the same name would be other pages. */
 	if (glx_physical(at) != set->head->identity) {
 		munmap(at, count * GLX_PAGE);

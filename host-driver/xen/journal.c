@@ -17,9 +17,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define SUFFIX	   ".grants"
-#define NEW	   "new-" /* before the name of a file that does not count yet */
-#define COUNT_MAX  (1u << 24)
+#define SUFFIX			  ".grants"
+#define NEW			  "new-" /* before the name of a file that does not count yet */
+#define COUNT_MAX		  (1u << 24)
 #define STATE_STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 
 /* --- Files ---------------------------------------------------------------------------------------------------------------------- */
@@ -28,10 +28,10 @@ int glx_file_lock(struct glx *x, void *data, size_t bytes)
 {
 	if (!mlock(data, bytes))
 		return 0;
-	return glx_fail(x, errno, "cannot lock %zu KiB of the journal in memory: %s%s", bytes >> 10,
-			strerror(errno),
-			errno == ENOMEM || errno == EPERM ? " (`ulimit -l`, LimitMEMLOCK= in a unit)"
-							  : "");
+	return glx_fail(
+		x, errno, "cannot lock %zu KiB of the journal in memory: %s%s", bytes >> 10,
+		strerror(errno),
+		errno == ENOMEM || errno == EPERM ? " (`ulimit -l`, LimitMEMLOCK= in a unit)" : "");
 }
 
 void glx_file_unlock(void *data, size_t bytes)
@@ -57,7 +57,8 @@ int glx_file_new(struct glx *x, const char *name, size_t bytes, void **data)
 	snprintf(path, sizeof(path), NEW "%s", name);
 	int fd = openat(x->lock, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return glx_fail(x, errno, "cannot make %s/%s: %s", x->folder, name, strerror(errno));
+		return glx_fail(x, errno, "cannot make %s/%s: %s", x->folder, name,
+				strerror(errno));
 	/* All of it now: a store to a full tmpfs later would be the end of the process. */
 	error = posix_fallocate(fd, 0, (off_t)bytes);
 	if (error)
@@ -154,7 +155,8 @@ static size_t map_bytes(size_t count)
 
 static size_t set_bytes(size_t count)
 {
-	return GLX_PAGE + map_bytes(count) + pages_of(count * sizeof(struct gnttab_unmap_grant_ref));
+	return GLX_PAGE + map_bytes(count) +
+	       pages_of(count * sizeof(struct gnttab_unmap_grant_ref));
 }
 
 static void file_name(char path[64], const char *set)
@@ -387,10 +389,11 @@ int glx_journal_open(struct glx *x, const char *folder)
 	if (x->lock < 0 || fstatfs(x->lock, &fs))
 		return glx_fail(x, errno, "cannot open the folder %s: %s", folder, strerror(errno));
 	if (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
-		return glx_fail(x, EINVAL,
-				"%s is not on tmpfs: what Xen has mapped is kept in a place that is "
-				"memory and ends with Xen, such as /run",
-				folder);
+		return glx_fail(
+			x, EINVAL,
+			"%s is not on tmpfs: what Xen has mapped is kept in a place that is "
+			"memory and ends with Xen, such as /run",
+			folder);
 	if (flock(x->lock, LOCK_EX | LOCK_NB))
 		return glx_fail(x, EBUSY, "%s belongs to another process", folder);
 	read_boot(x);

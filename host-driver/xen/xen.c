@@ -99,8 +99,8 @@ static int find_window(struct glx *x)
 	while (f && from < limit) {
 		/* Entries of the first level are sorted; those below begin with blanks. */
 		bool more = fgets(line, sizeof(line), f);
-		if (more && (line[0] == ' ' ||
-			     sscanf(line, "%lx-%lx", (unsigned long *)&start, (unsigned long *)&end) != 2))
+		if (more && (line[0] == ' ' || sscanf(line, "%lx-%lx", (unsigned long *)&start,
+						      (unsigned long *)&end) != 2))
 			continue;
 		uint64_t to = !more || start > limit ? limit : start;
 		if (to > from && to - from > best) {
@@ -130,9 +130,10 @@ int glx_open(struct glx **out, const char *state_dir)
 
 	*out = NULL;
 	if (!glx_is_dom0())
-		return glx_fail(NULL, ENODEV,
-				"this is not the dom0 of a Xen (/sys/hypervisor/uuid is not that of "
-				"domain 0)");
+		return glx_fail(
+			NULL, ENODEV,
+			"this is not the dom0 of a Xen (/sys/hypervisor/uuid is not that of "
+			"domain 0)");
 	struct glx *x = calloc(1, sizeof(*x));
 	if (!x)
 		return glx_fail(NULL, ENOMEM, "no memory");
@@ -235,8 +236,8 @@ int glx_page_map(struct glx *x, uint32_t domain, uint64_t machine_address, uint6
 				(unsigned long long)machine_address);
 	*address = type == GLX_PV ? machine_address : choose_address(&info, machine_address);
 	if (xc_domain_iomem_permission(x->xc, domain, frame, 1, 1))
-		return glx_fail(x, errno, "Xen does not permit domain %u the page 0x%llx: %s", domain,
-				(unsigned long long)machine_address, strerror(errno));
+		return glx_fail(x, errno, "Xen does not permit domain %u the page 0x%llx: %s",
+				domain, (unsigned long long)machine_address, strerror(errno));
 	if (!xc_domain_memory_mapping(x->xc, domain, (unsigned long)(*address / GLX_PAGE), frame, 1,
 				      DPCI_ADD_MAPPING))
 		return 0;

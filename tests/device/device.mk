@@ -3,7 +3,7 @@
 
 # The vfio back ends over a kernel that the test plays.
 WRAP_VFIO := $(foreach f,open close readlink access opendir pread pwrite mmap fstatfs ioctl,-Wl,--wrap=$(f))
-$(eval $(call host_test,backend_vfio,tests/device/test_backend_vfio.c host-driver/lib/backend_vfio.c host-driver/lib/backend.h host-driver/include/guestlane.h,-O1 -Ihost-driver/lib -Ihost-driver/include $(WRAP_VFIO),))
+$(eval $(call host_test,backend_vfio,tests/device/test_backend_vfio.c host-driver/lib/backend_vfio.c host-driver/lib/backend.h host-driver/lib/xen_part.h host-driver/xen/xen.h host-driver/include/guestlane.h,-O1 -Ihost-driver/xen -Ihost-driver/lib -Ihost-driver/include $(WRAP_VFIO),))
 
 # Wires of glane-sim, with a NIC that the test plays.
 $(eval $(call host_test,glane_wire,tests/device/test_wire.c $(wildcard sim/glane-sim/wire*.[ch]) sim/include/guestlane_sim.h,-O1 -D_GNU_SOURCE -Isim/glane-sim -Isim/include,-lpcap))
@@ -45,7 +45,7 @@ $(BUILD)/tests/device/suite: SUITE_FLAGS := $(SAN)
 $(BUILD)/tests/device/suite $(BUILD)/tests/device/suite-plain: $(SUITE_C) $(SUITE_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
-	@$(CC) $(CFLAGS) $(SUITE_FLAGS) $(SUITE_INC) -o $@ $(SUITE_C) -lcmocka -ljansson -lz
+	@$(CC) $(CFLAGS) $(SUITE_FLAGS) $(SUITE_INC) -o $@ $(SUITE_C) -lcmocka $(LIBGL_SYS)
 TESTS_FULL += tests/device/test_suite_sim.sh
 TESTS_NEED += $(BUILD)/tests/device/suite $(FW_IMG)
 

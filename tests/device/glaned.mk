@@ -6,7 +6,7 @@ $(GLANED_DEVICE_TEST): tests/device/test_glaned.c host-driver/control/packet.c h
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) $(SAN) -O1 -D_GNU_SOURCE= $(LIBGL_INC) -Ihost-driver/lib -Ihost-driver/vfio-user -Ihost-driver/control -Ihost-driver/glane-hold \
-		-o $@ $(filter %.c,$^) -ljansson -lz -lcmocka
+		-o $@ $(filter %.c,$^) $(LIBGL_SYS) -lcmocka
 
 # The same program with arguments: one test only; all that are killed.
 $(GLANED_DEVICE_TEST)-start: ARGUMENTS := lives from_start_to_stop

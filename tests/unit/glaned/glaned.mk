@@ -8,11 +8,11 @@ FORMAT_SRC += $(wildcard tests/unit/glaned/*.[ch])
 # The whole daemon under the sanitizers, with its library and glane-hold beside it, for tests of the program.
 GLANED_TEST := $(BUILD)/tests/glaned/glaned
 
-$(GLANED_TEST): host-driver/glaned/glaned.c $(GLANED_TEST_C) $(GLANED_XEN_C) $(LIBGL_C) $(GLANED_H) $(LIBGL_H) $(wildcard host-driver/lib/*.h) $(REGS_H) $(REGS_NAMES) | $(GLANE_HOLD)
+$(GLANED_TEST): host-driver/glaned/glaned.c $(GLANED_TEST_C) $(LIBGL_C) $(GLANED_H) $(LIBGL_H) $(wildcard host-driver/lib/*.h) $(REGS_H) $(REGS_NAMES) | $(GLANE_HOLD)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) $(SAN) -O1 -D_GNU_SOURCE= $(GLANED_INC) $(LIBGL_INC) -Ihost-driver/lib -Ihost-driver/vfio-user -o $@ \
-		$(filter %.c,$^) -ljansson -lsystemd -lz $(GLANED_XEN_LIBS)
+		$(filter %.c,$^) $(LIBGL_SYS) -lsystemd -lxenstore
 	@cp $(GLANE_HOLD) $(@D)/glane-hold
 
 TESTS_NEED  += $(GLANED) $(GLANED_TEST) $(GLANE_HOLD) $(BUILD)/firmware/guestlane.fw

@@ -190,7 +190,7 @@ static void damaged_state_is_refused(void **state)
 		"{\"guestlane\":2}",
 		"{\"guestlane\":1,\"device\":\"vfio-user:/x\"}",
 		"{\"guestlane\":1,\"device\":7,\"nonce\":1,\"contexts\":6,\"timeout_ms\":1}",
-		"{\"guestlane\":1,\"device\":\"xen:1\",\"nonce\":1,\"contexts\":6,\"timeout_ms\":"
+		"{\"guestlane\":1,\"device\":\"pci:1\",\"nonce\":1,\"contexts\":6,\"timeout_ms\":"
 		"1}",
 		"{\"guestlane\":1,\"device\":\"vfio-user:/"
 		"x\",\"nonce\":-1,\"contexts\":6,\"timeout_ms\":1}",

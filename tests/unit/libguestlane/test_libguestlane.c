@@ -82,7 +82,7 @@ static void open_tells_what_the_nic_is(void **state)
 static void open_names_what_is_wrong(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { NULL, "", "vfio-user", "xen:0", "vfio-userx:/tmp", ":" };
+	static const char *const bad[] = { NULL, "", "vfio-user", "pci:0", "vfio-userx:/tmp", ":" };
 	struct gl_config config = { 0 };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		config.device = bad[i];
