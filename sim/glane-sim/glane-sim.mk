@@ -11,7 +11,7 @@ $(GLANE_SIM): $(GLANE_SIM_C) $(GLANE_SIM_H) $(GLANE_SIM_LIB) $(SIM_LIB) $(SIM_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -Ihost-driver/vfio-user -Ihost-driver/include -Ihost-driver/lib \
-		$(if $(TRACE),-DGLANE_TRACE) -o $@ $(GLANE_SIM_C) $(SIM_LIBS) $(GLANE_SIM_LIB) -ljansson -lpcap -lz
+		$(if $(TRACE),-DGLANE_TRACE) -o $@ $(GLANE_SIM_C) $(SIM_LIBS) $(GLANE_SIM_LIB) -lpcap $(LIBGL_SYS)
 
 ALL        += $(GLANE_SIM)
 FORMAT_SRC += $(wildcard sim/glane-sim/*.c sim/glane-sim/*.h)
