@@ -209,7 +209,7 @@ static int find_msix(struct xen *v, uint64_t *bar)
 
 static int set_msix(struct xen *v)
 {
-	uint32_t control;
+	uint32_t control = 0;
 	int error = config_access(v, false, v->msix + PCI_MSIX_FLAGS, 2, &control);
 
 	control = (control | PCI_MSIX_FLAGS_ENABLE) & ~(uint32_t)PCI_MSIX_FLAGS_MASKALL;
