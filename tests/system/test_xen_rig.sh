@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: timeout 600
+# tests/run: timeout 900
 # The rig for real Xen (sim/rig/xen/xen-rig): a machine restored from its snapshot has a working Xen, the NIC above all memory, and guests that take
 # commands; commands' output, input and status come through whole. Skipped, with the reason, where the root with QEMU could not be made.
 . tests/lib/tap.sh
@@ -8,7 +8,7 @@ if [ ! -f build/qemuroot/.complete ]; then
 	tap_skip "a machine with Xen" "there is no build/qemuroot (make qemuroot says why)"
 	tap_end
 fi
-rig() { timeout 300 sim/rig/xen/xen-rig -d test-rig "$@"; }
+rig() { timeout 500 sim/rig/xen/xen-rig -d test-rig "$@"; }
 finish() {
 	rig stop
 	rm -rf "$tap_tmp"

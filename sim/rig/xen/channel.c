@@ -352,13 +352,16 @@ static int agent_ended(struct agent *a)
 	return send_frame(a->fd, STATUS, code, sizeof code);
 }
 
-// A client has left, or the device has a fault: begin anew. What the client sent and nobody took goes with the descriptor.
-static void agent_reset(struct agent *a)
+// A client has left, or the device has a fault: begin anew. Returns whether a client is there. What the client sent and nobody took goes with the descriptor.
+static bool agent_reset(struct agent *a)
 {
 	agent_kill(a);
 	close(a->fd);
 	while (agent_open(a))
 		sleep(1);
+	struct pollfd p = { .fd = a->fd, .events = POLLIN };
+	poll(&p, 1, 0);
+	return !(p.revents & POLLHUP);
 }
 
 static int agent_frame(struct agent *a, const struct frame *f)
@@ -438,6 +441,11 @@ static _Noreturn void agent(const char *path)
 		struct signalfd_siginfo info;
 		while (read(a.signals, &info, sizeof info) > 0)
 			connected = true; // or look whether it is
+		// Before anything of the next client is answered: what he sends after our answer must not go with the descriptor.
+		if (p[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+			connected = agent_reset(&a);
+			continue;
+		}
 		if (p[4].revents || full)
 			agent_feed(&a);
 		if (p[2].revents && a.out >= 0) {
@@ -467,12 +475,8 @@ static _Noreturn void agent(const char *path)
 			fault = agent_frame(&a, &f);
 			agent_feed(&a);
 		}
-		if (fault || (p[0].revents & (POLLHUP | POLLERR | POLLNVAL))) {
-			agent_reset(&a);
-			struct pollfd again = { .fd = a.fd, .events = POLLIN };
-			poll(&again, 1, 0);
-			connected = !(again.revents & POLLHUP);
-		}
+		if (fault)
+			connected = agent_reset(&a);
 	}
 }
 
