@@ -310,10 +310,12 @@ int keeper_add(struct keeper *k, const struct gl_fd *fds, size_t count)
 	if (k->kind == KEEPER_NONE)
 		return 0;
 	int error = 0;
+	bool sent = false;
 	for (size_t i = 0; i < count && !error; i++) {
 		struct mark m = mark_of(&fds[i]), *before = find(k, fds[i].name);
 		if (before && same(before, &m))
 			continue;
+		sent = true;
 		if (before && k->kind == KEEPER_SYSTEMD)
 			error = drop(k, fds[i].name); /* the store keeps several of one name */
 		if (!error)
@@ -332,6 +334,9 @@ int keeper_add(struct keeper *k, const struct gl_fd *fds, size_t count)
 		k->kept = more;
 		more[k->kept_count++] = m;
 	}
+	/* A successor's list must not overtake what was only sent. */
+	if (!error && sent && k->kind == KEEPER_HOLD)
+		error = hold_sync(k);
 	if (error)
 		log_line(LOG_ERR, NO_CONTEXT, "keeper",
 			 "%s does not take a descriptor: %s; the contexts will not survive this "
