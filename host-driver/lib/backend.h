@@ -58,6 +58,8 @@ struct gl_backend_ops {
 			    uint32_t port);
 	int (*irq_to_host)(void *backend, unsigned vector);
 	uint64_t (*irq_passed)(void *backend, unsigned vector);
+	/* For tests: ends what of the back end lives in this process beside its descriptors, as its death would. */
+	void (*leave)(void *backend);
 };
 
 enum { GL_REGION_CONFIG = 7 };

@@ -1275,6 +1275,11 @@ static uint64_t dom0_irq_passed(void *backend, unsigned vector)
 	return glx_irqs_count(((struct vfio *)backend)->xen->irqs, vector);
 }
 
+static void dom0_leave(void *backend)
+{
+	gl_xen_leave(((struct vfio *)backend)->xen);
+}
+
 const struct gl_backend_ops gl_backend_vfio = {
 	.scheme = "vfio",
 	.open = vfio_open,
@@ -1334,4 +1339,5 @@ const struct gl_backend_ops gl_backend_vfio_noiommu_xen = {
 	.irq_to_guest = dom0_irq_to_guest,
 	.irq_to_host = dom0_irq_to_host,
 	.irq_passed = dom0_irq_passed,
+	.leave = dom0_leave,
 };

@@ -93,6 +93,12 @@ void gl_xen_close(struct gl_xen *xen)
 	free(xen);
 }
 
+void gl_xen_leave(struct gl_xen *xen)
+{
+	glx_irqs_leave(xen->irqs);
+	glx_leave(xen->x);
+}
+
 int gl_xen_pages_new(struct gl_xen *xen, const char *name, size_t count, int *fd, void **data,
 		     uint64_t *bus)
 {
@@ -548,6 +554,11 @@ static int xen_pages_sweep(void *backend)
 	return gl_xen_pages_sweep(((struct xen *)backend)->part);
 }
 
+static void xen_leave(void *backend)
+{
+	gl_xen_leave(((struct xen *)backend)->part);
+}
+
 const struct gl_backend_ops gl_backend_xen = {
 	.scheme = "xen",
 	.open = xen_open,
@@ -570,4 +581,5 @@ const struct gl_backend_ops gl_backend_xen = {
 	.irq_to_guest = xen_irq_to_guest,
 	.irq_to_host = xen_irq_to_host,
 	.irq_passed = xen_irq_passed,
+	.leave = xen_leave,
 };

@@ -19,6 +19,8 @@ struct gl_xen {
 int gl_xen_open(struct gl_nic *nic, const char *function, struct gl_xen **xen);
 int gl_xen_irqs(struct gl_xen *xen, const char *function, uint64_t msix_bar, unsigned vectors);
 void gl_xen_close(struct gl_xen *xen);
+/* Of tests: as if this process had died. The handle is good for nothing then. */
+void gl_xen_leave(struct gl_xen *xen);
 int gl_xen_pages_new(struct gl_xen *xen, const char *name, size_t count, int *fd, void **data,
 		     uint64_t *bus);
 int gl_xen_pages_find(struct gl_xen *xen, const char *name, size_t count, int fd, void **data,

@@ -213,9 +213,9 @@ static void *serve_ports(void *arg)
 	while (!__atomic_load_n(&q->ending, __ATOMIC_ACQUIRE)) {
 		ssize_t n = read(q->evtchn, port, sizeof(port));
 		size_t count = 0;
-		if (n < 0 && errno != EINTR)
-			/* Events were lost for want of room: the kernel wants to know that we know. */
-			ioctl(q->evtchn, IOCTL_EVTCHN_RESET, 0);
+		/* Events were lost for want of room (EFBIG), and the kernel wants to know that we know. */
+		if (n < 0 && errno != EINTR && ioctl(q->evtchn, IOCTL_EVTCHN_RESET, 0))
+			break;
 		for (ssize_t i = 0; i < n / (ssize_t)sizeof(*port); i++) {
 			uint16_t vector = port[i] < PORTS ? q->by_port[port[i]] : NOBODY;
 			/* A guest may ring its own channel: that stays masked. */
@@ -376,12 +376,10 @@ out:
 	return error;
 }
 
-void glx_irqs_close(struct glx_irqs *q)
+void glx_irqs_leave(struct glx_irqs *q)
 {
 	uint64_t one = 1;
 
-	if (!q)
-		return;
 	__atomic_store_n(&q->ending, true, __ATOMIC_RELEASE);
 	if (q->ports_run) {
 		notify(q, q->wake);
@@ -392,9 +390,18 @@ void glx_irqs_close(struct glx_irqs *q)
 		(void)n;
 		pthread_join(q->eventfds_thread, NULL);
 	}
-	/* The kernel lets go of ports first. */
+	q->ports_run = q->eventfds_run = false;
+	/* The kernel lets go of the ports. */
 	if (q->evtchn >= 0)
 		close(q->evtchn);
+	q->evtchn = -1;
+}
+
+void glx_irqs_close(struct glx_irqs *q)
+{
+	if (!q)
+		return;
+	glx_irqs_leave(q);
 	if (q->file) {
 		for (unsigned v = 0; v < q->vectors; v++)
 			give_back(q->x, &q->file->slot[v]);

@@ -164,6 +164,13 @@ out:
 	return 0;
 }
 
+void glx_leave(struct glx *x)
+{
+	if (x->lock >= 0)
+		close(x->lock);
+	x->lock = -1;
+}
+
 void glx_close(struct glx *x)
 {
 	if (!x)

@@ -29,6 +29,8 @@ const char *glx_error(const struct glx *x); /* NULL: of glx_open in this thread 
 /* Whether this is a dom0 at all; no privileges are needed. */
 bool glx_is_dom0(void);
 bool glx_dom0_is_pv(const struct glx *x);
+/* Lets go of the journal, as a process that dies; the handle is good for glx_close() only. */
+void glx_leave(struct glx *x);
 
 /* --- Grant mappings for the device. A set is what one vif or one piece of dom0's memory has; sets have names and outlive the process (journal). --- */
 
@@ -86,6 +88,8 @@ struct glx_irqs;
  */
 int glx_irqs_open(struct glx *x, const char *function, uint64_t msix_bar, unsigned vectors,
 		  struct glx_irqs **irqs);
+/* Stops, and leaves the rest to a successor, as a process that dies; good for glx_irqs_close() only, when there is no successor. */
+void glx_irqs_leave(struct glx_irqs *irqs);
 /* Gives the pirqs back. Before glx_close(). */
 void glx_irqs_close(struct glx_irqs *irqs);
 /* Vector v writes this eventfd; -1: none. The pirq is mapped with the first use. */

@@ -8,6 +8,7 @@
  * SEED in the environment repeats what is random. Frames stay inside the NIC: nothing is sent to the wire.
  */
 #include "guestlane.h"
+#include "nic.h"
 #include "gl_image.h"
 #include "gl_mbox.h"
 #include "guestlane_regs.h"
@@ -157,11 +158,36 @@ static void page_write(void *arg, uint32_t offset, uint32_t value, unsigned size
 	gl_page_write(nic, ((struct guest *)arg)->context, offset, value, size);
 }
 
-/* By descriptor, without the library: also while nobody has a handle. */
+/* Device pages, where doorbells have no descriptors: as a guest has them. */
+static void *pages;
+
+static void map_pages(void)
+{
+	char path[128];
+	const char *address = strchr(device, ':') + 1;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource2", address);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	pages = mmap(NULL, GUESTS * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	assert_true(pages != MAP_FAILED);
+}
+
+/* Without the library: also while nobody has a handle. */
 static void kick(void *arg, unsigned queue)
 {
 	uint64_t one = 1;
+	const struct guest *g = arg;
 
+	if (g->bell[queue] == -ENOTSUP) {
+		if (!pages)
+			map_pages();
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		*(volatile uint32_t *)((char *)pages + g->context * PAGE + GL_DEV_QUEUE_NOTIFY) =
+			queue;
+		return;
+	}
 	if (write(((struct guest *)arg)->bell[queue], &one, 8) != 8)
 		fail_msg("cannot ring: %s", strerror(errno));
 }
@@ -206,7 +232,8 @@ static void guest_up(unsigned context, bool split)
 	works(g->irq);
 	for (unsigned q = 0; q < 2; q++) {
 		g->bell[q] = gl_doorbell_fd(nic, context, q);
-		works(g->bell[q]);
+		if (g->bell[q] != -ENOTSUP)
+			works(g->bell[q]);
 	}
 	driver_start(g, split);
 }
@@ -981,6 +1008,8 @@ static void each_vector_has_its_descriptor(void **state)
 	refuses(EINVAL, gl_doorbell_fd(nic, gl_contexts(nic), 0));
 	refuses(EINVAL, gl_doorbell_fd(nic, 0, 2));
 	int bell = gl_doorbell_fd(nic, 1, 1);
+	if (bell == -ENOTSUP)
+		return;
 	works(bell);
 	assert_int_equal(gl_doorbell_fd(nic, 1, 1), bell);
 	/* Of a context that does not run: nothing happens. */
@@ -1153,10 +1182,13 @@ static void die(void)
 			continue;
 		guest[g].irq = dup(guest[g].irq);
 		for (unsigned q = 0; q < 2; q++)
-			guest[g].bell[q] = dup(guest[g].bell[q]);
+			if (guest[g].bell[q] >= 0)
+				guest[g].bell[q] = dup(guest[g].bell[q]);
 	}
 	for (size_t i = 0; i < n; i++)
 		close(fds[i].fd);
+	if (nic->ops->leave)
+		nic->ops->leave(nic->backend);
 	assert_true(dead_count < 4096);
 	dead[dead_count++] = nic;
 	nic = NULL;
@@ -1171,8 +1203,9 @@ static void guests_follow(void)
 			continue;
 		snprintf(name, sizeof(name), "guest-%u", g);
 		close(guest[g].irq);
-		close(guest[g].bell[0]);
-		close(guest[g].bell[1]);
+		for (unsigned q = 0; q < 2; q++)
+			if (guest[g].bell[q] >= 0)
+				close(guest[g].bell[q]);
 		guest[g].memory = gl_memory_find(nic, name);
 		assert_non_null(guest[g].memory);
 		assert_non_null(guest[g].memory->data);
