@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rigs: the simulated NIC as a PCI device in virtual machines. `make system-linux` boots Debian 13 in QEMU on it.
 RIG_GUEST    := $(BUILD)/rig/guest.cpio
-RIG_PROGRAMS := $(addprefix $(BUILD)/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/rig/glue-refuse \
-	$(BUILD)/tests/device/suite-plain $(BUILD)/firmware/guestlane.fw
+# Ours that run in the machine; those that use libraries of Xen are built in the root, whose release is the machine's.
+RIG_TRIXIE   := $(addprefix $(BUILD)/trixie/host-driver/,glaned glanectl glane-hold glane-glue) $(BUILD)/trixie/tests/device/suite-plain
+RIG_PROGRAMS := $(RIG_TRIXIE) $(BUILD)/rig/glue-refuse $(BUILD)/firmware/guestlane.fw
+
+$(firstword $(RIG_TRIXIE)): $(LIBGL_C) $(LIBGL_H) $(wildcard host-driver/*/*.[ch] tests/device/*.[ch]) $(REGS_H) | qemuroot
+	$(call quietly,TRIXIE,$(BUILD)/rig/trixie.log,env -u MAKEFLAGS -u MFLAGS .ci/in-root $(BUILD)/qemuroot make -s -j2 NO_DEPS=1 BUILD=$(BUILD)/trixie $(RIG_TRIXIE))
+$(wordlist 2,9,$(RIG_TRIXIE)): $(firstword $(RIG_TRIXIE)) ;
 
 $(RIG_GUEST): sim/rig/make-guest $(wildcard sim/rig/guest/*) $(BUILD)/rig/glue/guestlane.ko $(RIG_PROGRAMS) | qemuroot
 	$(call quietly,GUEST,$(BUILD)/rig/guest.log,sim/rig/make-guest $(CURDIR)/$@ $(filter %.ko,$^) $(RIG_PROGRAMS))
