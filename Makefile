@@ -234,6 +234,8 @@ system-linux: $(SYSTEM_LINUX) ## Debian 13 in QEMU with the NIC as PCI function:
 system-linux-shell: $(SYSTEM_LINUX) ## the same machine with a shell on this terminal
 	@sim/rig/system-linux --shell
 
+xen-images: ## what the machines of xen-shell boot: Xen, dom0, guests, our packages in build/xen
+
 xen-shell: ## real Xen with a dom0 in QEMU, our packages and the NIC, a PV and a PVH guest; a shell in dom0
 
 clean: ## remove what was built, but not the Debian 13 roots
