@@ -236,6 +236,8 @@ system-linux-shell: $(SYSTEM_LINUX) ## the same machine with a shell on this ter
 
 xen-images: ## what the machines of xen-shell boot: Xen, dom0, guests, our packages in build/xen
 
+xen-demo: ## real Xen: two PV guests and a PVH guest get queues by xl; ping and TCP by queue and by netback (root)
+
 xen-shell: ## real Xen with a dom0 in QEMU, our packages and the NIC, a PV and a PVH guest; a shell in dom0
 
 clean: ## remove what was built, but not the Debian 13 roots

@@ -24,12 +24,15 @@ FORMAT_SRC += sim/rig/xen/channel.c
 # --- Real Xen (docs/xen-rig.md). What runs in dom0 and in guests is built in the root. ---
 XEN_RIG_PROGRAMS := $(BUILD)/sim/glane-sim $(BUILD)/xen/glue/guestlane.ko
 
-.PHONY: xen-images xen-shell
+.PHONY: xen-images xen-shell xen-demo
 xen-images: $(XEN_RIG_PROGRAMS) deb-trixie | qemuroot
 	@xen-integration/image/make-images $(CURDIR)/$(BUILD)/xen
 
 xen-shell: xen-images
 	@sim/rig/xen/xen-shell
+
+xen-demo: xen-images
+	@sim/rig/xen/xen-demo
 
 TESTS_NEED += $(BUILD)/sim/glane-sim
 TESTS_FULL += tests/system/test_xen_rig.sh
