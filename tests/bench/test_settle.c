@@ -150,5 +150,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_client_at_a_time, set_up, tear_down),
 		cmocka_unit_test(test_paths_that_cannot_be),
 	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
