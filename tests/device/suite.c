@@ -483,9 +483,10 @@ static void memory_is_shared_and_named(void **state)
 	for (unsigned i = 0; i < a->bytes; i++)
 		assert_int_equal(((uint8_t *)a->data)[i], 0);
 	memset(a->data, 0x5a, a->bytes);
-	uint8_t back[8];
-	assert_int_equal(pread(a->fd, back, 8, PAGE), 8);
-	assert_memory_equal(back, "ZZZZZZZZ", 8);
+	const uint8_t *back = mmap(NULL, a->bytes, PROT_READ, MAP_SHARED, a->fd, 0);
+	assert_true(back != MAP_FAILED);
+	assert_memory_equal(back + PAGE, "ZZZZZZZZ", 8);
+	munmap((void *)back, a->bytes);
 	assert_ptr_equal(gl_memory_find(nic, "first"), a);
 	assert_ptr_equal(gl_memory_find(nic, "second-thing.of-20ch"), b);
 	assert_null(gl_memory_find(nic, "third"));
@@ -512,6 +513,14 @@ static void memory_of_others(void **state)
 	(void)state;
 	assert_int_equal(pipe(pipes), 0);
 	assert_int_equal(ftruncate(open_fd, 4 * PAGE), 0);
+	if (gl_is_paged(nic)) {
+		/* Only what Xen has given has an address. */
+		refuses(ENOTSUP, gl_memory_import(nic, "open", open_fd, 4 * PAGE, &m));
+		close(open_fd);
+		close(pipes[0]);
+		close(pipes[1]);
+		return;
+	}
 	refuses(EPERM, gl_memory_import(nic, "open", open_fd, 4 * PAGE, &m));
 	assert_true(gl_memory_import(nic, "pipe", pipes[0], PAGE, &m) < 0);
 	assert_true(gl_memory_import(nic, "closed", 9999, PAGE, &m) < 0);
@@ -1301,6 +1310,9 @@ static void what_a_successor_must_not_take(void **state)
 		for (size_t j = 0; j < keeper.count; j++)
 			if (strcmp(keeper.fds[j].name, needed[i]))
 				some[count++] = keeper.fds[j];
+		/* A back end may have no such descriptor. */
+		if (i == 2 && count == keeper.count)
+			continue;
 		assert_int_equal(count, keeper.count - 1);
 		assert_int_equal(gl_adopt(&other, keeper.state, some, count), -EINVAL);
 		assert_non_null(strstr(gl_error(NULL), needed[i]));
@@ -1312,7 +1324,9 @@ static void what_a_successor_must_not_take(void **state)
 	uint32_t nonce = gl_read(nic, GL_BAR0, GL_BAR0_SCRATCH, 4);
 	assert_true(nonce && nonce != 0xffffffff);
 	gl_write(nic, GL_BAR0, GL_BAR0_SCRATCH, nonce + 1, 4);
-	assert_int_equal(gl_adopt(&other, keeper.state, keeper.fds, keeper.count), -ESTALE);
+	/* Under Xen nobody can have two handles, so not even look. */
+	assert_int_equal(gl_adopt(&other, keeper.state, keeper.fds, keeper.count),
+			 gl_is_paged(nic) ? -EBUSY : -ESTALE);
 	assert_true(strlen(gl_error(NULL)) > 20);
 	assert_int_equal(descriptors(), before);
 	gl_write(nic, GL_BAR0, GL_BAR0_SCRATCH, nonce, 4);
