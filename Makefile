@@ -234,6 +234,8 @@ system-linux: $(SYSTEM_LINUX) ## Debian 13 in QEMU with the NIC as PCI function:
 system-linux-shell: $(SYSTEM_LINUX) ## the same machine with a shell on this terminal
 	@sim/rig/system-linux --shell
 
+vfio-noiommu: ## VFIO modules of a kernel (KVER=, the running one) with the mode without an IOMMU, for PVH dom0s: build/vfio-noiommu
+
 xen-images: ## what the machines of xen-shell boot: Xen, dom0, guests, our packages in build/xen
 
 xen-demo: ## real Xen: two PV guests and a PVH guest get queues by xl; ping and TCP by queue and by netback (root)

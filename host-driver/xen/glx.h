@@ -20,7 +20,6 @@ struct xencall_handle;
 struct xc_interface_core;
 struct xengntdev_handle;
 struct glx_set;
-struct spare;
 
 struct glx {
 	char error[256];
@@ -34,8 +33,6 @@ struct glx {
 	struct glx_set **sets;
 	size_t set_count;
 	uint64_t window, window_end; /* PVH: guest-physical addresses of dom0 where nothing is */
-	bool strict; /* a page that dom0 had mapped for a device loses its entry in the IOMMU with it */
-	struct spare *spares;
 };
 
 /* Stores the sentence and gives -error back. x NULL: for glx_error(NULL). */
