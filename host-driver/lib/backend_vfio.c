@@ -1257,10 +1257,9 @@ static int dom0_irq_to_guest(void *backend, unsigned vector, int source, unsigne
 			     uint32_t port)
 {
 	struct vfio *v = backend;
-	int fd = source < 0 ? v->eventfds[vector] : source;
 
 	return gl_xen_told(v->xen,
-			   glx_irqs_eventfd_to_guest(v->xen->irqs, vector, fd, domain, port));
+			   glx_irqs_eventfd_to_guest(v->xen->irqs, vector, source, domain, port));
 }
 
 static int dom0_irq_to_host(void *backend, unsigned vector)

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "backend.h"
 #include "guestlane_regs.h"
+#include "xen.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -76,6 +77,15 @@ static int find_functions(struct list *l)
 		}
 		read_link(e->d_name, "driver", driver, sizeof(driver));
 		read_link(e->d_name, "iommu_group", group, sizeof(group));
+		if (!*driver && glx_is_dom0()) {
+			/* As the back end `xen` wants it, which a PVH dom0 has no use for. */
+			f->usable = glx_is_pv();
+			snprintf(f->device, sizeof(f->device), "%s:%.64s",
+				 f->usable ? "xen" : "vfio-noiommu", e->d_name);
+			snprintf(f->detail, sizeof(f->detail), "driver none, dom0 of Xen%s",
+				 f->usable ? "" : " (PVH: bind it to vfio-pci)");
+			continue;
+		}
 		f->usable = !strcmp(driver, "vfio-pci");
 		snprintf(f->device, sizeof(f->device), "%s:%.64s", *group ? "vfio" : "vfio-noiommu",
 			 e->d_name);

@@ -236,9 +236,13 @@ static int check_passing(struct gl_nic *nic, unsigned context)
 int gl_irq_to_guest(struct gl_nic *nic, unsigned context, unsigned domain, uint32_t port)
 {
 	int error = check_passing(nic, context);
-	return error ? error
-		     : nic->ops->irq_to_guest(nic->backend, 1 + context,
-					      gl_irq_source(nic, context), domain, port);
+	if (error)
+		return error;
+	int source = gl_irq_source(nic, context);
+	/* A back end whose vectors the kernel serves has nothing but their eventfds. */
+	if (source < 0 && !nic->ops->irqs_end)
+		source = nic->irq[1 + context];
+	return nic->ops->irq_to_guest(nic->backend, 1 + context, source, domain, port);
 }
 
 int gl_irq_to_host(struct gl_nic *nic, unsigned context)

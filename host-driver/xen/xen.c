@@ -60,6 +60,14 @@ bool glx_is_dom0(void)
 	return !strcmp(type, "xen") && !strcmp(uuid, "00000000-0000-0000-0000-000000000000");
 }
 
+bool glx_is_pv(void)
+{
+	char type[32];
+
+	read_word("/sys/hypervisor/guest_type", type, sizeof(type));
+	return !strcmp(type, "PV");
+}
+
 bool glx_dom0_is_pv(const struct glx *x)
 {
 	return x->pv;
@@ -125,7 +133,6 @@ static int find_window(struct glx *x)
 
 int glx_open(struct glx **out, const char *state_dir)
 {
-	char type[32];
 	int error;
 
 	*out = NULL;
@@ -138,8 +145,7 @@ int glx_open(struct glx **out, const char *state_dir)
 	if (!x)
 		return glx_fail(NULL, ENOMEM, "no memory");
 	x->lock = -1;
-	read_word("/sys/hypervisor/guest_type", type, sizeof(type));
-	x->pv = !strcmp(type, "PV");
+	x->pv = glx_is_pv();
 	snprintf(x->error, sizeof(x->error), "no error");
 	x->call = xencall_open(NULL, 0);
 	x->xc = x->call ? xc_interface_open(NULL, NULL, 0) : NULL;

@@ -28,6 +28,7 @@ void glx_close(struct glx *x);
 const char *glx_error(const struct glx *x); /* NULL: of glx_open in this thread */
 /* Whether this is a dom0 at all; no privileges are needed. */
 bool glx_is_dom0(void);
+bool glx_is_pv(void); /* this domain, not PVH or HVM */
 bool glx_dom0_is_pv(const struct glx *x);
 /* Lets go of the journal, as a process that dies; the handle is good for glx_close() only. */
 void glx_leave(struct glx *x);
