@@ -12,7 +12,7 @@ INSTALL := install -D
 INSTALL_SBIN := $(addprefix $(HOST_DIR)/,glaned glane-hold glane-glue)
 INSTALL_BIN  := $(addprefix $(HOST_DIR)/,glanectl glane-tap) $(BUILD)/sim/glane-sim
 # What goes where: file:place below PREFIX.
-INSTALL_DATA := $(BUILD)/firmware/guestlane.fw:lib/guestlane/guestlane.fw $(HOST_DIR)/libguestlane.a:lib/libguestlane.a \
+INSTALL_DATA := $(BUILD)/firmware/guestlane.fw:lib/guestlane/guestlane.fw $(HOST_DIR)/libguestlane.a:lib/libguestlane.a $(HOST_DIR)/guestlane.pc:lib/pkgconfig/guestlane.pc \
 	host-driver/include/guestlane.h:include/guestlane.h \
 	$(HOST_DIR)/glanectl.bash:share/bash-completion/completions/glanectl $(HOST_DIR)/_glanectl:share/zsh/vendor-completions/_glanectl \
 	$(foreach n,1 5 8,$(foreach p,$(wildcard $(addprefix docs/man/,glanectl.$n glane-tap.$n glane-sim.$n glaned.$n glane-hold.$n glane-glue.$n glaned.conf.$n)),$p:share/man/man$n/$(notdir $p))) \

@@ -21,4 +21,12 @@ $(LIBGL): $(patsubst host-driver/%.c,$(HOST_DIR)/%.o,$(LIBGL_C))
 	@echo "  AR       $@"
 	@rm -f $@ && $(AR) rcs $@ $^
 
-ALL += $(LIBGL)
+
+# For programs outside this tree (`make install`); what it says of folders is relative to where it lies.
+LIBGL_PC := $(HOST_DIR)/guestlane.pc
+$(LIBGL_PC): host-driver/lib/lib.mk
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$${pcfiledir}/../..' 'Name: guestlane' 'Description: the host side of the Guestlane NIC: contexts, tables, firmware' \
+		'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lguestlane $(LIBGL_SYS)' 'Cflags: -I$${prefix}/include' >$@
+
+ALL += $(LIBGL) $(LIBGL_PC)

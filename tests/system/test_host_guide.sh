@@ -9,8 +9,19 @@ trap 'kill $sim 2>/dev/null; rm -rf "$tap_tmp"' EXIT
 build/sim/glane-sim --socket "$tap_tmp/sim.sock" >"$tap_tmp/sim.log" 2>&1 &
 sim=$!
 sed -n '/^```c$/,/^```$/p' $guide | grep -v '^```' >"$tap_tmp/example.c"
-tap_check "its program builds without a warning" gcc -std=c11 -Wall -Wextra -Werror -Ihost-driver/include -o "$tap_tmp/example" "$tap_tmp/example.c" \
-	build/host-driver/libguestlane.a -ljansson -lz
+# The command lines are the guide's, with other names for the program.
+gcc_lines=$(sed -n 's/^    \(gcc .*\)/\1/p' $guide)
+build() { eval "$(echo "$gcc_lines" | grep "$1" | sed "s,example,$tap_tmp/example,g; s,^gcc ,gcc -Wall -Wextra -Werror ,")"; }
+if command -v pkg-config >/dev/null; then
+	tap_check "the library is installed" make -s NO_DEPS=1 install DESTDIR="$tap_tmp/root"
+	export PKG_CONFIG_PATH="$tap_tmp/root/usr/lib/pkgconfig"
+	tap_check "its program builds without a warning on the installed library" build pkg-config
+	tap_refuses "and runs" "cannot connect to $tap_tmp/none" "$tap_tmp/example" "vfio-user:$tap_tmp/none"
+else
+	tap_skip "its program builds without a warning on the installed library" "no pkg-config"
+fi
+rm -f "$tap_tmp/example"
+tap_check "its program builds without a warning in this tree" build libguestlane.a
 for _ in $(seq 100); do
 	[ -S "$tap_tmp/sim.sock" ] && break
 	sleep 0.1
