@@ -37,6 +37,7 @@ static char first_problem[256];
 static void (*watch)(const uint32_t *dw);
 static void (*on_arrival)(unsigned from, unsigned to, size_t bytes, uint64_t cycles);
 static void (*on_stray)(unsigned from, unsigned to, const uint8_t *frame, size_t bytes);
+static bool (*may_come)(unsigned to, const uint8_t *frame, size_t bytes);
 
 static uint64_t rand64(void)
 {
@@ -318,6 +319,8 @@ static void arrived(unsigned to, const uint8_t *octet, size_t bytes)
 				on_stray(from, to, octet, bytes);
 			return;
 		}
+		if (from == NOBODY && may_come && may_come(to, octet, bytes))
+			return;
 		net.strange++;
 		problem("port %u got a frame of %zu bytes that was not sent to it", to, bytes);
 		return;
@@ -373,6 +376,11 @@ void net_on_arrival(void (*fn)(unsigned from, unsigned to, size_t bytes, uint64_
 void net_on_stray(void (*fn)(unsigned from, unsigned to, const uint8_t *frame, size_t bytes))
 {
 	on_stray = fn;
+}
+
+void net_on_stranger(bool (*fn)(unsigned to, const uint8_t *frame, size_t bytes))
+{
+	may_come = fn;
 }
 
 uint64_t net_oldest(unsigned *from, unsigned *to)
@@ -828,6 +836,7 @@ int net_setup(void **state)
 	forgiving = false;
 	on_arrival = NULL;
 	on_stray = NULL;
+	may_come = NULL;
 	may_repeat = false;
 	return 0;
 }

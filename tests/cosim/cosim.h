@@ -105,6 +105,8 @@ unsigned net_pending(unsigned port);
 void net_on_arrival(void (*fn)(unsigned from, unsigned to, size_t bytes, uint64_t cycles));
 /* Called with each frame that a hostile port sent from rings written by hand. */
 void net_on_stray(void (*fn)(unsigned from, unsigned to, const uint8_t *frame, size_t bytes));
+/* Asked about each frame whose source address is no port's and which was not sent to a port: whether it may come there. */
+void net_on_stranger(bool (*fn)(unsigned to, const uint8_t *frame, size_t bytes));
 /* While on, frames may be lost anywhere. When it ends, what has not arrived is forgotten; their number. */
 unsigned net_forgive(bool on);
 /* Age in cycles of the oldest frame that must arrive, and its ports; 0: there is none. */

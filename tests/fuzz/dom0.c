@@ -303,6 +303,7 @@ void dom0_new_hostile(struct hostile *h, struct rng *r)
 		break;
 	}
 	h->generation++;
+	h->fell &= ~(1ull << h->generation % 64);
 	h->config = c;
 	h->memory = c.memory_at;
 	h->bytes = c.memory;
@@ -346,6 +347,8 @@ static void port(struct hostile *h, struct rng *r)
 	control |= below(r, 4095) << GL_BAR0_SW_CONTROL_VID_LSB;
 	if (!below(r, 8))
 		control &= ~SW(ENABLE);
+	if (control & SW(FALLBACK))
+		h->fell |= 1ull << h->generation % 64;
 	struct gls_switch_entry entry = { .control = control };
 	net_mac(h->context, entry.mac);
 	gls_set_switch(nic, h->context, &entry);
@@ -367,6 +370,17 @@ void generation_tag(const struct hostile *h, uint8_t tag[TAG_BYTES])
 	const uint8_t from[] = { 0x02, 0x47, 0x4c, 0xff };
 	net_mac(h->context, tag);
 	memcpy(tag + 6, from, sizeof(from));
+}
+
+bool may_have_fallen(unsigned to, const uint8_t *frame, size_t bytes)
+{
+	uint8_t tag[TAG_BYTES];
+	for (unsigned i = 0; to == 0 && i < fuzz.hostiles && bytes >= TAG_BYTES + 2; i++) {
+		generation_tag(&fuzz.hostile[i], tag);
+		if (!memcmp(frame, tag, TAG_BYTES))
+			return fuzz.hostile[i].fell >> frame[TAG_BYTES + 1] % 64 & 1;
+	}
+	return false;
 }
 
 /* Frames from the wire that are broken, or for nobody, or for hostile guests. */

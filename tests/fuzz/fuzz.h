@@ -73,6 +73,7 @@ struct hostile {
 	bool absent;	     /* revoked, and no guest was put there yet */
 	bool dirty;	     /* something was done to it since its last restart */
 	uint16_t generation; /* counts the guests of this context */
+	uint64_t fell;	     /* bit g % 64: the entry of generation g had FALLBACK */
 	struct victim_queue queue[2];
 };
 
@@ -112,6 +113,8 @@ void hostile_use(struct hostile *h, struct rng *r, uint64_t address, uint64_t by
 /* First octets of a frame from the wire to a generation of a hostile context, to be found again in memory. */
 #define TAG_BYTES 10
 void generation_tag(const struct hostile *h, uint8_t tag[TAG_BYTES]);
+/* Whether a frame from the wire to a generation of a hostile context may have gone to context 0 in its place. */
+bool may_have_fallen(unsigned to, const uint8_t *frame, size_t bytes);
 
 /* dom0.c */
 void dom0(struct hostile *h, enum op_kind kind, struct rng *r);

@@ -157,6 +157,7 @@ void innocent_start(uint64_t seed, unsigned period)
 			(struct sender){ .port = i < fuzz.innocents ? fuzz.innocent[i] : WIRE };
 	net_on_arrival(arrived);
 	net_on_stray(stray);
+	net_on_stranger(may_have_fallen);
 	for (unsigned i = 0; i < sender_count; i++)
 		gls_at(nic, gls_now(nic) + 1 + below(&traffic, period), send_some, &senders[i]);
 	gls_at(nic, gls_now(nic) + WINDOW, window_ends, NULL);
