@@ -1870,6 +1870,7 @@ static void no_command_outlives_its_context(void **state)
 		give(IRQ, c, 0, 1, false, 0, 0, false, true);
 		give_read(1, guest(1, 8192), 64, 12288);
 		give_write(c, guest(c, 64), 64, 8192);
+		give_read(c, guest(0, 0), 64, 8192); // not mapped; the new guest has no fault
 		steps(300 + wait);
 		run_now &= ~(1u << c);
 		steps(3 + wait % 5);
@@ -1878,7 +1879,8 @@ static void no_command_outlives_its_context(void **state)
 		drain();
 		for (i = first; i < given; i++)
 			expect_status(i, cmd[i].stale ? GL_DMA_STATUS_STOPPED : GL_DMA_STATUS_OK);
-		assert_true(cmd[first].stale && cmd[first + 4].stale && !cmd[given - 1].stale);
+		assert_true(cmd[first].stale && cmd[first + 5].stale && !cmd[first + 5].faulted &&
+			    !cmd[given - 1].stale);
 		i = give_read(c, guest(c, 0), 64, 4096);
 		steps(2);
 		dut->en_valid_i = 1; // again, while it runs: nothing happens
