@@ -8,6 +8,7 @@ static uint32_t log_head;
 static void put_char(char c)
 {
 	shm.log[log_head++ % LOG_SIZE] = c;
+	fwio_write(GL_FWIO_CONSOLE, (uint8_t)c);
 }
 
 static void put_text(const char *text)

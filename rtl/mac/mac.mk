@@ -12,3 +12,5 @@ $(eval $(call verilator_test,mac_words,mac_words,$(MAC_WORDS_ALL),tests/unit/mac
 TESTS_FULL += tests/unit/mac/mutants_words
 TESTS_FULL += tests/unit/mac/mutants
 FORMAT_SRC += tests/unit/mac/test_mac.cpp tests/unit/mac/test_mac_words.cpp
+MAC_ASYNC_ALL := $(MAC_ALL) $(addprefix rtl/lib/,lib_cdc_sync.sv lib_cdc_reset.sv lib_fifo_async.sv) rtl/mac/mac_async.sv
+$(eval $(call verilator_lint,mac_async,mac_async,$(MAC_ASYNC_ALL),))

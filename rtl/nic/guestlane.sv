@@ -5,6 +5,7 @@
 module guestlane #(
     parameter int unsigned NCTX       = 32,  // contexts, 1 to 256
     parameter int unsigned RING_BYTES = 32768,  // of each of the two packet buffer rings, see nic_pktbuf
+    parameter int unsigned GMII_CLOCKS = 0,  // 1: the GMII has clocks of its own, see mac_async; 0: it belongs to clk_i
     parameter              IMEM_INIT  = "",  // firmware in initialised block RAM: $readmemh images; then the core
     parameter              DMEM0_INIT = "",  // runs from reset
     parameter              DMEM1_INIT = ""
@@ -27,6 +28,8 @@ module guestlane #(
     output logic        tlp_tx_keep_o,
     input  logic        tlp_tx_np_ok_i,
 
+    input  logic        gmii_tx_clk_i,  // with GMII_CLOCKS = 1
+    input  logic        gmii_rx_clk_i,
     output logic [ 7:0] gmii_txd_o,
     output logic        gmii_tx_en_o,
     output logic        gmii_tx_er_o,
@@ -34,6 +37,8 @@ module guestlane #(
     input  logic        gmii_rx_dv_i,
     input  logic        gmii_rx_er_i,
     output logic        mac_rx_en_o,    // the host has enabled the receiver
+    output logic        console_valid_o,  // pulse: an octet of the firmware's log
+    output logic [ 7:0] console_data_o,
 
     // A wire without a rate, for simulators (mac_words), instead of the GMII; a board ties words_i to 0
     input  logic        words_i,
@@ -162,7 +167,7 @@ module guestlane #(
   assign tgt_rdata  = mg_rvalid ? mg_rdata : dp_rdata;
 
   // --- Management ---
-  logic core_run, mac_tx_en, mac_rx_en, pause_en, core_sleep;
+  logic core_run, mac_tx_en, mac_rx_en, pause_en, core_sleep, mac_sending;
   logic [23:0] moderation;
   logic bit_vector, pend_re, pend_clear;
   logic [2:0] pend_group;
@@ -226,7 +231,7 @@ module guestlane #(
       .nic_idle_i    (idle_o),
       .dma_flight_i  (dma_flight),
       .dma_idle_i    (dma_idle),
-      .mac_sending_i (gmii_tx_en_o),
+      .mac_sending_i (mac_sending),
       .time_skip_i,
       .time_i        (now),
       .residence_tx_i(residence_tx),
@@ -622,7 +627,9 @@ module guestlane #(
       .fw_state_o    (fw_state),
       .fw_heartbeat_o(fw_heartbeat),
       .fw_info_o     (fw_info),
-      .log_head_o    (log_head)
+      .log_head_o    (log_head),
+      .console_valid_o,
+      .console_data_o
   );
 
   // --- DMA ---
@@ -1007,48 +1014,94 @@ module guestlane #(
   logic words_q;
   always_ff @(posedge clk_i) words_q <= words_i;
 
-  logic gm_tx_busy, gm_rx_busy, wd_tx_busy, wd_rx_busy, mac_tx_busy, mac_rx_busy;
+  logic gmii_busy, gm_tx_busy, gm_rx_busy, wd_tx_busy, wd_rx_busy, mac_tx_busy, mac_rx_busy;
   logic gm_tx_ready, wd_tx_ready, gm_rx_valid, gm_rx_sof, gm_rx_last, gm_rx_err, wd_rx_valid, wd_rx_sof, wd_rx_last, wd_rx_err;
   logic [63:0] gm_rx_data, wd_rx_data;
   logic [3:0] gm_rx_last_bytes, wd_rx_last_bytes;
   logic [6:0] gm_ev, wd_ev, mac_ev;
   logic ev_mac_tx, ev_mac_underrun, ev_mac_rx, ev_mac_fcs, ev_mac_runt, ev_mac_giant, ev_mac_er, ev_mac_pause;
   // A frame cut by RESTART would leave the MAC waiting for its end.
-  mac u_mac (
-      .clk_i,
-      .rst_i           (nic_rst || flow_rst),
-      .cfg_tx_en_i     (mac_tx_en),
-      .cfg_rx_en_i     (mac_rx_en),
-      .cfg_pause_en_i  (pause_en),
-      .cfg_max_frame_i (max_frame),
-      .tx_valid_i      (mtx_valid && !words_q),
-      .tx_ready_o      (gm_tx_ready),
-      .tx_data_i       (mtx_data),
-      .tx_last_i       (mtx_last),
-      .tx_last_bytes_i (mtx_last_bytes),
-      .rx_valid_o      (gm_rx_valid),
-      .rx_sof_o        (gm_rx_sof),
-      .rx_data_o       (gm_rx_data),
-      .rx_last_o       (gm_rx_last),
-      .rx_last_bytes_o (gm_rx_last_bytes),
-      .rx_err_o        (gm_rx_err),
-      .gmii_txd_o,
-      .gmii_tx_en_o,
-      .gmii_tx_er_o,
-      .gmii_rxd_i,
-      .gmii_rx_dv_i,
-      .gmii_rx_er_i,
-      .ev_tx_frame_o   (gm_ev[0]),
-      .ev_tx_underrun_o(ev_mac_underrun),
-      .ev_rx_frame_o   (gm_ev[1]),
-      .ev_rx_bad_fcs_o (gm_ev[2]),
-      .ev_rx_runt_o    (gm_ev[3]),
-      .ev_rx_giant_o   (gm_ev[4]),
-      .ev_rx_er_o      (gm_ev[5]),
-      .ev_rx_pause_o   (gm_ev[6]),
-      .tx_busy_o       (gm_tx_busy),
-      .rx_busy_o       (gm_rx_busy)
-  );
+  if (GMII_CLOCKS != 0) begin : g_gmii_clocks
+    mac_async u_mac (
+        .clk_i,
+        .rst_i           (nic_rst || flow_rst),
+        .tx_clk_i        (gmii_tx_clk_i),
+        .rx_clk_i        (gmii_rx_clk_i),
+        .sending_o       (mac_sending),
+        .cfg_tx_en_i     (mac_tx_en),
+        .cfg_rx_en_i     (mac_rx_en),
+        .cfg_pause_en_i  (pause_en),
+        .cfg_max_frame_i (max_frame),
+        .tx_valid_i      (mtx_valid && !words_q),
+        .tx_ready_o      (gm_tx_ready),
+        .tx_data_i       (mtx_data),
+        .tx_last_i       (mtx_last),
+        .tx_last_bytes_i (mtx_last_bytes),
+        .rx_valid_o      (gm_rx_valid),
+        .rx_sof_o        (gm_rx_sof),
+        .rx_data_o       (gm_rx_data),
+        .rx_last_o       (gm_rx_last),
+        .rx_last_bytes_o (gm_rx_last_bytes),
+        .rx_err_o        (gm_rx_err),
+        .gmii_txd_o,
+        .gmii_tx_en_o,
+        .gmii_tx_er_o,
+        .gmii_rxd_i,
+        .gmii_rx_dv_i,
+        .gmii_rx_er_i,
+        .ev_tx_frame_o   (gm_ev[0]),
+        .ev_tx_underrun_o(ev_mac_underrun),
+        .ev_rx_frame_o   (gm_ev[1]),
+        .ev_rx_bad_fcs_o (gm_ev[2]),
+        .ev_rx_runt_o    (gm_ev[3]),
+        .ev_rx_giant_o   (gm_ev[4]),
+        .ev_rx_er_o      (gm_ev[5]),
+        .ev_rx_pause_o   (gm_ev[6]),
+        .tx_busy_o       (gm_tx_busy),
+        .rx_busy_o       (gm_rx_busy)
+    );
+    assign gmii_busy = 1'b0;
+  end else begin : g_gmii
+    mac u_mac (
+        .clk_i,
+        .rst_i           (nic_rst || flow_rst),
+        .cfg_tx_en_i     (mac_tx_en),
+        .cfg_rx_en_i     (mac_rx_en),
+        .cfg_pause_en_i  (pause_en),
+        .cfg_max_frame_i (max_frame),
+        .tx_valid_i      (mtx_valid && !words_q),
+        .tx_ready_o      (gm_tx_ready),
+        .tx_data_i       (mtx_data),
+        .tx_last_i       (mtx_last),
+        .tx_last_bytes_i (mtx_last_bytes),
+        .rx_valid_o      (gm_rx_valid),
+        .rx_sof_o        (gm_rx_sof),
+        .rx_data_o       (gm_rx_data),
+        .rx_last_o       (gm_rx_last),
+        .rx_last_bytes_o (gm_rx_last_bytes),
+        .rx_err_o        (gm_rx_err),
+        .gmii_txd_o,
+        .gmii_tx_en_o,
+        .gmii_tx_er_o,
+        .gmii_rxd_i,
+        .gmii_rx_dv_i,
+        .gmii_rx_er_i,
+        .ev_tx_frame_o   (gm_ev[0]),
+        .ev_tx_underrun_o(ev_mac_underrun),
+        .ev_rx_frame_o   (gm_ev[1]),
+        .ev_rx_bad_fcs_o (gm_ev[2]),
+        .ev_rx_runt_o    (gm_ev[3]),
+        .ev_rx_giant_o   (gm_ev[4]),
+        .ev_rx_er_o      (gm_ev[5]),
+        .ev_rx_pause_o   (gm_ev[6]),
+        .tx_busy_o       (gm_tx_busy),
+        .rx_busy_o       (gm_rx_busy)
+    );
+    logic unused_clocks;
+    assign unused_clocks = gmii_tx_clk_i ^ gmii_rx_clk_i;
+    assign mac_sending = gmii_tx_en_o;
+    assign gmii_busy   = gmii_rx_dv_i;
+  end
 
   mac_words u_mac_words (
       .clk_i,
@@ -1101,7 +1154,7 @@ module guestlane #(
   assign mrx_err        = words_q ? wd_rx_err : gm_rx_err;
   assign mac_ev         = words_q ? wd_ev : gm_ev;
   assign mac_tx_busy    = words_q ? wd_tx_busy : gm_tx_busy;
-  assign mac_rx_busy    = words_q ? wd_rx_busy || wrx_valid_i : gm_rx_busy || gmii_rx_dv_i;
+  assign mac_rx_busy    = words_q ? wd_rx_busy || wrx_valid_i : gm_rx_busy || gmii_busy;
   assign {ev_mac_pause, ev_mac_er, ev_mac_giant, ev_mac_runt, ev_mac_fcs, ev_mac_rx, ev_mac_tx} = mac_ev;
 
   // --- Counters: one line per counter of enum STAT ---

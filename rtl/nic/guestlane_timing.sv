@@ -31,6 +31,8 @@ module guestlane_timing #(
       .tlp_rx_keep_i (in_q[67]),
       .tlp_tx_ready_i(in_q[68]),
       .tlp_tx_np_ok_i(in_q[69]),
+      .gmii_tx_clk_i (1'b0),
+      .gmii_rx_clk_i (1'b0),
       .gmii_rxd_i    (in_q[77:70]),
       .gmii_rx_dv_i  (in_q[78]),
       .gmii_rx_er_i  (in_q[79]),
@@ -56,6 +58,8 @@ module guestlane_timing #(
       .idle_o        (out[80]),
       /* verilator lint_off PINCONNECTEMPTY */  // the simulator's, no path of a board
       .mac_rx_en_o   (),
+      .console_valid_o(),
+      .console_data_o(),
       .wtx_valid_o   (),
       .wtx_sof_o     (),
       .wtx_data_o    (),

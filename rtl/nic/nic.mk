@@ -8,3 +8,4 @@ NIC_TIMING_TOP := guestlane_timing
 NIC_TIMING_RTL := $(NIC_RTL) rtl/nic/guestlane_timing.sv
 
 $(eval $(call verilator_lint,guestlane,guestlane,$(NIC_RTL),))
+$(eval $(call verilator_lint,guestlane_clocks,guestlane,$(NIC_RTL),-GGMII_CLOCKS=1))

@@ -101,7 +101,9 @@ module nic_core #(
     output logic [31:0] fw_state_o,     // these four stay when the core is held, until it starts again
     output logic [31:0] fw_heartbeat_o,
     output logic [31:0] fw_info_o,
-    output logic [31:0] log_head_o
+    output logic [31:0] log_head_o,
+    output logic        console_valid_o,  // pulse: FWIO.CONSOLE was written
+    output logic [ 7:0] console_data_o
 );
   localparam int unsigned IAW = $clog2(IMEM_BYTES / 4);
   localparam int unsigned DAW = $clog2(DMEM_BYTES / 8);
@@ -467,6 +469,8 @@ module nic_core #(
         default:                            ;
       endcase
     end
+    console_valid_o <= io_store && io_reg == glregs_pkg::FWIO_CONSOLE[11:0];
+    console_data_o  <= io_wdata_q[7:0];
     heartbeat_o <= io_store && io_reg == glregs_pkg::FWIO_HEARTBEAT[11:0];
     if (rst_i || (core_rst_q && run_i)) begin
       fw_state_o     <= 32'h0;
