@@ -520,15 +520,32 @@ static bool copy_profile(struct slope *to, const struct slope *from, double fact
 	return true;
 }
 
+/* What rx[GUESTS]-OCTETS-bBURST[-MORE] is to be relieved of: ref-OCTETS-bBURST-MORE, or, since frames from the wire cost no machine anything, the same without MORE,
+ * or with frames of full size; NULL if there is none. */
+static const struct slope *reference_of(const struct slopes *s, const char *rx)
+{
+	char name[64], burst[24];
+	const struct slope *found;
+	const char *rest = strchr(rx, '-');
+	int octets;
+	if (strncmp(rx, "rx", 2) || !rest || sscanf(rest, "-%d-%23[b0-9]", &octets, burst) != 2)
+		return NULL;
+	snprintf(name, sizeof(name), "ref%.48s", rest);
+	if ((found = slopes_find(s, name)))
+		return found;
+	snprintf(name, sizeof(name), "ref-%d-%s", octets, burst);
+	if ((found = slopes_find(s, name)))
+		return found;
+	snprintf(name, sizeof(name), "ref-1470-%s", burst);
+	return slopes_find(s, name);
+}
+
 bool slopes_subtract(struct slopes *s)
 {
 	size_t count = s->count;
 	for (size_t i = 0; i < count; i++) {
 		char name[48];
-		if (strncmp(s->slope[i].name, "rx-", 3))
-			continue;
-		snprintf(name, sizeof(name), "ref-%.40s", s->slope[i].name + 3);
-		const struct slope *found = slopes_find(s, name);
+		const struct slope *found = reference_of(s, s->slope[i].name);
 		if (!found)
 			continue;
 		size_t ref = (size_t)(found - s->slope);

@@ -11,7 +11,7 @@
  * settle  glane-sim's --settle: before Xen halts the processor, the plugin waits until the NIC is at rest. The machine's clock counts instructions
  *         (-icount sleep=off), so it waits in no time; what the NIC has done meanwhile (DMA, interrupts) is there then.
  * wire    glane-sim's --wire unix: frames of the NIC are counted, and marker MARK_BURST + i sends burst i of this command line: COUNT frames of OCTETS of
- *         UDP, to guests 1 to GUESTS in turn (frame.h), 0: to dom0
+ *         UDP to one guest, of guests 1 to GUESTS the next with each burst (frame.h), 0: to dom0
  */
 #include "frame.h"
 #include "qemu_plugin.h"
@@ -47,7 +47,7 @@ struct block {
 };
 
 struct burst {
-	unsigned count, octets, guests;
+	unsigned count, octets, guests, next;
 };
 
 static struct {
@@ -146,12 +146,12 @@ static void *read_wire(void *arg)
 	}
 }
 
-static void send_burst(const struct burst *b)
+static void send_burst(struct burst *b)
 {
 	static const uint8_t dom0[6] = { 0x02, 0, 0, 0, 0, 0x01 };
 	uint8_t frame[FRAME_HEADERS + FRAME_PAYLOAD], mac[6];
+	unsigned guest = b->guests ? 1 + b->next++ % b->guests : 0;
 	for (unsigned i = 0; i < b->count && p.wire >= 0; i++) {
-		unsigned guest = b->guests ? 1 + i % b->guests : 0;
 		if (guest)
 			frame_guest_mac(mac, guest);
 		size_t bytes = frame_build(frame, guest ? mac : dom0, guest ? FRAME_HOST(guest) : 1,
@@ -166,7 +166,7 @@ static void send_burst(const struct burst *b)
 
 static bool parse_burst(const char *text)
 {
-	struct burst b;
+	struct burst b = { 0 };
 	char rest;
 	if (p.bursts == BURSTS_MAX ||
 	    sscanf(text, "%u/%u/%u%c", &b.count, &b.octets, &b.guests, &rest) != 3 ||
