@@ -209,6 +209,43 @@ static void test_what_makes_frames_come_is_taken_off(void **state)
 	runs_free(r);
 }
 
+/* Which row is taken off which: nobody pays for frames from the wire, whatever the way they take behind it. */
+static void test_one_reference_serves_many(void **state)
+{
+	static const struct {
+		const char *names[3]; /* the row, references that there are */
+		double total;	      /* of 10 */
+	} expected[] = {
+		{ { "rx-18-b32-software", "ref-18-b32", "ref-1470-b32" }, 8 },
+		{ { "rx-18-b32-software", "ref-18-b32", "ref-18-b32-software" }, 7 },
+		{ { "rx-18-b32", "ref-18-b8", "ref-1470-b32" }, 7 },
+		{ { "rx4-1470-b32-m400", "ref-1470-b32", "ref-1470-b8" }, 8 },
+		{ { "rx-1470-b8", "ref-1470-b32", "ref-18-b1" }, 10 },
+		{ { "tx-1470-b32", "ref-1470-b32", "ref-18-b1" }, 10 },
+		{ { "calls", "ref-1470-b32", "ref-18-b1" }, 10 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		char error[256], text[256];
+		struct slopes s;
+		FILE *f = tmpfile();
+		const char *const *n = expected[i].names;
+		snprintf(text, sizeof(text), "1 %s 1\n2 %s 2\n3 %s 1\n4 %s 2\n5 %s 1\n6 %s 2\n",
+			 n[0], n[0], n[1], n[1], n[2], n[2]);
+		struct runs *r = names_of(text, error, sizeof(error));
+		for (unsigned k = 0; k < 3; k++) {
+			put(f, 2 * k + 1, 0, 0);
+			put(f, 2 * k + 2, k ? 1 + k : 6, k ? 0 : 4);
+		}
+		assert_true(read_into(r, f, error, sizeof(error)));
+		assert_true(slopes_make(&s, (const struct runs *const[]){ r }, 1));
+		assert_true(slopes_subtract(&s));
+		NEAR(slopes_find(&s, n[0])->total, expected[i].total);
+		slopes_free(&s);
+		runs_free(r);
+	}
+}
+
 static void test_records_that_are_damaged(void **state)
 {
 	char error[256];
@@ -327,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_symbols),
 		cmocka_unit_test(test_slope_is_what_each_frame_more_costs),
 		cmocka_unit_test(test_what_makes_frames_come_is_taken_off),
+		cmocka_unit_test(test_one_reference_serves_many),
 		cmocka_unit_test(test_records_that_are_damaged),
 		cmocka_unit_test(test_recorded),
 #ifdef __x86_64__
