@@ -318,8 +318,9 @@ static bool load_symbols(struct symbols **s, const char *directory, const char *
 			 size_t room)
 {
 	FILE *f = open_file(directory, name, error, room);
+	/* The quick measurement takes no functions. */
 	if (!f)
-		return false;
+		return errno == ENOENT;
 	bool ok = symbols_read(s, f);
 	fclose(f);
 	return ok || fail(error, room, "not enough memory");
@@ -329,7 +330,7 @@ static bool load_symbols(struct symbols **s, const char *directory, const char *
 static bool without_modules(struct symbols **to, const struct symbols *from)
 {
 	*to = calloc(1, sizeof(**to));
-	for (size_t i = 0; *to && i < from->count; i++) {
+	for (size_t i = 0; *to && from && i < from->count; i++) {
 		if (strstr(from->symbol[i].name, " ["))
 			continue;
 		if (!grow((void **)&(*to)->symbol, (*to)->count, sizeof(struct symbol)))
