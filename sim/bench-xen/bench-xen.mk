@@ -37,5 +37,8 @@ bench-xen: bench-xen-need
 bench-xen-quick: bench-xen-need
 	@$(BENCH_XEN_DIR)/bench-xen --quick
 
+# It ends with the quick measurement.
+xen-demo: $(BENCH_XEN_TOOLS)
+
 ALL        += $(BENCH_XEN)/insn-report
 FORMAT_SRC += $(wildcard $(BENCH_XEN_DIR)/*.c $(BENCH_XEN_DIR)/*.h)

@@ -134,7 +134,14 @@ static void nap(unsigned long microseconds)
 		;
 }
 
-static void *open_counters(void)
+struct counters {
+	uint64_t udp_frames, tcp_octets;
+	/* Frames that one system call takes at most (sendmmsg(), recvmmsg()); 0 or 1: send(), recv(). */
+	uint64_t batch;
+};
+#define BATCH_MAX 64
+
+static struct counters *open_counters(void)
 {
 	int fd = open(COUNTERS, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, 4096))
@@ -145,10 +152,6 @@ static void *open_counters(void)
 	close(fd);
 	return at;
 }
-
-struct counters {
-	uint64_t udp_frames, tcp_octets;
-};
 
 /* --- What is measured ----------------------------------------------------------------------------------------------------------------- */
 
@@ -184,6 +187,26 @@ static int send_all(struct load *l, int fd, const void *data, size_t bytes,
 	return l->errors ? 1 : 0;
 }
 
+/* A stream, so many frames in each system call. */
+static int send_batches(struct load *l, int fd, unsigned long batch)
+{
+	static struct mmsghdr message[BATCH_MAX];
+	struct iovec data = { zeros, l->octets };
+	for (unsigned i = 0; i < BATCH_MAX; i++)
+		message[i].msg_hdr = (struct msghdr){ .msg_iov = &data, .msg_iovlen = 1 };
+	mark_start();
+	for (unsigned long sent = 0; sent < l->count;) {
+		unsigned long left = l->count - sent;
+		int n = sendmmsg(fd, message, (unsigned)(left < batch ? left : batch), 0);
+		if (n <= 0)
+			die("not sent: %s", strerror(errno));
+		sent += (unsigned long)n;
+	}
+	nap(l->settle);
+	mark_end();
+	return 0;
+}
+
 static int do_udp(char **word)
 {
 	struct sockaddr_in to = address(word[0], FRAME_PORT);
@@ -191,6 +214,9 @@ static int do_udp(char **word)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("UDP: %s", strerror(errno));
+	unsigned long batch = open_counters()->batch;
+	if (!l.burst && batch > 1)
+		return send_batches(&l, fd, batch);
 	return send_all(&l, fd, zeros, l.octets, NULL);
 }
 
@@ -296,6 +322,28 @@ static int listener(int type, unsigned port)
 	return fd;
 }
 
+/* Waits for frames; how many came. */
+static unsigned receive_udp(int fd, uint64_t batch)
+{
+	static struct mmsghdr message[BATCH_MAX];
+	struct iovec data = { zeros, sizeof(zeros) };
+	if (batch <= 1)
+		return recv(fd, zeros, sizeof(zeros), 0) >= 0;
+	for (unsigned i = 0; i < batch; i++)
+		message[i].msg_hdr = (struct msghdr){ .msg_iov = &data, .msg_iovlen = 1 };
+	int n = recvmmsg(fd, message, (unsigned)batch, MSG_WAITFORONE, NULL);
+	return n > 0 ? (unsigned)n : 0;
+}
+
+static int do_batch(char **word)
+{
+	unsigned long batch = number(word[0]);
+	if (batch > BATCH_MAX)
+		die("a system call takes up to %d frames", BATCH_MAX);
+	open_counters()->batch = batch;
+	return 0;
+}
+
 /* Receives for ever; two processes, which count. */
 static int do_serve(char **word)
 {
@@ -307,8 +355,7 @@ static int do_serve(char **word)
 		die("%s", strerror(errno));
 	if (!pid)
 		for (;;)
-			if (recv(udp, zeros, sizeof(zeros), 0) >= 0)
-				c->udp_frames++;
+			c->udp_frames += receive_udp(udp, c->batch);
 	for (;;) {
 		int fd = accept(tcp, NULL, NULL);
 		ssize_t n;
@@ -404,6 +451,7 @@ static const struct command {
 	{ "mark", "start|end", 1, do_mark },
 	{ "serve", "", 0, do_serve },
 	{ "count", "", 0, do_count },
+	{ "batch", "FRAMES", 1, do_batch },
 	{ "arp", "HOST MAC INTERFACE", 3, do_arp },
 	{ "feature", "INTERFACE tso|gso|gro|sg|tx on|off", 3, do_feature },
 	{ "agent", "TERMINAL", 1, do_agent },
