@@ -151,8 +151,8 @@ FORMAT_SRC  :=
 BENCHES     :=
 DEMOS       :=
 
-FRAGMENTS := $(sort $(wildcard rtl/*/*.mk)) \
-	$(wildcard firmware/firmware.mk sim/sim.mk host-driver/host-driver.mk) \
+FRAGMENTS := $(sort $(filter-out rtl/boards/%,$(wildcard rtl/*/*.mk))) \
+	$(wildcard firmware/firmware.mk) $(sort $(wildcard rtl/boards/*.mk)) $(wildcard sim/sim.mk host-driver/host-driver.mk) \
 	$(sort $(wildcard xen-integration/*/*.mk)) \
 	$(sort $(wildcard tests/*.mk tests/*/*.mk tests/*/*/*.mk))
 -include $(FRAGMENTS)
@@ -248,6 +248,14 @@ xen-images: ## what the machines of xen-shell boot: Xen, dom0, guests, our packa
 xen-demo: ## real Xen: two PV guests and a PVH guest get queues by xl; ping and TCP by queue and by netback (root)
 
 xen-shell: ## real Xen with a dom0 in QEMU, our packages and the NIC, a PV and a PVH guest; a shell in dom0
+
+bitstream: ## a board's bitstream by yosys and nextpnr, with a report; BOARD=versa_ecp5|colorlight_i5 SEEDS="1 2 3" (an hour)
+
+flash: ## put the bitstream into the FPGA of BOARD=...
+flash-persist: ## put it into the board's flash
+flash-check: ## say whether cable and board are there
+
+test-boards: ## every board's bitstream and the tests of its netlist (hours)
 
 clean: ## remove what was built, but not the Debian 13 roots
 	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'toolroot*' ! -name 'qemuroot*' -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# The boards: lint of each top, bitstreams, flashing, and the resource check of `make test`.
+#
+#   make bitstream BOARD=versa_ecp5 SEEDS="1 2 3" [CONTEXTS=16] [RING_BYTES=16384] [SYS_DIV=8]
+#
+# What is particular to a board is in rtl/boards/<board>/: its top, its pins (.lpf) and board.json (part, defaults, budget).
+
+BOARDS    := $(sort $(patsubst rtl/boards/%/board.json,%,$(wildcard rtl/boards/*/board.json)))
+BOARD_RTL := $(NIC_RTL) $(wildcard rtl/boards/common/*_pkg.sv) $(filter-out %_pkg.sv,$(wildcard rtl/boards/common/*.sv))
+# Firmware for the block RAM.
+BOARD_HEX := $(addprefix $(FW_DIR)/,imem.hex dmem0.hex dmem1.hex)
+
+$(foreach b,$(if $(shell grep -sl GMII_CLOCKS rtl/boards/common/board_nic.sv),$(BOARDS)),$(eval $(call verilator_lint,$(b),$(b),$(BOARD_RTL) rtl/boards/lint/ecp5.sv rtl/boards/$(b)/$(b).sv,)))
+
+# --- Bitstreams ---
+BOARD ?= versa_ecp5
+SEEDS ?= 1 2 3
+BITSTREAM_FLAGS = -s "$(SEEDS)" $(if $(CONTEXTS),-c $(CONTEXTS)) $(if $(RING_BYTES),-r $(RING_BYTES)) $(if $(SYS_DIV),-d $(SYS_DIV))
+.PHONY: bitstream flash flash-persist flash-check test-boards
+bitstream: toolroot $(REGS_PKG) $(BOARD_HEX)
+	@rtl/boards/bitstream $(BITSTREAM_FLAGS) $(BOARD) $(BOARD_RTL)
+
+# BIT=file takes another file than build/boards/<board>/guestlane.bit.
+flash:
+	@rtl/boards/flash sram $(BOARD) $(BIT)
+flash-persist:
+	@rtl/boards/flash persist $(BOARD) $(BIT)
+flash-check:
+	@rtl/boards/flash check $(BOARD) $(BIT)
+
+TESTS_CHECK += tests/unit/boards/test_flash.sh
