@@ -24,7 +24,7 @@
 #include "guestlane_ioctl.h"
 
 #ifndef GLANE_VERSION
-#define GLANE_VERSION "0.4"
+#define GLANE_VERSION "0.5"
 #endif
 
 #define DEVICE	  "/dev/guestlane"

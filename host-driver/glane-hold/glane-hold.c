@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #ifndef GLANED_VERSION
-#define GLANED_VERSION "0.4"
+#define GLANED_VERSION "0.5"
 #endif
 
 #define PEERS	4

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #ifndef GL_VERSION
-#define GL_VERSION "0.4"
+#define GL_VERSION "0.5"
 #endif
 
 _Static_assert(sizeof(CTL_SOCKET) == sizeof(GLC_SOCKET), "the help texts name the daemon's socket");

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #ifndef GLANED_VERSION
-#define GLANED_VERSION "0.4"
+#define GLANED_VERSION "0.5"
 #endif
 
 #define LINE_MAX_BYTES 4096

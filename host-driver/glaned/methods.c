@@ -9,7 +9,7 @@
 #include <string.h>
 
 #ifndef GLANED_VERSION
-#define GLANED_VERSION "0.4"
+#define GLANED_VERSION "0.5"
 #endif
 
 struct call {

@@ -39,7 +39,7 @@
 #define LATENCY	      16
 
 #ifndef GLANE_VERSION
-#define GLANE_VERSION "0.4"
+#define GLANE_VERSION "0.5"
 #endif
 
 struct options {

@@ -24,6 +24,9 @@ FORMAT_SRC += sim/rig/xen/channel.c
 # --- Real Xen (docs/xen-rig.md). What runs in dom0 and in guests is built in the root. ---
 XEN_RIG_PROGRAMS := $(BUILD)/sim/glane-sim $(BUILD)/xen/glue/guestlane.ko
 
+# Both build in the root, in one folder.
+deb-trixie: | $(firstword $(RIG_TRIXIE))
+
 .PHONY: xen-images xen-shell xen-demo
 xen-images: $(XEN_RIG_PROGRAMS) deb-trixie | qemuroot
 	@xen-integration/image/make-images $(CURDIR)/$(BUILD)/xen
@@ -36,3 +39,4 @@ xen-demo: xen-images
 
 TESTS_NEED += $(BUILD)/sim/glane-sim
 TESTS_FULL += tests/system/test_xen_rig.sh
+TESTS_XEN += tests/system/test_dkms.sh

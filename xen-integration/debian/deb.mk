@@ -32,7 +32,10 @@ $(DEB_DIR)/glaned.conf: $(XEN_DIR)/examples/glaned.conf
 	@mkdir -p $(@D)
 	@sed 's/^device = /# device = /' $< >$@
 
-$(DEB_DIR)/dkms.conf: $(XEN_DIR)/debian/dkms.conf
+# Made anew each time: the version changes without its source.
+.PHONY: dkms-conf
+dkms-conf:
+$(DEB_DIR)/dkms.conf: $(XEN_DIR)/debian/dkms.conf dkms-conf
 	@mkdir -p $(@D)
 	@sed 's/@VERSION@/$(DEB_VERSION)/' $< >$@
 
