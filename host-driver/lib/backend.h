@@ -31,7 +31,8 @@ struct gl_backend_ops {
 	/* Makes bytes of fd reachable at the bus address (an IOVA) *bus; a back end that cannot choose writes it. `data`: where they are mapped here, or NULL. */
 	int (*dma_map)(void *backend, int fd, void *data, size_t bytes, uint64_t *bus);
 	int (*dma_unmap)(void *backend, uint64_t bus, size_t bytes);
-	/* Connects vectors first.. to these eventfds (-1: none), and enables MSI-X. In bit-vector mode vectors 0 and 1 only (docs/interrupts.md). */
+	/* Connects vectors first.. to these eventfds (-1: none), and enables MSI-X. In bit-vector mode vectors 0 and 1 only (docs/interrupts.md): those
+	 * behind them are not used then, and may be given back. */
 	int (*set_irqs)(void *backend, unsigned first, unsigned count, const int *eventfds);
 	/* Vectors that the function has and the host can serve; fewer than contexts + 1 are enough for bit-vector mode. */
 	unsigned (*irq_count)(void *backend);
@@ -53,10 +54,12 @@ struct gl_backend_ops {
 	int (*pages_bus)(void *backend, const char *name, size_t count, uint64_t *bus);
 	int (*pages_free)(void *backend, const char *name, int fd, void *data, size_t count);
 	int (*pages_sweep)(void *backend);
-	/* A vector, or the eventfd `source` in its place unless -1, goes to an event channel of a guest; and back to its eventfd. */
-	int (*irq_to_guest)(void *backend, unsigned vector, int source, unsigned domain,
+	/* A vector, whose eventfd that is, goes to an event channel of a guest; and back to its eventfd. */
+	int (*irq_to_guest)(void *backend, unsigned vector, int eventfd, unsigned domain,
 			    uint32_t port);
 	int (*irq_to_host)(void *backend, unsigned vector);
+	/* As if the vector had come, if it goes to a guest; false: it does not. */
+	bool (*irq_pass)(void *backend, unsigned vector);
 	uint64_t (*irq_passed)(void *backend, unsigned vector);
 	/* For tests: ends what of the back end lives in this process beside its descriptors, as its death would. */
 	void (*leave)(void *backend);

@@ -1253,13 +1253,13 @@ static int dom0_pages_sweep(void *backend)
 	return gl_xen_pages_sweep(((struct vfio *)backend)->xen);
 }
 
-static int dom0_irq_to_guest(void *backend, unsigned vector, int source, unsigned domain,
+static int dom0_irq_to_guest(void *backend, unsigned vector, int eventfd, unsigned domain,
 			     uint32_t port)
 {
 	struct vfio *v = backend;
 
 	return gl_xen_told(v->xen,
-			   glx_irqs_eventfd_to_guest(v->xen->irqs, vector, source, domain, port));
+			   glx_irqs_eventfd_to_guest(v->xen->irqs, vector, eventfd, domain, port));
 }
 
 static int dom0_irq_to_host(void *backend, unsigned vector)
@@ -1267,6 +1267,11 @@ static int dom0_irq_to_host(void *backend, unsigned vector)
 	struct vfio *v = backend;
 
 	return gl_xen_told(v->xen, glx_irqs_drop(v->xen->irqs, vector));
+}
+
+static bool dom0_irq_pass(void *backend, unsigned vector)
+{
+	return glx_irqs_pass(((struct vfio *)backend)->xen->irqs, vector);
 }
 
 static uint64_t dom0_irq_passed(void *backend, unsigned vector)
@@ -1337,6 +1342,7 @@ const struct gl_backend_ops gl_backend_vfio_noiommu_xen = {
 	.bar_address = vfio_bar_address,
 	.irq_to_guest = dom0_irq_to_guest,
 	.irq_to_host = dom0_irq_to_host,
+	.irq_pass = dom0_irq_pass,
 	.irq_passed = dom0_irq_passed,
 	.leave = dom0_leave,
 };

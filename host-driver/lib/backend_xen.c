@@ -496,21 +496,23 @@ static int xen_set_irqs(void *backend, unsigned first, unsigned count, const int
 			       first, first + count - 1);
 	for (unsigned i = 0; i < count && !error; i++)
 		error = glx_irqs_to_eventfd(v->part->irqs, first + i, eventfds[i]);
+	/* What Xen has of vectors that are not used is for others. */
+	for (unsigned i = first + count; i < v->vectors && !first && !error; i++)
+		error = glx_irqs_to_eventfd(v->part->irqs, i, -1);
 	if (error)
 		return gl_xen_told(v->part, error);
 	v->irqs_on = true;
 	return set_msix(v);
 }
 
-static int xen_irq_to_guest(void *backend, unsigned vector, int source, unsigned domain,
+/* Mapped by set_irqs; in bit-vector mode it is not. */
+static int xen_irq_to_guest(void *backend, unsigned vector, int eventfd, unsigned domain,
 			    uint32_t port)
 {
 	struct xen *v = backend;
-	struct glx_irqs *q = v->part->irqs;
 
-	return gl_xen_told(v->part,
-			   source < 0 ? glx_irqs_to_guest(q, vector, domain, port)
-				      : glx_irqs_eventfd_to_guest(q, vector, source, domain, port));
+	(void)eventfd;
+	return gl_xen_told(v->part, glx_irqs_to_guest(v->part->irqs, vector, domain, port));
 }
 
 static int xen_irq_to_host(void *backend, unsigned vector)
@@ -518,6 +520,11 @@ static int xen_irq_to_host(void *backend, unsigned vector)
 	struct xen *v = backend;
 
 	return gl_xen_told(v->part, glx_irqs_drop(v->part->irqs, vector));
+}
+
+static bool xen_irq_pass(void *backend, unsigned vector)
+{
+	return glx_irqs_pass(((struct xen *)backend)->part->irqs, vector);
 }
 
 static uint64_t xen_irq_passed(void *backend, unsigned vector)
@@ -580,6 +587,7 @@ const struct gl_backend_ops gl_backend_xen = {
 	.pages_sweep = xen_pages_sweep,
 	.irq_to_guest = xen_irq_to_guest,
 	.irq_to_host = xen_irq_to_host,
+	.irq_pass = xen_irq_pass,
 	.irq_passed = xen_irq_passed,
 	.leave = xen_leave,
 };

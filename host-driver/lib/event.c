@@ -30,6 +30,13 @@ static void signal_fd(int fd)
 	(void)n;
 }
 
+/* In the place of the context's vector: tells its guest, or whoever waits on its eventfd. */
+static void tell_context(struct gl_nic *nic, unsigned context)
+{
+	if (!nic->ops->irq_pass || !nic->ops->irq_pass(nic->backend, 1 + context))
+		signal_fd(nic->irq[1 + context]);
+}
+
 static bool bit_vector(const struct gl_nic *nic)
 {
 	return (nic->session->irq_mode & ~GL_IRQ_CHANGING) == GL_IRQ_BIT_VECTOR;
@@ -65,7 +72,7 @@ static int finish_mode(struct gl_nic *nic)
 	if (error)
 		return error;
 	for (unsigned c = 0; c < nic->contexts; c++)
-		signal_fd(nic->irq[1 + c]);
+		tell_context(nic, c);
 	signal_fd(nic->irq_shared);
 	GL_KEEP(nic->session->irq_mode, nic->session->irq_mode & ~GL_IRQ_CHANGING);
 	return 0;
@@ -157,17 +164,12 @@ int gl_irq_distribute(struct gl_nic *nic)
 		}
 		for (unsigned c = first; bits && c < nic->contexts; c++, bits >>= 1) {
 			if (bits & 1) {
-				signal_fd(nic->irq[1 + c]);
+				tell_context(nic, c);
 				told++;
 			}
 		}
 	}
 	return told;
-}
-
-int gl_irq_source(const struct gl_nic *nic, unsigned context)
-{
-	return bit_vector(nic) ? nic->irq[1 + context] : -1;
 }
 
 int gl_irq_moderation(struct gl_nic *nic, unsigned microseconds)
@@ -230,19 +232,19 @@ static int check_passing(struct gl_nic *nic, unsigned context)
 			"interrupts of %s do not go to event channels: that takes a dom0 of "
 			"Xen, and xen: or vfio-noiommu:",
 			nic->device);
+	/* Its vector is that which all share in bit-vector mode. */
+	if (!error && !context)
+		error = gl_fail(nic, EINVAL,
+				"context 0 is the host's: its interrupts go to no guest");
 	return error;
 }
 
 int gl_irq_to_guest(struct gl_nic *nic, unsigned context, unsigned domain, uint32_t port)
 {
 	int error = check_passing(nic, context);
-	if (error)
-		return error;
-	int source = gl_irq_source(nic, context);
-	/* A back end whose vectors the kernel serves has nothing but their eventfds. */
-	if (source < 0 && !nic->ops->irqs_end)
-		source = nic->irq[1 + context];
-	return nic->ops->irq_to_guest(nic->backend, 1 + context, source, domain, port);
+	return error ? error
+		     : nic->ops->irq_to_guest(nic->backend, 1 + context, nic->irq[1 + context],
+					      domain, port);
 }
 
 int gl_irq_to_host(struct gl_nic *nic, unsigned context)

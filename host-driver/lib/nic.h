@@ -123,7 +123,5 @@ int gl_irqs_new(struct gl_nic *nic);
 int gl_irqs_adopt(struct gl_nic *nic);
 /* Registers that a reset clears. */
 void gl_irqs_set_up(struct gl_nic *nic);
-/* For whoever passes a context's interrupt on (gl_irq_to_guest): the eventfd that it comes by in bit-vector mode; -1: it comes by vector 1 + context. */
-int gl_irq_source(const struct gl_nic *nic, unsigned context);
 
 #endif

@@ -181,6 +181,17 @@ static int map_pirq(struct glx_irqs *q, unsigned vector)
 	return error;
 }
 
+static int unmap_pirq(struct glx_irqs *q, unsigned vector)
+{
+	struct ioctl_evtchn_unbind unbind = { .port = q->vector[vector].mapped };
+
+	/* The thread may still have read it; nobody's ports are left alone. */
+	q->by_port[unbind.port] = NOBODY;
+	q->vector[vector].mapped = 0;
+	ioctl(q->evtchn, IOCTL_EVTCHN_UNBIND, &unbind);
+	return give_back(q->x, &q->file->slot[vector]);
+}
+
 /* --- The threads -------------------------------------------------------------------------------------------------------------------------- */
 
 static void notify(const struct glx_irqs *q, uint32_t port)
@@ -198,7 +209,7 @@ static void pass_on(struct glx_irqs *q, struct vector *v)
 
 	if (port) {
 		notify(q, port);
-		__atomic_store_n(&v->count, v->count + 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&v->count, 1, __ATOMIC_RELAXED);
 	} else if (fd >= 0) {
 		ssize_t n = write(fd, &one, sizeof(one)); /* full: it is readable anyway */
 		(void)n;
@@ -240,7 +251,7 @@ static void *serve_eventfds(void *arg)
 	while (!__atomic_load_n(&q->ending, __ATOMIC_ACQUIRE)) {
 		int n = epoll_wait(q->epoll, event, READ_PORTS, -1);
 		for (int i = 0; i < n; i++)
-			if (event[i].data.u32 < q->vectors)
+			if (event[i].data.u32 < VECTORS_MAX)
 				pass_on(q, &q->vector[event[i].data.u32]);
 	}
 	return NULL;
@@ -334,14 +345,14 @@ int glx_irqs_open(struct glx *x, const char *function, uint64_t msix_bar, unsign
 				.evtchn = -1,
 				.epoll = -1,
 				.stop = -1 };
-	q->vector = calloc(vectors, sizeof(*q->vector));
+	q->vector = calloc(VECTORS_MAX, sizeof(*q->vector));
 	q->by_port = malloc(PORTS * sizeof(*q->by_port));
 	if (!q->vector || !q->by_port) {
 		error = glx_fail(x, ENOMEM, "no memory");
 		goto out;
 	}
 	memset(q->by_port, 0xff, PORTS * sizeof(*q->by_port)); /* NOBODY */
-	for (unsigned v = 0; v < vectors; v++)
+	for (unsigned v = 0; v < VECTORS_MAX; v++)
 		q->vector[v] = (struct vector){ .eventfd = -1, .source = -1 };
 	q->evtchn = open(EVTCHN, O_RDWR | O_CLOEXEC);
 	q->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -432,12 +443,12 @@ int glx_irqs_restore(struct glx_irqs *q)
 
 /* --- Routes -------------------------------------------------------------------------------------------------------------------------------------- */
 
-static int check_vector(struct glx_irqs *q, unsigned vector)
+static int check_vector(struct glx_irqs *q, unsigned vector, unsigned vectors)
 {
-	if (vector < q->vectors)
+	if (vector < vectors)
 		return 0;
 	return glx_fail(q->x, EINVAL, "there is no interrupt vector %u; there are %u", vector,
-			q->vectors);
+			vectors);
 }
 
 static int use_pirq(struct glx_irqs *q, unsigned vector)
@@ -450,17 +461,22 @@ static int use_pirq(struct glx_irqs *q, unsigned vector)
 
 int glx_irqs_to_eventfd(struct glx_irqs *q, unsigned vector, int fd)
 {
-	int error = check_vector(q, vector);
+	int error = check_vector(q, vector, q->vectors);
 
 	if (error)
 		return error;
 	__atomic_store_n(&q->vector[vector].eventfd, fd, __ATOMIC_RELEASE);
-	return fd < 0 ? 0 : use_pirq(q, vector);
+	if (fd >= 0)
+		return use_pirq(q, vector);
+	error = q->vector[vector].mapped ? unmap_pirq(q, vector) : 0;
+	return error ? glx_fail(q->x, -error, "Xen does not unmap interrupt vector %u: %s", vector,
+				strerror(-error))
+		     : 0;
 }
 
 int glx_irqs_drop(struct glx_irqs *q, unsigned vector)
 {
-	int error = check_vector(q, vector);
+	int error = check_vector(q, vector, VECTORS_MAX);
 
 	if (error)
 		return error;
@@ -504,10 +520,8 @@ static void connect_guest(struct glx_irqs *q, struct vector *v, uint32_t local)
 int glx_irqs_to_guest(struct glx_irqs *q, unsigned vector, uint32_t domain, uint32_t port)
 {
 	uint32_t local;
-	int error = check_vector(q, vector);
+	int error = check_vector(q, vector, VECTORS_MAX);
 
-	if (!error)
-		error = use_pirq(q, vector);
 	if (!error)
 		error = bind_guest(q, vector, domain, port, &local);
 	if (!error)
@@ -520,7 +534,7 @@ int glx_irqs_eventfd_to_guest(struct glx_irqs *q, unsigned vector, int fd, uint3
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u32 = vector };
 	uint32_t local;
-	int error = check_vector(q, vector);
+	int error = check_vector(q, vector, VECTORS_MAX);
 
 	if (!error)
 		error = start(q, &q->eventfds_run, &q->eventfds_thread, serve_eventfds);
@@ -538,8 +552,18 @@ int glx_irqs_eventfd_to_guest(struct glx_irqs *q, unsigned vector, int fd, uint3
 	return 0;
 }
 
+bool glx_irqs_pass(struct glx_irqs *q, unsigned vector)
+{
+	struct vector *v = vector < VECTORS_MAX ? &q->vector[vector] : NULL;
+
+	if (!v || !v->port)
+		return false;
+	pass_on(q, v);
+	return true;
+}
+
 uint64_t glx_irqs_count(const struct glx_irqs *q, unsigned vector)
 {
-	return vector < q->vectors ? __atomic_load_n(&q->vector[vector].count, __ATOMIC_RELAXED)
-				   : 0;
+	return vector < VECTORS_MAX ? __atomic_load_n(&q->vector[vector].count, __ATOMIC_RELAXED)
+				    : 0;
 }

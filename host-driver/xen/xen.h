@@ -93,13 +93,18 @@ int glx_irqs_open(struct glx *x, const char *function, uint64_t msix_bar, unsign
 void glx_irqs_leave(struct glx_irqs *irqs);
 /* Gives the pirqs back. Before glx_close(). */
 void glx_irqs_close(struct glx_irqs *irqs);
-/* Vector v writes this eventfd; -1: none. The pirq is mapped with the first use. */
+/* Vector v writes this eventfd; its pirq is mapped with the first use. -1: none; the pirq is given back. */
 int glx_irqs_to_eventfd(struct glx_irqs *irqs, unsigned vector, int eventfd);
-/* Vector v is passed on to an event channel of a guest, without waking anything else here. Signals it once, in case one was lost. */
+/*
+ * Vector v is passed on to an event channel of a guest, without waking anything else here, if glx_irqs_to_eventfd() has mapped it; what else is to be passed on
+ * comes by glx_irqs_pass(), for a v that the function does not have as well. Signals the channel once, in case one was lost.
+ */
 int glx_irqs_to_guest(struct glx_irqs *irqs, unsigned vector, uint32_t domain, uint32_t port);
 /* The same for an interrupt that comes as an eventfd (VFIO); the eventfd stays the caller's. */
 int glx_irqs_eventfd_to_guest(struct glx_irqs *irqs, unsigned vector, int eventfd, uint32_t domain,
 			      uint32_t port);
+/* As if vector v had come, if it goes to a guest; false: it does not. */
+bool glx_irqs_pass(struct glx_irqs *irqs, unsigned vector);
 /* Stops passing on to a guest and closes the channel. */
 int glx_irqs_drop(struct glx_irqs *irqs, unsigned vector);
 /* After a reset of the function: Xen writes its MSI-X table again. */

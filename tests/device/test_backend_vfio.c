@@ -65,6 +65,12 @@ NOT_PLAYED(glx_irqs_eventfd_to_guest, struct glx_irqs *q, unsigned v, int f, uin
 NOT_PLAYED(glx_irqs_drop, struct glx_irqs *q, unsigned v)
 #pragma GCC diagnostic pop
 
+bool glx_irqs_pass(struct glx_irqs *q, unsigned vector)
+{
+	(void)q, (void)vector;
+	return false;
+}
+
 uint64_t glx_irqs_count(const struct glx_irqs *q, unsigned vector)
 {
 	(void)q, (void)vector;
