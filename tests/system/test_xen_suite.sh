@@ -101,7 +101,7 @@ works "by the shared vector"
 tap_is "and the other vectors' pirqs are given back" "$(pirqs)" $((own - 31))
 tap_check "glaned is killed in that mode" dom0 'kill -KILL "$(pgrep -xo glaned)"; sleep 0.5; cd /root
 	setsid glaned --config /etc/guestlane/glaned.conf </dev/null >>/var/log/xen/glaned.log 2>&1 &
-	for i in $(seq 100); do glanectl --json show 2>/dev/null | jq -e ".irq_mode == \"bit-vector\"" && exit; sleep 0.3; done; exit 1'
+	for i in $(seq 100); do glanectl --json show 2>/dev/null | jq -e ".nic.irq_mode == \"bit-vector\"" && exit; sleep 0.3; done; exit 1'
 works "by the shared vector, to guests of a successor"
 tap_check "each has its own again" dom0 'glanectl set --irq-mode per-context'
 works "by vectors of their own again"
