@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of libguestlane-sim share: the simulation loop (gls.c), root complex (root.c), bring-up (boot.c), wire (wire.c),
- * pages for guests (pages.c), translation tables (tables.c).
+ * What the parts of libguestlane-sim share: the simulation loop (gls.c), errors, random numbers and timers (common.c), root complex (root.c), firmware (core.c),
+ * bring-up (boot.c), wire (wire.c), pages for guests (pages.c), translation tables (tables.c).
+ *
+ * A host link to a board (sim/hostlink) takes common.c, root.c and core.c, and has a struct gls without a model: TLPs go by root_take() and
+ * root_receive() instead of pins, and cycles are the time of day.
  */
 #ifndef GLS_INTERNAL_H
 #define GLS_INTERNAL_H
@@ -37,13 +40,22 @@ struct gls {
 	struct wire *wire;
 	struct pages *pages;
 	struct tables *tables;
+	uint64_t read_limit; /* cycles after which a register read is given up */
+	unsigned patience; /* cycles that the core's firmware may take, in units of what it needs */
+	struct hostlink *link; /* sim/hostlink: instead of model and pins */
 	char error[256];
 };
 
-/* gls.c */
+#define GLS_READ_LIMIT 50000000u
+
+/* common.c */
 int gls_fail(struct gls *s, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 uint32_t gls_below(struct gls *s, uint32_t limit); /* random number in 0..limit-1 */
+/* Calls what is due at s->now. */
+void timers_run(struct gls *s);
+/* The error of the last gls_open() that failed. */
+void gls_keep_error(const struct gls *s);
 
 /* root.c: before and after each cycle's settling */
 int root_new(struct gls *s);
@@ -52,6 +64,10 @@ void root_drive(struct gls *s);
 void root_sample(struct gls *s);
 bool root_busy(const struct gls *s); /* something is on its way to the NIC or to a caller */
 void root_reset(struct gls *s);	     /* forgets all that is under way */
+/* The next TLP for the NIC, taken out: its DWs, 0 if there is none that may go. One longer than `room` is lost. */
+size_t root_take(struct gls *s, bool np_ok, uint32_t *dw, size_t room, bool *non_posted);
+/* A TLP from the NIC. */
+void root_receive(struct gls *s, const uint32_t *dw, size_t count);
 void root_write_block(struct gls *s, enum gls_bar bar, uint32_t offset, const void *data,
 		      size_t bytes);
 
@@ -61,6 +77,10 @@ void wire_free(struct gls *s);
 void wire_drive(struct gls *s);
 void wire_sample(struct gls *s);
 bool wire_busy(const struct gls *s);
+
+/* core.c: loads an ELF file into the core's memories; starts core and MAC, and waits until the firmware serves */
+int core_load_elf(struct gls *s, const char *file);
+int core_start(struct gls *s);
 
 /* boot.c */
 int boot(struct gls *s);

@@ -15,7 +15,6 @@
 #define HOST_TAGS    32
 #define NIC_TAGS     256
 #define RCB	     64
-#define READ_LIMIT   50000000 /* cycles after which a register read is given up */
 
 /* Fmt and Type of DW0 (table 2-3), with bits 31:24 as they stand there. */
 enum {
@@ -235,11 +234,10 @@ size_t gls_tlp_pending(const struct gls *s)
 }
 
 /* The next TLP that may go: in order, but a posted one may pass non-posted ones that the NIC cannot take yet (table 2-39). */
-static struct packet *next_packet(struct gls *s)
+static struct packet *next_packet(struct root *r, bool np_ok)
 {
-	struct root *r = s->root;
 	struct packet **at = &r->first;
-	while (*at && (*at)->non_posted && !s->pins.rx_np_ok)
+	while (*at && (*at)->non_posted && !np_ok)
 		at = &(*at)->next;
 	struct packet *p = *at;
 	if (p) {
@@ -267,7 +265,7 @@ void root_drive(struct gls *s)
 	struct root *r = s->root;
 	struct model_pins *pins = &s->pins;
 	if (!r->sending && r->first) {
-		r->sending = next_packet(s);
+		r->sending = next_packet(r, pins->rx_np_ok);
 		r->sent_dw = 0;
 	}
 	/* valid, once up, stays until the NIC takes the beat */
@@ -562,7 +560,7 @@ static void host_completion(struct gls *s, const uint32_t *dw, size_t count)
 		h.done(h.arg, value);
 }
 
-static void receive(struct gls *s, const uint32_t *dw, size_t count)
+void root_receive(struct gls *s, const uint32_t *dw, size_t count)
 {
 	uint32_t type = dw[0] >> 24;
 	if (s->root->monitor)
@@ -602,6 +600,24 @@ void gls_on_tlp_down(struct gls *s, void (*fn)(void *arg, const uint32_t *dw, si
 	s->root->down_monitor_arg = arg;
 }
 
+size_t root_take(struct gls *s, bool np_ok, uint32_t *dw, size_t room, bool *non_posted)
+{
+	struct root *r = s->root;
+	struct packet *p = next_packet(r, np_ok);
+	size_t count = 0;
+	if (!p)
+		return 0;
+	if (p->dw_count <= room) {
+		count = p->dw_count;
+		*non_posted = p->non_posted;
+		memcpy(dw, p->dw, count * sizeof(*dw));
+		if (r->down_monitor)
+			r->down_monitor(r->down_monitor_arg, p->dw, count);
+	}
+	free(p);
+	return count;
+}
+
 void root_sample(struct gls *s)
 {
 	struct root *r = s->root;
@@ -628,7 +644,7 @@ void root_sample(struct gls *s)
 		if (pins->tx_eop) {
 			size_t count = r->up_dw;
 			r->up_dw = 0;
-			receive(s, r->up, count);
+			root_receive(s, r->up, count);
 		}
 	}
 }
@@ -670,7 +686,7 @@ static unsigned take_tag(struct gls *s, void (*done)(void *arg, uint32_t value),
 {
 	struct root *r = s->root;
 	if (r->reads_busy == HOST_TAGS)
-		gls_run_until(s, tag_free, s, READ_LIMIT);
+		gls_run_until(s, tag_free, s, s->read_limit);
 	unsigned tag = 0;
 	while (tag < HOST_TAGS - 1 && r->reads[tag].busy)
 		tag++;
@@ -709,7 +725,7 @@ static bool wait_over(void *arg)
 /* Waits for a read; if it is never answered, nothing may write to the caller's stack later. */
 static uint32_t wait_for(struct gls *s, struct waiting *w)
 {
-	if (!gls_run_until(s, wait_over, w, READ_LIMIT)) {
+	if (!gls_run_until(s, wait_over, w, s->read_limit)) {
 		for (unsigned i = 0; i < HOST_TAGS; i++)
 			if (s->root->reads[i].busy && s->root->reads[i].arg == w) {
 				s->root->reads[i].done = NULL;

@@ -6,15 +6,15 @@ WRAP_VFIO := $(foreach f,open close readlink access opendir pread pwrite mmap fs
 $(eval $(call host_test,backend_vfio,tests/device/test_backend_vfio.c host-driver/lib/backend_vfio.c host-driver/lib/backend.h host-driver/lib/xen_part.h host-driver/xen/xen.h host-driver/include/guestlane.h,-O1 -Ihost-driver/xen -Ihost-driver/lib -Ihost-driver/include $(WRAP_VFIO),))
 
 # Wires of glane-sim, with a NIC that the test plays.
-$(eval $(call host_test,glane_wire,tests/device/test_wire.c $(wildcard sim/glane-sim/wire*.[ch]) sim/include/guestlane_sim.h,-O1 -D_GNU_SOURCE -Isim/glane-sim -Isim/include,-lpcap))
+$(eval $(call host_test,glane_wire,tests/device/test_wire.c $(wildcard sim/device/wire*.[ch]) sim/include/guestlane_sim.h,-O1 -D_GNU_SOURCE -Isim/device -Isim/include,-lpcap))
 
 # The vfio-user server with a device that is easy to look through, and what clients may do to it.
-VFU_SERVER_C := sim/glane-sim/vfio_user_server.c sim/glane-sim/vfio_user_dma.c
-VFU_H        := tests/device/vfu.h tests/device/fake_device.h host-driver/vfio-user/vfio_user.h sim/glane-sim/vfio_user_server.h
-VFU_INC      := -D_GNU_SOURCE -Ihost-driver/vfio-user -Isim/glane-sim -Itests/device
+VFU_SERVER_C := sim/device/vfio_user_server.c sim/device/vfio_user_dma.c
+VFU_H        := tests/device/vfu.h tests/device/fake_device.h host-driver/vfio-user/vfio_user.h sim/device/vfio_user_server.h
+VFU_INC      := -D_GNU_SOURCE -Ihost-driver/vfio-user -Isim/device -Itests/device
 FAKE_DEVICE  := $(BUILD)/tests/device/fake_device
 
-$(FAKE_DEVICE): tests/device/fake_device.c $(VFU_SERVER_C) $(wildcard sim/glane-sim/vfio_user*.h) $(VFU_H)
+$(FAKE_DEVICE): tests/device/fake_device.c $(VFU_SERVER_C) $(wildcard sim/device/vfio_user*.h) $(VFU_H)
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) $(SAN) $(VFU_INC) -o $@ $(filter %.c,$^) -ljansson

@@ -13,7 +13,7 @@ $(DEVICE_TEST): tests/device/test_glane_sim.c tests/device/relay.c tests/device/
 $(DEVICE_TEST)-long $(DEVICE_TEST)-messages: $(DEVICE_TEST)-%: $(DEVICE_TEST)
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/glane_sim" $*\n' >$@ && chmod +x $@
 
-$(eval $(call host_test,dma_maps,tests/device/test_dma_maps.c sim/glane-sim/vfio_user_dma.c sim/glane-sim/vfio_user_dma.h,-O1 -D_GNU_SOURCE -Isim/glane-sim,))
+$(eval $(call host_test,dma_maps,tests/device/test_dma_maps.c sim/device/vfio_user_dma.c sim/device/vfio_user_dma.h,-O1 -D_GNU_SOURCE -Isim/device,))
 
 TESTS_NEED  += $(DEVICE_SIM) $(BUILD)/firmware/guestlane.fw $(FW_ELF)
 TESTS_CHECK += $(DEVICE_TEST)

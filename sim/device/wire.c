@@ -77,8 +77,8 @@ static enum wire_fate take_loopback(struct glane_wire *w, const uint8_t *frame, 
 static const struct wire_kind wire_none = { .name = "none", .take = take_none };
 static const struct wire_kind wire_loopback = { .name = "loopback", .take = take_loopback };
 
-static const struct wire_kind *const kinds[] = { &wire_tap, &wire_pcap, &wire_unix, &wire_loopback,
-						 &wire_none };
+static const struct wire_kind *const kinds[] = { &wire_tap,  &wire_iface,    &wire_pcap,
+						 &wire_unix, &wire_loopback, &wire_none };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -128,8 +128,8 @@ static const struct wire_kind *find_kind(struct glane_wire *w, const char *spec,
 		return k;
 	}
 	wire_fail(w,
-		  "'%.*s' is no kind of wire; give tap:NAME, pcap:IN,OUT, unix:PATH, loopback or "
-		  "none",
+		  "'%.*s' is no kind of wire; give tap:NAME, iface:NAME, pcap:IN,OUT, unix:PATH, "
+		  "loopback or none",
 		  (int)length, spec);
 	return NULL;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The NIC's PCI function as a vfio-user client sees it. A host owns some of its configuration space; that part is kept here.
+// The NIC's PCI function as a vfio-user client sees it, on whatever carries TLPs to it: a model, or a link to a board. A host owns some of its configuration space; that part is kept here.
 #include "nic.h"
 #include "guestlane.h"
 #include "guestlane_regs.h"
@@ -66,7 +66,7 @@ struct nic {
 	uint8_t *data;
 	struct piece pieces[READS];
 	bool flr; /* the configuration write is a function level reset */
-	uint64_t since;
+	uint64_t since, access_limit;
 
 	bool want_irqs, want_restore, want_reset, want_plug;
 	uint64_t asked; /* cycle since which DMA messages are not answered */
@@ -197,7 +197,7 @@ static int load_firmware(struct nic *n)
 static void reload_firmware(struct nic *n)
 {
 	if (n->firmware && load_firmware(n))
-		fprintf(stderr, "glane-sim: %s\n", gls_error(n->s));
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, gls_error(n->s));
 }
 
 /* Reads and checks an image before anything is touched; an ELF file is read when it is loaded. */
@@ -432,10 +432,11 @@ static void op_client(void *device, bool connected)
 {
 	struct nic *n = device;
 	if (connected) {
-		fprintf(stderr, "glane-sim: a client has connected\n");
+		fprintf(stderr, "%s: a client has connected\n", program_invocation_short_name);
 		return;
 	}
-	fprintf(stderr, "glane-sim: the client is gone: %s\n", vfio_user_left(n->server));
+	fprintf(stderr, "%s: the client is gone: %s\n", program_invocation_short_name,
+		vfio_user_left(n->server));
 	n->active = false;
 	n->want_plug = true;
 }
@@ -543,7 +544,7 @@ void nic_service(struct nic *n)
 		set_irqs(n);
 	}
 	if (n->active && vfio_user_dma_pending(n->server) &&
-	    gls_simulated(n->s) - n->since > ACCESS_LIMIT) {
+	    gls_simulated(n->s) - n->since > n->access_limit) {
 		n->since = gls_simulated(n->s);
 		vfio_user_dma_cancel(n->server);
 	}
@@ -575,6 +576,7 @@ struct nic *nic_new(struct gls *s, const char *firmware, char *error, size_t roo
 	}
 	n->s = s;
 	n->firmware = firmware;
+	n->access_limit = ACCESS_LIMIT;
 	n->payload = 1;
 	for (unsigned i = 0; i < READS; i++)
 		n->pieces[i].n = n;
@@ -650,6 +652,16 @@ struct vfio_user_device nic_device(const struct nic *n)
 void nic_attach(struct nic *n, struct vfio_user_server *v)
 {
 	n->server = v;
+}
+
+void nic_patience(struct nic *n, uint64_t cycles)
+{
+	n->access_limit = cycles;
+}
+
+void nic_unplugged(struct nic *n)
+{
+	n->want_plug = true;
 }
 
 struct nic_stats nic_stats(const struct nic *n)

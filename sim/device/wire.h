@@ -32,6 +32,7 @@ struct glane_wire_stats {
  * Opens what `spec` names. NULL on failure, with a sentence in error[room] that names the offending word.
  *
  *   tap:NAME            attaches to the TAP interface NAME, or creates it; its addresses and its state are the administrator's
+ *   iface:NAME          every frame of the interface NAME, by a raw packet socket
  *   pcap:IN,OUT[,fast]  sends the frames of the pcap or pcapng file IN from the moment the NIC's receiver is enabled, at their own relative
  *                       times in virtual time or, with `fast`, one behind the other; records both directions in OUT (pcapng). IN may be
  *                       empty (nothing is sent), OUT too (nothing is recorded)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * unix:PATH: the wire ends at another glane-sim on this machine. A packet of a SOCK_SEQPACKET socket is a frame. Whoever finds nobody listening
+ * unix:PATH: the wire ends at another glane-sim, or at a glane-hostlink, on this machine. A packet of a SOCK_SEQPACKET socket is a frame. Whoever finds nobody listening
  * listens, and its socket appears under PATH complete (it is bound elsewhere and renamed), replacing a dead one. Four times a second who has no peer
  * looks whether PATH still leads to it, and starts anew if not.
  */

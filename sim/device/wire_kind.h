@@ -24,7 +24,7 @@ struct wire_kind {
 	void (*service)(struct glane_wire *w);
 };
 
-extern const struct wire_kind wire_tap, wire_pcap, wire_unix;
+extern const struct wire_kind wire_tap, wire_pcap, wire_unix, wire_iface;
 
 struct glane_wire {
 	struct gls *s;

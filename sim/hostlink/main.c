@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// glane-hostlink: a board on an Ethernet interface of this machine, as a PCI device for vfio-user clients. Command line, the loop, statistics.
+#include "nic.h"
+#include "slot.h"
+#include "vfio_user_server.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROGRAM "glane-hostlink"
+
+#ifndef GLANE_VERSION
+#define GLANE_VERSION "0.4"
+#endif
+
+/* An access that waits so long for DMA by messages is answered without it: 2 s. */
+#define ACCESS_LIMIT (2u * 125000000u)
+
+struct options {
+	const char *wire, *socket, *firmware, *stats;
+	uint8_t board[6];
+	bool has_board;
+	unsigned silence;
+};
+
+struct program {
+	struct options o;
+	char spec[64];
+	struct gls *s;
+	struct nic *nic;
+	struct vfio_user_server *server;
+	struct glane_wire *wire;
+	int epoll, signals;
+	struct timespec started;
+	bool stop, up;
+};
+
+static const char help[] =
+	"Usage: glane-hostlink IFACE --socket PATH [OPTION]...\n"
+	"A Guestlane board on the Ethernet interface IFACE as a PCI device for vfio-user\n"
+	"clients. IFACE may also be a wire as glane-sim has them: unix:PATH, tap:NAME.\n"
+	"\n"
+	"  -s, --socket PATH      listen on this UNIX socket (needed)\n"
+	"  -b, --board MAC        pair with this board only (the first one that answers)\n"
+	"  -S, --silence SECONDS  a board that says nothing for so long is gone (5)\n"
+	"  -f, --firmware FILE    firmware that runs when a client comes, and after resets\n"
+	"  -j, --stats-json FILE  write statistics at exit and on SIGUSR1\n"
+	"  -h, --help             show this\n"
+	"  -V, --version          show the version\n";
+
+static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void die(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, PROGRAM ": ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+	exit(2);
+}
+
+/* --- Command line --------------------------------------------------------------------------------------------------------------- */
+
+static void parse_mac(uint8_t mac[6], const char *text)
+{
+	int used = 0;
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", mac, mac + 1, mac + 2, mac + 3,
+		   mac + 4, mac + 5, &used) != 6 ||
+	    text[used] || mac[0] & 1)
+		die("--board is '%s'; give the board's address, as in 02:47:4c:00:00:01", text);
+}
+
+static struct options parse(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "board", required_argument, NULL, 'b' },
+		{ "silence", required_argument, NULL, 'S' },
+		{ "firmware", required_argument, NULL, 'f' },
+		{ "stats-json", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	struct options o = { .silence = 5 };
+	char *end;
+	int c;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":s:b:S:f:j:hV", names, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+		switch (c) {
+		case 's':
+			o.socket = optarg;
+			break;
+		case 'b':
+			parse_mac(o.board, optarg);
+			o.has_board = true;
+			break;
+		case 'S':
+			o.silence = (unsigned)strtoul(optarg, &end, 10);
+			if (*end || end == optarg || !o.silence || o.silence > 3600)
+				die("--silence is '%s'; give a whole number from 1 to 3600",
+				    optarg);
+			break;
+		case 'f':
+			o.firmware = optarg;
+			break;
+		case 'j':
+			o.stats = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		case 'V':
+			puts(PROGRAM " (Guestlane) " GLANE_VERSION);
+			exit(0);
+		case ':':
+			die("%s needs a value; see " PROGRAM " --help", word);
+		default:
+			die("'%s' is no option that is known; see " PROGRAM " --help", word);
+		}
+	}
+	if (optind == argc)
+		die("the interface is missing; give the one that the board is connected to, as in "
+		    "eth1");
+	o.wire = argv[optind++];
+	if (optind < argc)
+		die("'%s' is too much; see " PROGRAM " --help", argv[optind]);
+	if (!o.socket)
+		die("--socket is missing; give the path to listen on, as in --socket "
+		    "/run/guestlane/nic0.sock");
+	return o;
+}
+
+/* The interface's own address; on a wire that has none, a local one at random. */
+static void own_mac(uint8_t mac[6], const char *wire)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (getrandom(mac, 6, 0) != 6)
+		die("no random numbers: %s", strerror(errno));
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", wire);
+	if (fd >= 0 && !strchr(wire, ':') && !ioctl(fd, SIOCGIFHWADDR, &request))
+		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* --- Statistics --------------------------------------------------------------------------------------------------------------------- */
+
+static void write_stats(const struct program *p)
+{
+	static const char *const board_names[] = { "bad",      "foreign", "malformed", "forged",
+						   "replayed", "gaps",	  "refused",   "resent" };
+	struct timespec now;
+	if (!p->o.stats)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	double seconds = (double)(now.tv_sec - p->started.tv_sec) +
+			 (double)(now.tv_nsec - p->started.tv_nsec) / 1e9;
+	struct link_stats l = link_stats(slot_link(p->s));
+	struct nic_stats n = nic_stats(p->nic);
+	struct vfio_user_stats v = vfio_user_stats(p->server);
+#define COUNT(x) ((json_int_t)(x))
+	json_t *all = json_object(), *board = json_object();
+	json_object_set_new(all, "seconds", json_real(seconds));
+	json_object_set_new(all, "link",
+			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+				      "sessions", COUNT(l.sessions), "frames_in",
+				      COUNT(l.frames_in), "frames_out", COUNT(l.frames_out),
+				      "words_in", COUNT(l.words_in), "words_out",
+				      COUNT(l.words_out), "foreign", COUNT(l.foreign), "malformed",
+				      COUNT(l.malformed), "forged", COUNT(l.forged), "replayed",
+				      COUNT(l.replayed), "gaps", COUNT(l.gaps), "refused",
+				      COUNT(l.refused), "resent", COUNT(l.resent), "busy",
+				      COUNT(l.busy), "round_trip_us", COUNT(l.round_trip_us)));
+	for (unsigned i = 0; i < 8; i++)
+		json_object_set_new(board, board_names[i], json_integer(l.board[i]));
+	json_object_set_new(all, "board", board);
+	json_object_set_new(all, "nic",
+			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "tlps_to_nic",
+				      COUNT(n.tlps_to_nic), "tlps_from_nic", COUNT(n.tlps_from_nic),
+				      "register_reads", COUNT(n.register_reads), "register_writes",
+				      COUNT(n.register_writes), "config_accesses",
+				      COUNT(n.config_accesses), "resets", COUNT(n.resets)));
+	json_object_set_new(
+		all, "vfio_user",
+		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "clients", COUNT(v.clients),
+			  "requests", COUNT(v.requests), "errors", COUNT(v.errors), "interrupts",
+			  COUNT(v.interrupts), "dma_read_bytes", COUNT(v.dma_read_bytes),
+			  "dma_write_bytes", COUNT(v.dma_write_bytes), "refused_reads",
+			  COUNT(v.refused_reads), "refused_writes", COUNT(v.refused_writes)));
+#undef COUNT
+	if (json_dump_file(all, p->o.stats, JSON_INDENT(2)))
+		fprintf(stderr, PROGRAM ": cannot write the statistics to '%s': %s\n", p->o.stats,
+			strerror(errno));
+	json_decref(all);
+}
+
+/* --- The loop ------------------------------------------------------------------------------------------------------------------------ */
+
+static void take_signal(struct program *p)
+{
+	struct signalfd_siginfo info;
+	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1 && p->server)
+		write_stats(p);
+	else if (info.ssi_signo != SIGUSR1)
+		p->stop = true;
+}
+
+static void wait_for_events(struct program *p, int milliseconds)
+{
+	struct epoll_event events[4];
+	int n = epoll_wait(p->epoll, events, 4, milliseconds);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.fd == p->signals)
+			take_signal(p);
+}
+
+static void say_board(const struct program *p, const char *what)
+{
+	const uint8_t *m = link_board(slot_link(p->s));
+	fprintf(stderr, PROGRAM ": board %02x:%02x:%02x:%02x:%02x:%02x %s\n", m[0], m[1], m[2],
+		m[3], m[4], m[5], what);
+}
+
+static void loop(struct program *p)
+{
+	while (!p->stop) {
+		int ms = slot_run(p->s);
+		bool up = slot_up(p->s);
+		if (p->up && !up) {
+			say_board(p, "is gone; waiting for it");
+			/* As a PCI device that is pulled out: the client must begin anew. */
+			vfio_user_disconnect(p->server, "the board is gone");
+			nic_unplugged(p->nic);
+		} else if (up && !p->up) {
+			say_board(p, "is back");
+		}
+		p->up = up;
+		vfio_user_server_run(p->server);
+		if (up)
+			nic_service(p->nic);
+		if (vfio_user_server_ready(p->server) && up)
+			continue;
+		/* What the client has asked for must go out before we sleep. */
+		int later = slot_run(p->s);
+		wait_for_events(p, later < ms ? later : ms);
+	}
+}
+
+static void watch(struct program *p, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	if (fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e))
+		die("epoll: %s", strerror(errno));
+}
+
+/* Waits until a board answers. */
+static void find_board(struct program *p)
+{
+	bool said = false;
+	uint64_t busy = 0;
+	for (;;) {
+		int ms = slot_run(p->s);
+		if (p->stop || slot_up(p->s))
+			return;
+		if (link_stats(slot_link(p->s)).busy != busy && !busy++)
+			fprintf(stderr,
+				PROGRAM ": a board on %s is paired with another host; "
+					"waiting\n",
+				p->o.wire);
+		else if (!said)
+			fprintf(stderr, PROGRAM ": waiting for a board on %s\n", p->o.wire);
+		said = true;
+		wait_for_events(p, ms);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct program p;
+	char error[512] = "";
+	uint8_t mac[6];
+	int status = 1;
+	p.o = parse(argc, argv);
+	clock_gettime(CLOCK_MONOTONIC, &p.started);
+
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	p.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p.signals < 0 || p.epoll < 0)
+		die("cannot wait for signals: %s", strerror(errno));
+
+	own_mac(mac, p.o.wire);
+	p.s = slot_open(mac, p.o.has_board ? p.o.board : NULL, p.o.silence * 1000000000ull);
+	if (!p.s)
+		die("not enough memory");
+	if (strchr(p.o.wire, ':'))
+		p.wire = glane_wire_open(p.o.wire, p.s, error, sizeof(error));
+	else if (snprintf(p.spec, sizeof(p.spec), "iface:%s", p.o.wire) < (int)sizeof(p.spec))
+		p.wire = glane_wire_open(p.spec, p.s, error, sizeof(error));
+	else
+		snprintf(error, sizeof(error), "'%s' is too long for an interface", p.o.wire);
+	if (!p.wire)
+		goto out;
+	slot_wire(p.s, p.wire);
+	watch(&p, p.signals);
+	watch(&p, glane_wire_fd(p.wire));
+	find_board(&p);
+	if (p.stop) {
+		status = 0;
+		goto out;
+	}
+	say_board(&p, "has answered");
+	p.nic = nic_new(p.s, p.o.firmware, error, sizeof(error));
+	if (!p.nic)
+		goto out;
+	nic_patience(p.nic, ACCESS_LIMIT);
+	struct vfio_user_device device = nic_device(p.nic);
+	p.server = vfio_user_server_new(p.o.socket, &device, p.nic, error, sizeof(error));
+	if (!p.server)
+		goto out;
+	nic_attach(p.nic, p.server);
+	watch(&p, vfio_user_server_fd(p.server));
+	fprintf(stderr, PROGRAM ": listening on %s, %u contexts\n", p.o.socket, gls_contexts(p.s));
+	p.up = true;
+	loop(&p);
+	write_stats(&p);
+	status = 0;
+out:
+	if (error[0])
+		fprintf(stderr, PROGRAM ": %s\n", error);
+	vfio_user_server_free(p.server);
+	nic_free(p.nic);
+	slot_close(p.s);
+	glane_wire_close(p.wire);
+	return status;
+}
