@@ -17,7 +17,6 @@ between() { awk -v low="$1" -v value="$2" -v high="$3" 'BEGIN { print value; exi
 # figure PATH WORKLOAD FILTER
 figure() { jq -r --arg path "$1" --arg workload "$2" ".rows[] | select(.path == \$path and .workload == \$workload) | $3" $out/xen-quick.json; }
 
-tap_check "what it needs is made" make NO_DEPS=1 bench-xen-need
 tap_check "both paths of a guest are measured" sim/bench-xen/bench-xen --quick $out
 tap_check "every part of a total has an owner" jq -e '.rows | all((.xen + .dom0 + .guest - .total) | fabs < 1)' $out/xen-quick.json
 tap_is "as many frames pass the NIC's wire as are sent, and as are received" \
