@@ -15,7 +15,7 @@ dom0() { rig run -t 300 "$@"; }
 # value COMMAND...: what dom0 prints, in one line
 value() { dom0 "$@" 2>&1 | tr '\n' ' ' | sed 's/ $//'; }
 # refuses NAME WORDS COMMAND: in dom0; it fails, and the words are in what xl says
-refuses() { tap_refuses "$1" "$2" rig run -t 120 "$3"; }
+refuses() { tap_refuses "$1" "$2" rig run -t 300 "$3"; }
 # vif NAME FILTER: what the daemon knows of a guest's vif, as pv1.0, through jq
 vif() { dom0 'glanectl --json vif list' | jq -r --arg name "${1%.*}" --argjson handle "${1#*.}" ".vifs[] | select(.name == \$name and .handle == \$handle) | $2"; }
 # becomes SECONDS VALUE COMMAND...: until what the command prints is the value; prints the last one
