@@ -168,10 +168,10 @@ static int flood(const char *address, uint16_t port)
 	}
 	/* What goes wrong, a neighbour that is not there for example, may go right later. */
 	for (;;) {
-		for (int i = 0; i < 32; i++)
+		for (int i = 0; i < 8; i++)
 			sendto(s, datagram, sizeof(datagram), MSG_DONTWAIT, (struct sockaddr *)&a,
 			       sizeof(a));
-		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
 	}
 }
 

@@ -131,6 +131,17 @@ daemon_start() {
 	daemon=$!
 }
 
+# Returns when it is dead, as systemd would wait before it starts another. The first one is nobody's child here.
+daemon_end() {
+	{
+		kill -9 "$daemon"
+		wait "$daemon"
+	} 2>/dev/null
+	while [ -d "/proc/$daemon" ]; do
+		sleep 0.1
+	done
+}
+
 # --- traffic, every byte of which is checked ---
 
 # stream_begin NAME FROM TO NUMBER PORT [KBYTE/S]: from guest to guest (TO has that number); guest - or FROM - is dom0

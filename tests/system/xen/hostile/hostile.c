@@ -68,7 +68,7 @@ struct hostile {
 	struct xenbus_device *xenbus;
 	struct task_struct *thread;
 	u64 random;
-	unsigned long deadline;
+	unsigned long deadline, end;
 	struct page *pool[POOL_PAGES];
 	u32 refs[POOL_PAGES];
 	u32 *directory;
@@ -113,6 +113,12 @@ static u64 nasty(struct hostile *h)
 static bool going(struct hostile *h)
 {
 	return !kthread_should_stop() && time_before(jiffies, h->deadline);
+}
+
+/* On a machine that is slow the time may be over before it has seen anything. */
+static bool enough(struct hostile *h)
+{
+	return (connected > 1 && refused > 1) || time_after(jiffies, h->end);
 }
 
 static void nap(struct hostile *h, unsigned int milliseconds)
@@ -681,8 +687,12 @@ static int attack_all(void *data)
 	struct hostile *h = data;
 
 	h->deadline = jiffies + seconds * HZ;
-	while (going(h))
+	h->end = h->deadline + 10 * seconds * HZ;
+	while (going(h) || (!kthread_should_stop() && !enough(h))) {
+		if (!going(h))
+			h->deadline = jiffies + HZ;
 		attack_round(h);
+	}
 	finished = 1;
 	pr_info("seed %u: %u rounds, %u connected, %u refused, %lu page accesses, %lu doorbells, "
 		"%lu frames, %lu events, %lu needs-reset, %u breaches\n",
