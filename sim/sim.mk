@@ -3,12 +3,13 @@
 #
 # `make TRACE=1` builds everything of this fragment once more below build/sim-trace, able to write FST traces; tracing support costs
 # speed even when it is off, so it is not in the ordinary build. SIM_CONTEXTS sets the number of contexts (32). SIM_INIT=1 makes a
-# NIC whose block RAM holds the firmware from the start, as a bitstream would (build/sim-init). SIM_PGO=pgo builds for speed with a
+# NIC whose block RAM holds the firmware from the start, as a bitstream would (build/sim-init). SIM_NETLIST=1 takes the netlist that
+# synthesis makes of it (tests/netlist). SIM_PGO=pgo builds for speed with a
 # profile: `make SIM_PGO=pgo build/sim-pgo/glane-sim` is 15 % faster, and costs a minute more (a model that counts, and a run of the demo).
 
 SIM_CONTEXTS := 32
 FIRMWARE_ELF := $(BUILD)/firmware/guestlane.elf
-SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))$(if $(SIM_INIT),-init)$(if $(SIM_PGO),-$(SIM_PGO))
+SIM_DIR      := $(BUILD)/sim$(if $(TRACE),-trace)$(if $(filter-out 32,$(SIM_CONTEXTS)),-$(SIM_CONTEXTS))$(if $(SIM_INIT),-init)$(if $(SIM_NETLIST),-netlist)$(if $(SIM_PGO),-$(SIM_PGO))
 SIM_LIB      := $(SIM_DIR)/libguestlane-sim.a
 SIM_MODEL    := $(SIM_DIR)/model
 SIM_C        := $(wildcard sim/lib/*.c) host-driver/pcapng/pcapng.c host-driver/lib/radix.c
@@ -20,11 +21,17 @@ VERILATOR_INC = $(shell verilator --getenv VERILATOR_ROOT)/include
 
 upper = $(subst dmem,DMEM,$(subst imem,IMEM,$1))
 
+SIM_RTL := $(NIC_RTL)
+
 # Optimized for size: the model is one long walk through its code each cycle, and what fits the caches runs 7 % faster than -O3.
 SIM_VFLAGS := --cc -O3 --x-assign fast --x-initial fast --noassert -Wno-fatal --top-module guestlane \
 	--prefix Vguestlane -GNCTX=$(SIM_CONTEXTS) --output-split 20000 --output-split-cfuncs 2000 $(if $(TRACE),--trace-fst) \
 	$(if $(SIM_INIT),$(foreach m,imem dmem0 dmem1,-G$(call upper,$m)_INIT='"$(BUILD)/firmware/$m.hex"'))
 SIM_CXXFLAGS := -Os -march=native -std=c++17
+ifdef SIM_NETLIST
+SIM_RTL    := $(BUILD)/netlist/guestlane.v $(BUILD)/netlist/cells.v tests/netlist/ecp5_ram.sv
+SIM_VFLAGS := $(filter-out -G%,$(SIM_VFLAGS)) -Wno-lint -Wno-MULTIDRIVEN -Wno-SPECIFYIGN
+endif
 # With a profile what is seldom done lies elsewhere. What counts is how many lines of code a cycle walks through, so instructions are
 # short ones.
 SIM_SHORT := -O2 -march=native -mno-avx -mno-bmi -mno-bmi2 -fno-tree-vectorize -fno-tree-slp-vectorize -falign-functions=1 \
@@ -42,9 +49,9 @@ SIM_CXXFLAGS := $(SIM_SHORT) -fprofile-generate
 SIM_LIBS     += -lgcov
 endif
 
-$(SIM_MODEL)/Vguestlane__ALL.a: $(NIC_RTL) sim/sim.mk $(if $(SIM_INIT),$(FW_HEX)) $(SIM_PROFILE)
+$(SIM_MODEL)/Vguestlane__ALL.a: $(SIM_RTL) sim/sim.mk $(if $(SIM_INIT),$(FW_HEX)) $(SIM_PROFILE)
 	@mkdir -p $(@D)
-	$(call quietly,VERILATE,$(SIM_DIR)/model.log,$(VERILATOR) $(SIM_VFLAGS) --Mdir $(SIM_MODEL) $(NIC_RTL) && \
+	$(call quietly,VERILATE,$(SIM_DIR)/model.log,$(VERILATOR) $(SIM_VFLAGS) --Mdir $(SIM_MODEL) $(SIM_RTL) && \
 		$(if $(SIM_PROFILE),cp $(BUILD)/sim-gen/model/*.gcda $(SIM_MODEL)/ &&) \
 		env -u MAKEFLAGS -u MFLAGS make -j2 -C $(SIM_MODEL) -f Vguestlane.mk Vguestlane__ALL.a verilated.o verilated_threads.o \
 		$(if $(TRACE),verilated_fst_c.o) OPT_FAST="$(SIM_CXXFLAGS)" OPT_SLOW=-O1 OPT_GLOBAL="-O3 -march=native")

@@ -10,7 +10,7 @@ BOARD_RTL := $(NIC_RTL) $(wildcard rtl/boards/common/*_pkg.sv) $(filter-out %_pk
 # Firmware for the block RAM.
 BOARD_HEX := $(addprefix $(FW_DIR)/,imem.hex dmem0.hex dmem1.hex)
 
-$(foreach b,$(if $(shell grep -sl GMII_CLOCKS rtl/boards/common/board_nic.sv),$(BOARDS)),$(eval $(call verilator_lint,$(b),$(b),$(BOARD_RTL) rtl/boards/lint/ecp5.sv rtl/boards/$(b)/$(b).sv,)))
+$(foreach b,$(BOARDS),$(eval $(call verilator_lint,$(b),$(b),$(BOARD_RTL) rtl/boards/lint/ecp5.sv rtl/boards/$(b)/$(b).sv,)))
 
 # --- Bitstreams ---
 BOARD ?= versa_ecp5
@@ -19,6 +19,17 @@ BITSTREAM_FLAGS = -s "$(SEEDS)" $(if $(CONTEXTS),-c $(CONTEXTS)) $(if $(RING_BYT
 .PHONY: bitstream flash flash-persist flash-check test-boards
 bitstream: toolroot $(REGS_PKG) $(BOARD_HEX)
 	@rtl/boards/bitstream $(BITSTREAM_FLAGS) $(BOARD) $(BOARD_RTL)
+
+# Synthesis alone: build/boards/<board>/size.json (tests/system/test_resources.sh).
+.PHONY: board-size
+board-size: $(REGS_PKG) $(BOARD_HEX)
+	@rtl/boards/bitstream -y $(BITSTREAM_FLAGS) $(BOARD) $(BOARD_RTL)
+
+# All boards with all seeds, the budgets, and the netlist against the RTL.
+TESTS_BOARDS := tests/netlist/test_netlist.sh
+test-boards: toolroot $(REGS_PKG) $(BOARD_HEX)
+	@status=0; for b in $(BOARDS); do $(MAKE) NO_DEPS=1 bitstream BOARD=$$b || status=1; done; \
+		$(RUN_TESTS) --timeout 7200 $(TESTS_BOARDS) || status=1; exit $$status
 
 # BIT=file takes another file than build/boards/<board>/guestlane.bit.
 flash:

@@ -5,7 +5,7 @@
 // MDIO, at the addresses 0 and 1. The one light is on while the host link is up, and blinks while it is not.
 module colorlight_i5 #(
     parameter int unsigned NCTX       = 8,
-    parameter int unsigned RING_BYTES = 8192,
+    parameter int unsigned RING_BYTES = 16384,
     parameter int unsigned SYS_DIV    = 10,     // system clock 750 MHz / SYS_DIV
     parameter              IMEM_INIT  = "",
     parameter              DMEM0_INIT = "",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every board without a PCIe slot has inside: the NIC, the MAC of the host's port, and the link between them.
 
-// One clock; the board's top makes GMII of its PHYs' RGMII. The NIC is in reset while the link is down.
+// The board's top makes GMII of its PHYs' RGMII. The NIC is in reset while the link is down.
 //
 //   mac_i, seed_i   of hostlink: the address of the host's port, and a number for nonces
 //   net_*           GMII of the network; host_*: of the host link
@@ -10,12 +10,16 @@
 module board_nic #(
     parameter int unsigned NCTX       = 32,
     parameter int unsigned RING_BYTES = 32768,
+    parameter int unsigned GMII_CLOCKS = 0,  // 1: each GMII has clocks of its own (mac_async); 0: they belong to clk_i
     parameter              IMEM_INIT  = "",
     parameter              DMEM0_INIT = "",
     parameter              DMEM1_INIT = ""
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
+    input  logic        gmii_tx_clk_i,  // with GMII_CLOCKS = 1: transmit clock of both, receive clock of each
+    input  logic        net_rx_clk_i,
+    input  logic        host_rx_clk_i,
     input  logic [47:0] mac_i,
     input  logic [31:0] seed_i,
     output logic [7:0]  net_txd_o,
@@ -30,6 +34,8 @@ module board_nic #(
     input  logic [7:0]  host_rxd_i,
     input  logic        host_rx_dv_i,
     input  logic        host_rx_er_i,
+    output logic        console_valid_o,
+    output logic [7:0]  console_data_o,
     output logic        up_o,
     output logic        rx_enabled_o,
     output logic        idle_o,
@@ -39,7 +45,7 @@ module board_nic #(
   // The longest frame of the link, without FCS: header and 128 words.
   localparam logic [13:0] MaxFrame = 14'd1056;
 
-  logic        nic_rst_q, nic_idle, link_idle, mac_tx_busy, mac_rx_busy;
+  logic        nic_rst_q, gmii_busy, nic_idle, link_idle, mac_tx_busy, mac_rx_busy;
   logic        d_valid, d_ready, d_sop, d_eop, d_keep;   // TLPs down, to the NIC
   logic        u_valid, u_ready, u_eop, u_keep;          // TLPs up
   logic [63:0] d_data, u_data;
@@ -51,7 +57,7 @@ module board_nic #(
 
   /* verilator lint_off PINCONNECTEMPTY */  // the wire of words is not used; the host paces itself (docs/hostlink.md)
   guestlane #(
-    .NCTX(NCTX), .RING_BYTES(RING_BYTES), .IMEM_INIT(IMEM_INIT), .DMEM0_INIT(DMEM0_INIT), .DMEM1_INIT(DMEM1_INIT)
+    .NCTX(NCTX), .RING_BYTES(RING_BYTES), .GMII_CLOCKS(GMII_CLOCKS), .IMEM_INIT(IMEM_INIT), .DMEM0_INIT(DMEM0_INIT), .DMEM1_INIT(DMEM1_INIT)
   ) u_nic (
     .clk_i,
     .rst_i            (nic_rst_q),
@@ -69,6 +75,8 @@ module board_nic #(
     .tlp_tx_eop_o     (u_eop),
     .tlp_tx_keep_o    (u_keep),
     .tlp_tx_np_ok_i   (1'b1),
+    .gmii_tx_clk_i,
+    .gmii_rx_clk_i    (net_rx_clk_i),
     .gmii_txd_o       (net_txd_o),
     .gmii_tx_en_o     (net_tx_en_o),
     .gmii_tx_er_o     (net_tx_er_o),
@@ -76,6 +84,8 @@ module board_nic #(
     .gmii_rx_dv_i     (net_rx_dv_i),
     .gmii_rx_er_i     (net_rx_er_i),
     .mac_rx_en_o      (rx_enabled_o),
+    .console_valid_o,
+    .console_data_o,
     .words_i          (1'b0),
     .wtx_valid_o      (),
     .wtx_sof_o        (),
@@ -95,40 +105,84 @@ module board_nic #(
     .time_skip_i
   );
 
-  mac u_mac (
-    .clk_i, .rst_i,
-    .cfg_tx_en_i      (1'b1),
-    .cfg_rx_en_i      (1'b1),
-    .cfg_pause_en_i   (1'b1),
-    .cfg_max_frame_i  (MaxFrame),
-    .tx_valid_i       (tx_valid),
-    .tx_ready_o       (tx_ready),
-    .tx_data_i        (tx_data),
-    .tx_last_i        (tx_last),
-    .tx_last_bytes_i  (tx_last_bytes),
-    .rx_valid_o       (rx_valid),
-    .rx_sof_o         (rx_sof),
-    .rx_data_o        (rx_data),
-    .rx_last_o        (rx_last),
-    .rx_last_bytes_o  (rx_last_bytes),
-    .rx_err_o         (rx_err),
-    .gmii_txd_o       (host_txd_o),
-    .gmii_tx_en_o     (host_tx_en_o),
-    .gmii_tx_er_o     (host_tx_er_o),
-    .gmii_rxd_i       (host_rxd_i),
-    .gmii_rx_dv_i     (host_rx_dv_i),
-    .gmii_rx_er_i     (host_rx_er_i),
-    .ev_tx_frame_o    (),
-    .ev_tx_underrun_o (),
-    .ev_rx_frame_o    (),
-    .ev_rx_bad_fcs_o  (),
-    .ev_rx_runt_o     (),
-    .ev_rx_giant_o    (),
-    .ev_rx_er_o       (),
-    .ev_rx_pause_o    (),
-    .tx_busy_o        (mac_tx_busy),
-    .rx_busy_o        (mac_rx_busy)
-  );
+  if (GMII_CLOCKS != 0) begin : g_gmii_clocks
+    mac_async u_mac (
+      .clk_i, .rst_i,
+      .tx_clk_i         (gmii_tx_clk_i),
+      .rx_clk_i         (host_rx_clk_i),
+      .sending_o        (),
+      .cfg_tx_en_i      (1'b1),
+      .cfg_rx_en_i      (1'b1),
+      .cfg_pause_en_i   (1'b1),
+      .cfg_max_frame_i  (MaxFrame),
+      .tx_valid_i       (tx_valid),
+      .tx_ready_o       (tx_ready),
+      .tx_data_i        (tx_data),
+      .tx_last_i        (tx_last),
+      .tx_last_bytes_i  (tx_last_bytes),
+      .rx_valid_o       (rx_valid),
+      .rx_sof_o         (rx_sof),
+      .rx_data_o        (rx_data),
+      .rx_last_o        (rx_last),
+      .rx_last_bytes_o  (rx_last_bytes),
+      .rx_err_o         (rx_err),
+      .gmii_txd_o       (host_txd_o),
+      .gmii_tx_en_o     (host_tx_en_o),
+      .gmii_tx_er_o     (host_tx_er_o),
+      .gmii_rxd_i       (host_rxd_i),
+      .gmii_rx_dv_i     (host_rx_dv_i),
+      .gmii_rx_er_i     (host_rx_er_i),
+      .ev_tx_frame_o    (),
+      .ev_tx_underrun_o (),
+      .ev_rx_frame_o    (),
+      .ev_rx_bad_fcs_o  (),
+      .ev_rx_runt_o     (),
+      .ev_rx_giant_o    (),
+      .ev_rx_er_o       (),
+      .ev_rx_pause_o    (),
+      .tx_busy_o        (mac_tx_busy),
+      .rx_busy_o        (mac_rx_busy)
+    );
+    assign gmii_busy = 1'b0;
+  end else begin : g_gmii
+    mac u_mac (
+      .clk_i, .rst_i,
+      .cfg_tx_en_i      (1'b1),
+      .cfg_rx_en_i      (1'b1),
+      .cfg_pause_en_i   (1'b1),
+      .cfg_max_frame_i  (MaxFrame),
+      .tx_valid_i       (tx_valid),
+      .tx_ready_o       (tx_ready),
+      .tx_data_i        (tx_data),
+      .tx_last_i        (tx_last),
+      .tx_last_bytes_i  (tx_last_bytes),
+      .rx_valid_o       (rx_valid),
+      .rx_sof_o         (rx_sof),
+      .rx_data_o        (rx_data),
+      .rx_last_o        (rx_last),
+      .rx_last_bytes_o  (rx_last_bytes),
+      .rx_err_o         (rx_err),
+      .gmii_txd_o       (host_txd_o),
+      .gmii_tx_en_o     (host_tx_en_o),
+      .gmii_tx_er_o     (host_tx_er_o),
+      .gmii_rxd_i       (host_rxd_i),
+      .gmii_rx_dv_i     (host_rx_dv_i),
+      .gmii_rx_er_i     (host_rx_er_i),
+      .ev_tx_frame_o    (),
+      .ev_tx_underrun_o (),
+      .ev_rx_frame_o    (),
+      .ev_rx_bad_fcs_o  (),
+      .ev_rx_runt_o     (),
+      .ev_rx_giant_o    (),
+      .ev_rx_er_o       (),
+      .ev_rx_pause_o    (),
+      .tx_busy_o        (mac_tx_busy),
+      .rx_busy_o        (mac_rx_busy)
+    );
+    logic unused;
+    assign unused = gmii_tx_clk_i ^ host_rx_clk_i;
+    assign gmii_busy = host_rx_dv_i;
+  end
   /* verilator lint_on PINCONNECTEMPTY */
 
   hostlink u_link (
@@ -161,5 +215,5 @@ module board_nic #(
   );
 
   always_ff @(posedge clk_i)
-    idle_o <= link_idle && (nic_idle || nic_rst_q) && !mac_tx_busy && !mac_rx_busy && !host_rx_dv_i && !d_valid && !u_valid;
+    idle_o <= link_idle && (nic_idle || nic_rst_q) && !mac_tx_busy && !mac_rx_busy && !gmii_busy && !d_valid && !u_valid;
 endmodule

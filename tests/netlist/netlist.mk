@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# The netlist that synthesis makes of the NIC, against the RTL: the same frames in the same cycles (part of `make test-boards`).
+
+NETLIST_DIR      := $(BUILD)/netlist
+NETLIST_CONTEXTS := 4
+
+# Firmware in block RAM included. yosys' models of the cells are taken along, so that the host's Verilator reads the same ones.
+$(NETLIST_DIR)/guestlane.v: $(NIC_RTL) $(BOARD_HEX) tests/netlist/netlist.mk
+	@mkdir -p $(@D)
+	@echo "  YOSYS    $@"
+	@{ echo "read_verilog -sv -defer $(NIC_RTL)"; \
+		echo 'chparam -set NCTX $(NETLIST_CONTEXTS) -set IMEM_INIT "$(FW_DIR)/imem.hex" -set DMEM0_INIT "$(FW_DIR)/dmem0.hex" -set DMEM1_INIT "$(FW_DIR)/dmem1.hex" guestlane'; \
+		echo "synth_ecp5 -abc9 -top guestlane"; echo "rename -top guestlane"; echo "write_verilog -noattr $@.new"; } >$(@D)/synth.ys
+	@rtl/timing/in-toolroot yosys -q -l $(@D)/yosys.log -s $(@D)/synth.ys >/dev/null 2>&1 || { tail -n 5 $(@D)/yosys.log; exit 1; }
+	@mv $@.new $@
+
+$(NETLIST_DIR)/cells.v: tests/netlist/netlist.mk
+	@mkdir -p $(@D)
+	@rtl/timing/in-toolroot cat /usr/share/yosys/lattice/common_sim.vh /usr/share/yosys/lattice/ccu2c_sim.vh >$@.new && mv $@.new $@
+
+# The same program with both: sub-makes, as they are other models of the same rules.
+ifeq (,$(SIM_INIT)$(SIM_NETLIST))
+NETLIST_LIB := $(BUILD)/sim-$(NETLIST_CONTEXTS)-netlist/libguestlane-sim.a
+NETLIST_RTL := $(BUILD)/sim-$(NETLIST_CONTEXTS)-init/libguestlane-sim.a
+$(NETLIST_LIB): $(NETLIST_DIR)/guestlane.v $(NETLIST_DIR)/cells.v tests/netlist/ecp5_ram.sv $(SIM_C) $(SIM_H)
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) NO_DEPS=1 SIM_NETLIST=1 SIM_CONTEXTS=$(NETLIST_CONTEXTS) $@
+$(NETLIST_RTL): $(NIC_RTL) $(SIM_C) $(SIM_H) $(FW_HEX)
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) NO_DEPS=1 SIM_INIT=1 SIM_CONTEXTS=$(NETLIST_CONTEXTS) $@
+$(NETLIST_DIR)/run-rtl: NETLIST_WITH := $(NETLIST_RTL)
+$(NETLIST_DIR)/run-netlist: NETLIST_WITH := $(NETLIST_LIB)
+$(NETLIST_DIR)/run-rtl: $(NETLIST_RTL)
+$(NETLIST_DIR)/run-netlist: $(NETLIST_LIB)
+$(NETLIST_DIR)/run-rtl $(NETLIST_DIR)/run-netlist: tests/netlist/netlist.c $(COSIM_DIR)/cosim.o $(COSIM_H)
+	@mkdir -p $(@D)
+	@echo "  CC       $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -Itests/cosim -o $@ $< $(COSIM_DIR)/cosim.o $(patsubst $(SIM_LIB),$(NETLIST_WITH),$(SIM_LIBS)) -lcmocka
+endif
+
+FORMAT_SRC += tests/netlist/netlist.c
