@@ -158,7 +158,7 @@ FRAGMENTS := $(sort $(filter-out rtl/boards/%,$(wildcard rtl/*/*.mk))) \
 -include $(FRAGMENTS)
 
 # --- Targets ---
-.PHONY: help deps all demo test test-xen mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz fuzz-vfio-user bench timing timing-quick toolroot qemuroot \
+.PHONY: timing-core help deps all demo test test-xen mutants check lint lint-trixie lint-regs lint-memories lint-format format fuzz fuzz-vfio-user bench timing timing-quick toolroot qemuroot \
 	system-linux system-linux-shell clean
 
 help: ## list the targets
@@ -182,7 +182,7 @@ check: $(TESTS_NEED) $(TESTS_CHECK) ## the quick tests (at most 5 minutes)
 MUTANTS_SAMPLE := 8
 test: roots-if-possible $(TESTS_NEED) $(TESTS_CHECK) $(TESTS_FULL) xen-if-possible ## lint and all tests, with a sample of the seeded bugs
 	@export LINT_TARGETS="$(LINT_TARGETS)" LINT_RTL="$(LINT_RTL)" MUTANTS=$(MUTANTS_SAMPLE); \
-		$(RUN_TESTS) $(filter %test_timing.sh,$(TESTS_FULL)) $(TESTS_XEN) $(filter-out $(TESTS_XEN),$(TESTS_FULL)) tests/lint $(TESTS_CHECK)
+		$(RUN_TESTS) $(filter %test_timing.sh %test_resources.sh,$(TESTS_FULL)) $(TESTS_XEN) $(filter-out $(TESTS_XEN),$(TESTS_FULL)) tests/lint $(TESTS_CHECK)
 
 # System tests on real Xen are named in TESTS_XEN, which `make test` runs with a few rounds each, and this target with all: WHOLE=1 tells them. What they
 # need from Debian 13's root is named in TESTS_XEN_NEED.
@@ -227,6 +227,9 @@ timing: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL)) ## pl
 timing-quick: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL) $(NIC_TIMING_RTL)) ## the same without placing the NIC: Fmax of the core, size of both
 	@status=0; rtl/timing/timing.sh -f 125 -l core $(CORE_TIMING_TOP) $(CORE_TIMING_RTL) || status=1; \
 		rtl/timing/timing.sh -y -l nic-size $(NIC_TIMING_TOP) $(NIC_TIMING_RTL) && exit $$status
+
+timing-core: toolroot $(filter $(BUILD)/%,$(CORE_TIMING_RTL))
+	@rtl/timing/timing.sh -f 125 -l core $(CORE_TIMING_TOP) $(CORE_TIMING_RTL)
 
 toolroot: ## make the Debian 13 root with the FPGA tools (build/toolroot)
 	@rtl/timing/make-toolroot $(BUILD)/toolroot
