@@ -664,6 +664,30 @@ static int find(struct daemon *d, uint32_t domain, uint32_t handle)
 	return -1;
 }
 
+/*
+ * A guest that migrates to this very machine is two domains for a while, with one MAC address. The one that is saved has nothing mapped any more, and
+ * gives its place to the one that xl calls by the same name and "--incoming".
+ */
+static void make_room(struct daemon *d, uint32_t domain, const uint8_t *mac)
+{
+	char name[64], incoming[64 + sizeof("--incoming")], other[sizeof(incoming)];
+	store_name(d, domain, incoming, sizeof(incoming));
+	for (unsigned k = 0; k < d->count; k++) {
+		struct vif *v = vif_of(d, k);
+		if (!v || memcmp(d->context[k].config.gl.mac, mac, 6) ||
+		    (v->phase != VIF_WAITING && v->phase != VIF_CLOSED))
+			continue;
+		store_name(d, v->domain, name, sizeof(name));
+		snprintf(other, sizeof(other), "%s--incoming", name);
+		if (strcmp(other, incoming))
+			continue;
+		tell(d, LOG_INFO, (int)k, "vif.migrates",
+		     "vif %u of domain %u: makes room for domain %u, as which its guest comes back",
+		     v->handle, v->domain, domain);
+		end(d, k);
+	}
+}
+
 int vif_add(struct daemon *d, const struct vif *wish, const struct context_config *config,
 	    unsigned *context)
 {
@@ -677,6 +701,7 @@ int vif_add(struct daemon *d, const struct vif *wish, const struct context_confi
 	if (find(d, wish->domain, wish->handle) >= 0)
 		return daemon_fail(d, EEXIST, "vif %u of domain %u exists already, on context %d",
 				   wish->handle, wish->domain, find(d, wish->domain, wish->handle));
+	make_room(d, wish->domain, config->gl.mac);
 	/* What it had before first: page tables of a PV guest may know it. */
 	for (k = 1; k < d->count; k++)
 		if (!d->context[k].exists && d->held[k] == wish->domain)

@@ -3,12 +3,22 @@
 #include <linux/dma-map-ops.h>
 #include <linux/sizes.h>
 #include <linux/sysfs.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 
 #include "device.h"
 
+/* The platform device's own data. */
+struct data {
+	struct guestlane_pool *pool;
+	struct virtio_config_ops ops; /* virtio_mmio's, but for what follows */
+	const struct virtio_config_ops *below;
+};
+
 struct guestlane_pool *guestlane_device_pool(struct device *dev)
 {
-	return *(struct guestlane_pool **)dev_get_platdata(dev);
+	return ((struct data *)dev_get_platdata(dev))->pool;
 }
 
 #define POOL_ATTRIBUTE(name_, format, value)                                                      \
@@ -32,6 +42,47 @@ static struct attribute *pool_attrs[] = {
 };
 ATTRIBUTE_GROUPS(pool);
 
+/*
+ * Of a NIC that is lost all reads are ones. virtio_net would take that for a status with VIRTIO_NET_S_ANNOUNCE, and acknowledge it by a control
+ * queue that there is not: a BUG, with the lock of all interfaces held. Here it is a link that is down, so a bond takes its other path.
+ */
+static void get_config(struct virtio_device *device, unsigned int offset, void *buffer,
+		       unsigned int length)
+{
+	const struct data *data = container_of(device->config, struct data, ops);
+
+	data->below->get(device, offset, buffer, length);
+	if (offset == offsetof(struct virtio_net_config, status) && length == sizeof(u16) &&
+	    *(u16 *)buffer == U16_MAX)
+		memset(buffer, 0, length);
+}
+
+/* Such a device is reset, and the kernel need not warn that it is not. */
+static u8 get_status(struct virtio_device *device)
+{
+	const struct data *data = container_of(device->config, struct data, ops);
+	u8 status = data->below->get_status(device);
+
+	return status == U8_MAX ? 0 : status;
+}
+
+/* The driver has read the status once by now; the next time is an interrupt's. */
+static int shield(struct device *child, void *pointer)
+{
+	struct data *data = pointer;
+	struct virtio_device *device;
+
+	if (!child->bus || strcmp(child->bus->name, "virtio"))
+		return 0;
+	device = dev_to_virtio(child);
+	data->below = device->config;
+	data->ops = *device->config;
+	data->ops.get = get_config;
+	data->ops.get_status = get_status;
+	smp_store_release(&device->config, &data->ops);
+	return 1;
+}
+
 struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t page, int irq,
 					     struct guestlane_pool *pool, u64 last)
 {
@@ -39,6 +90,7 @@ struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t 
 		DEFINE_RES_MEM_NAMED(page, SZ_4K, "guestlane"),
 		DEFINE_RES_IRQ(irq),
 	};
+	const struct data data = { .pool = pool };
 	struct platform_device *device = platform_device_alloc("virtio-mmio", PLATFORM_DEVID_AUTO);
 	int error;
 
@@ -54,7 +106,7 @@ struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t 
 	}
 	error = platform_device_add_resources(device, resources, ARRAY_SIZE(resources));
 	if (!error)
-		error = platform_device_add_data(device, &pool, sizeof(pool));
+		error = platform_device_add_data(device, &data, sizeof(data));
 	if (!error)
 		error = platform_device_add(device);
 	if (error) {
@@ -65,6 +117,7 @@ struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t 
 		platform_device_unregister(device);
 		return ERR_PTR(-ENODEV);
 	}
+	device_for_each_child(&device->dev, dev_get_platdata(&device->dev), shield);
 	return device;
 }
 

@@ -1,64 +1,149 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# In dom0 of the rig, for tests/system/test_xen_failover.sh: guests with and without the glue, and what is seen of their two paths.
+# In dom0 of the rig, for tests/system/test_xen_failover.sh: one thing for each call.
 #
-#   failover.sh COMMAND [ARGUMENT...]       the functions below named do_COMMAND
+#   failover.sh COMMAND [ARGUMENT...]       the functions do_COMMAND below; status 1: it did not come true
 #
-# Guest NAME has the MAC address 00:16:3e:00:00:N and 10.9.0.N. Beside this are the archives of make-guests.
+# Beside this: guest-glue.cpio of make-guests, and files.tar for guests that run already. Guest NAME has the address 10.9.0.N, its MAC address ends
+# with N.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 run=/run/failover
 mkdir -p $run
-die() { echo "$*" >&2; exit 1; }
+dom0=10.9.0.1
 
 # wait_for SECONDS COMMAND...: until the command succeeds
 wait_for() {
 	wait_end=$(($(date +%s) + $1))
 	shift
-	until "$@" >/dev/null 2>&1; do
+	until "$@"; do
 		[ "$(date +%s)" -lt $wait_end ] || return 1
-		sleep 0.3
+		sleep 0.5
 	done
 }
 
-# in_guest NAME SCRIPT [ARGUMENT...]
-in_guest() { timeout 120 /rig/guest -t 110 "$@"; }
+in_guest() { /rig/guest -t 200 "$@"; }
+mac() { printf 00:16:3e:00:00:%02x "$1"; }
 
-# --- Images: the rig's without any of our parts, and what make-guests made behind it ---
-
-do_images() { # before our packages are installed
-	for kind in glue plain; do
-		cat /rig/guest.cpio "$here/guest-$kind.cpio" >$run/$kind.cpio || exit
-	done
+# The bridge has an address, and files for guests.
+do_begin() {
+	ip address add $dom0/24 dev xenbr0
+	busybox httpd -p $dom0:80 -h "$here"
 }
 
 # --- Guests ---
 
-do_create() { # NAME TYPE NUMBER glue|plain [VIF OPTION...]
-	name=$1 type=$2 n=$3 kind=$4
-	shift 4
-	cat >"$run/$name.cfg" <<-END
-		name = "$name"
-		type = "$type"
+do_attach() { # NAME N: what a vif line does, on a running guest
+	# libxl gives a script 40 s, which an emulated machine on a busy computer may exceed.
+	for _ in 1 2 3 4 5; do
+		xl network-attach "$1" mac="$(mac "$2")" bridge=xenbr0 script=vif-guestlane 2>$run/log && return
+		cat $run/log
+		grep -q 'because of timeout' $run/log || return 1
+		xl network-detach "$1" 0
+	done
+	return 1
+}
+
+do_detach() { # NAME
+	xl network-detach "$1" 0
+}
+
+do_files() { # NAME N: what the tests need goes into a guest by its netfront interface, which gets its address
+	in_guest "$1" 'for _ in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /sys/class/net/eth0 ] || break; sleep 0.5; done
+		ip address add "$1/24" dev eth0 && ip link set eth0 up && cd /rig && wget -q -O files.tar "http://$2/files.tar" &&
+		tar -x -f files.tar && rm files.tar && cp guestlane-failover /usr/bin' "10.9.0.$2" $dom0
+}
+
+do_udev_guest() { # NAME N: a PV guest whose udev does all of it
+	cat /rig/plain.cpio "$here/guest-glue.cpio" >$run/guest.cpio || return
+	cat >$run/"$1".cfg <<-END
+		name = "$1"
+		type = "pv"
 		kernel = "/boot/vmlinux"
-		ramdisk = "$run/$kind.cpio"
-		extra = "console=hvc0 rdinit=/init name=$name address=10.9.0.$n/24"
-		memory = ${MEMORY:-192}
-		maxmem = ${MEMORY:-192}
+		ramdisk = "$run/guest.cpio"
+		extra = "console=hvc0 rdinit=/init name=$1 address=10.9.0.$2/24"
+		memory = 192
 		vcpus = 1
-		on_crash = "preserve"
-		vif = [ 'mac=$(printf 00:16:3e:00:00:%02x "$n"),bridge=xenbr0,script=vif-guestlane${1:+,$1}' ]
+		vif = [ 'mac=$(mac "$2"),bridge=xenbr0,script=vif-guestlane' ]
 	END
-	xl create -q "$run/$name.cfg" && wait_for 240 in_guest "$name" true
+	xl create -q $run/"$1".cfg && in_guest "$1" true
 }
 
-# --- Paths ---
+# --- Which path ---
 
-vif_field() { glanectl vif list --json | jq -r --arg n "$1" "[.vifs[] | select(.name == \$n) | .$2][0]"; }
-
-# By which path the guest NAME goes: what its bond says, and the daemon.
-do_path() {
-	echo "$(in_guest "$1" 'guestlane-failover status' | sed -n 's/^vif 0: [^,]*, \(by [^;]*\);.*/\1/p'), $(vif_field "$1" path)"
+vif_path() { glanectl --json vif list | jq -r --arg n "$1" '[.vifs[] | select(.name == $n) | .path] | first // "none"'; }
+# What a guest's failover says: NIC, netfront, or nothing.
+guest_path() { in_guest "$1" 'guestlane-failover status' | sed -n 's/^vif 0: [^,]*, by \(the \)\?\([^;]*\);.*/\2/p'; }
+both_say() { [ "$(guest_path "$1")" = "$2" ] && case $2 in NIC) [ "$(vif_path "$1")" = direct ] ;; *) [ "$(vif_path "$1")" != direct ] ;; esac; }
+do_path() { # NAME NIC|netfront [SECONDS]: guest and daemon come to say so
+	wait_for "${3:-120}" both_say "$1" "$2" || {
+		in_guest "$1" 'guestlane-failover status; dmesg | tail -n 20'
+		glanectl vif list
+		tail -n 5 /var/log/xen/glaned.log
+		return 1
+	}
 }
 
-"do_$1" "${@:2}"
+do_counters() { # NAME: frames that its two interfaces have sent so far: netfront's, the queue's (0: there is none)
+	in_guest "$1" 'for d in /sys/devices/vif-0/net/* /sys/devices/guestlane-0/virtio-mmio.*/virtio*/net/*; do
+		[ -e "$d" ] && cat "$d/statistics/tx_packets" || echo 0; done' | tr '\n' ' '
+}
+
+# --- Streams between guests: `stream` in them ---
+
+do_serve() { # NAME PORT
+	in_guest "$1" 'setsid /rig/stream serve $1 >/run/serve 2>&1 </dev/null & echo $! >/run/serve.pid'
+}
+
+do_send() { # NAME ADDRESS PORT KBYTE/S
+	in_guest "$1" 'setsid /rig/stream send $1 $2 $3 >/run/send 2>&1 </dev/null & echo $! >/run/send.pid' "$2" "$3" "$4"
+}
+
+do_received() { # NAME: octets that its server has by now
+	in_guest "$1" 'kill -USR1 $(cat /run/serve.pid) && sleep 0.5; tail -n 1 /run/serve' | cut -d ' ' -f 1
+}
+
+do_sent() { # NAME: its sender ends; what it says
+	in_guest "$1" 'p=$(cat /run/send.pid); kill -TERM $p; n=0; while [ -d /proc/$p ] && [ $n -lt 200 ]; do sleep 0.3; n=$((n + 1)); done; tail -n 1 /run/send'
+}
+
+do_verdict() { # NAME: what its server says in the end
+	in_guest "$1" 'p=$(cat /run/serve.pid); n=0; while [ -d /proc/$p ] && [ $n -lt 300 ]; do sleep 0.3; n=$((n + 1)); done; tail -n 1 /run/serve'
+}
+
+# --- The daemon ---
+
+do_daemon() { # SECONDS: it comes up
+	setsid glaned --config /etc/guestlane/glaned.conf </dev/null >>/var/log/xen/glaned.log 2>&1 &
+	wait_for "${1:-60}" glanectl list >/dev/null 2>&1 || { tail -n 5 /var/log/xen/glaned.log; return 1; }
+	ip link set glane0 master xenbr0 up
+}
+
+do_kill_daemon() { kill -9 "$(pgrep -xo glaned)"; }
+
+daemon_is_gone() { ! pgrep -x glaned >/dev/null; }
+do_no_daemon() { wait_for 60 daemon_is_gone; }
+
+# --- Save, restore, migration ---
+
+do_save_restore() { # NAME
+	xl save "$1" $run/saved >$run/log 2>&1 && glanectl vif list >$run/between && xl restore $run/saved >>$run/log 2>&1 || {
+		tail -n 5 $run/log
+		return 1
+	}
+	rm -f $run/saved
+	! grep -q " $1 " $run/between || { cat $run/between; return 1; }
+}
+
+do_checkpoint() { # NAME
+	xl save -c "$1" $run/saved >$run/log 2>&1 || { tail -n 5 $run/log; return 1; }
+	rm -f $run/saved
+}
+
+do_migrate() { # NAME: from this machine to this machine
+	xl migrate -s '' "$1" 'xl migrate-receive' >$run/log 2>&1 || { grep -v progress $run/log | tail -n 12; return 1; }
+}
+
+command=$1
+shift
+"do_$command" "$@"

@@ -124,7 +124,7 @@ static void settle(void)
 
 /* --- Both ends --- */
 
-static int add(unsigned domain)
+static int add_mac(unsigned domain, uint8_t last)
 {
 	struct vif wish = { .domain = domain, .pool_pages = 512 };
 	struct context_config config;
@@ -132,10 +132,15 @@ static int add(unsigned domain)
 	context_config_default(&config);
 	config.gl.fallback = true;
 	memcpy(config.gl.mac, (uint8_t[6])MAC, 6);
-	config.gl.mac[5] = (uint8_t)domain;
+	config.gl.mac[5] = last;
 	config.mac_given = true;
 	int error = vif_add(d, &wish, &config, &k);
 	return error ? error : (int)k;
+}
+
+static int add(unsigned domain)
+{
+	return add_mac(domain, (uint8_t)domain);
 }
 
 static void front(const char *node, const char *value)
@@ -303,6 +308,37 @@ static void a_domain_that_ends_leaves_nothing(void **state)
 	settle();
 	nothing_left();
 	assert_int_equal(d->held[1], 0);
+}
+
+/* Two domains for a while, with one MAC address: xl migrate to the same machine. */
+static void a_guest_that_migrates_to_this_machine(void **state)
+{
+	(void)state;
+	add(GUEST);
+	fake_write("web", "/local/domain/%u/name", GUEST);
+	fake_write("web--incoming", "/local/domain/%u/name", 5u);
+	publish();
+	both_settle();
+	connected(1);
+	assert_int_equal(add_mac(5, GUEST), -EADDRINUSE);
+	connected(1);
+	front("state", "6");
+	settle();
+	nothing_held();
+	fake_write("web-incoming", "/local/domain/%u/name", 5u);
+	assert_int_equal(add_mac(5, GUEST), -EADDRINUSE);
+	fake_write("web--incoming", "/local/domain/%u/name", 5u);
+	assert_int_equal(add_mac(5, GUEST), 2);
+	assert_null(fake_node(BACK, GUEST));
+	assert_false(xen.nic->context[1].exists);
+	assert_string_equal(fake_node(BACK "/state", 5u), "2");
+	/* The script of the domain that is no more has nothing to do. */
+	start_removal(GUEST, 0);
+	settle();
+	assert_true(xen.nic->context[2].exists);
+	start_removal(5, 0);
+	settle();
+	nothing_left();
 }
 
 static void another_kernel_starts_over(void **state)
@@ -576,6 +612,7 @@ int main(void)
 		T(comes_and_goes),
 		T(a_guest_that_does_not_answer_is_cut_off),
 		T(a_domain_that_ends_leaves_nothing),
+		T(a_guest_that_migrates_to_this_machine),
 		T(another_kernel_starts_over),
 		T(new_firmware_makes_guests_start_over),
 		T(wrong_nodes_are_refused),
