@@ -68,7 +68,9 @@ dom0 'mkdir -p /var/lib/guests && ln -s /boot/vmlinux /var/lib/guests/vmlinuz &&
 
 # --- create; refusals while the guests boot ---
 tap_check "create the PV example" dom0 'xl create /root/pv1.cfg'
-tap_check "create the PVH example with options" dom0 \
+all=$one
+[ -z "${WHOLE-}" ] || all=$both
+[ -z "${WHOLE-}" ] || tap_check "create the PVH example with options" dom0 \
 	"xl create /root/pvh1.cfg max_grant_frames=160 \"vif=['mac=$b,$script,rate=50Mb/s,gatewaydev=guestlane/weight=32/memory=whole']\""
 # An attachment that was refused stays in network-list until it is detached.
 attach='bridge=xenbr0 script=vif-guestlane'
@@ -79,38 +81,41 @@ refuses "a bridge that is not there" "script: Could not find bridge device none0
 refuses "a list of VLANs" "script: vif line: vlan is '10p/20'" "$(refused vlan=10p/20)"
 refuses "a NIC that is not there" "script: no context of the NIC for this vif: no glaned listens at /run/guestlane/second.sock" "$(refused gatewaydev=guestlane/nic=second)"
 refuses "the MAC address of another" "script: no context of the NIC for this vif: context 1 has mac $a already" "$(refused '' $a)"
-dom0 'for i in $(seq 29); do glanectl context add || exit 1; done' >"$tap_tmp/fill" 2>&1 || sed 's/^/# /' "$tap_tmp/fill"
+dom0 'while glanectl context add; do :; done' >"$tap_tmp/fill" 2>&1
 refuses "contexts used up" "script: no context of the NIC for this vif: all 32 contexts of the NIC are in use" "$(refused '')"
-dom0 'for i in $(seq 3 31); do glanectl context remove $i || exit 1; done' >"$tap_tmp/fill" 2>&1 || sed 's/^/# /' "$tap_tmp/fill"
-tap_is "nothing is left of what was refused" "$(left)" "$both"
+dom0 'for i in $(glanectl --json list | jq ".contexts[] | select(.owner == \"none\") | .context"); do glanectl context remove $i || exit 1; done' >"$tap_tmp/fill" 2>&1 || sed 's/^/# /' "$tap_tmp/fill"
+tap_is "nothing is left of what was refused" "$(left)" "$all"
 
 # --- on the queue ---
 tap_is "the PV guest's queue" "$(becomes 120 'connected pool' vif pv1.0 '"\(.state) \(.memory)"')" "connected pool"
 tap_check "pings dom0" pings pv1 virtio_net $a 10.0.0.11 10.0.0.1
 tap_is "its path is the NIC's" "$(vif pv1.0 .path)" direct
 tap_is "its netback is on the bridge" "$(value 'sed -n s/INTERFACE=//p /sys/class/net/vif1.0/master/uevent')" xenbr0
-tap_is "the PVH guest's queue, with all its memory" "$(becomes 240 'connected whole' vif pvh1.0 '"\(.state) \(.memory)"')" "connected whole"
-tap_check "more than 60000 pages of it" test "$(vif pvh1.0 .grants)" -gt 60000
-tap_check "pings dom0" pings pvh1 virtio_net $b 10.0.0.13 10.0.0.1
-tap_check "pings the other" pings pvh1 virtio_net $b 10.0.0.13 10.0.0.11
-tap_is "its options are in the NIC" "$(dom0 'glanectl --json show 2' | jq -c '[.mac, .tx_rate, .weight, .vlan]')" "[\"$b\",50000000,32,\"transparent\"]"
 
-# --- network-attach, -list, -detach: a VLAN of two, and one by netback alone ---
-tap_check "network-attach with vlan, PV" dom0 "xl network-attach pv1 mac=00:16:3e:00:01:01 $attach vlan=10"
-tap_check "network-attach with vlan, PVH" dom0 "xl network-attach pvh1 mac=00:16:3e:00:01:03 $attach gatewaydev=guestlane/vlan=10/weight=7"
-tap_check "network-attach by netback alone" dom0 "xl network-attach pv1 mac=00:16:3e:00:02:01 $attach gatewaydev=guestlane/path=software"
-refuses "network-attach with a key of ours outside gatewaydev" "unrecognized argument" "xl network-attach pv1 mac=00:16:3e:00:00:09 $attach weight=5"
-tap_is "network-list" "$(value "xl network-list pv1 | awk 'NR > 1 { print \$3 }'")" "$a 00:16:3e:00:01:01 00:16:3e:00:02:01"
-tap_is "vif list" "$(dom0 'glanectl --json vif list' | jq -r '.vifs[] | "\(.name).\(.handle)"' | sort | tr '\n' ' ')" "pv1.0 pv1.1 pvh1.0 pvh1.1 "
-tap_is "a VLAN is an access port's" "$(dom0 'glanectl --json show 4' | jq -c '[.vlan, .vid, .weight]')" '["access",10,7]'
-# The first ping gives the second interface its address; nobody answers yet.
-rig guest pvh1 "$in_guest" virtio_net 00:16:3e:00:01:03 10.0.1.13 10.0.1.13 >/dev/null
-tap_check "ping in the VLAN, from queue to queue" pings pv1 virtio_net 00:16:3e:00:01:01 10.0.1.11 10.0.1.13
-tap_fails "not out of it" rig guest pv1 'ping -I 10.0.1.11 -c 2 -W 3 10.0.1.1'
-tap_check "ping by netback" pings pv1 vif 00:16:3e:00:02:01 10.0.2.11 10.0.2.1
-tap_check "network-detach" dom0 'xl network-detach pv1 1 && xl network-detach pv1 2 && xl network-detach pvh1 1'
-tap_is "the guest's interfaces of both paths are gone" "$(becomes 60 2 rig guest pv1 'ls -d /sys/class/net/eth* | wc -l')" 2
-tap_is "nothing is left of them" "$(left)" "$both"
+if [ -n "${WHOLE-}" ]; then
+	tap_is "the PVH guest's queue, with all its memory" "$(becomes 240 'connected whole' vif pvh1.0 '"\(.state) \(.memory)"')" "connected whole"
+	tap_check "more than 60000 pages of it" test "$(vif pvh1.0 .grants)" -gt 60000
+	tap_check "pings dom0" pings pvh1 virtio_net $b 10.0.0.13 10.0.0.1
+	tap_check "pings the other" pings pvh1 virtio_net $b 10.0.0.13 10.0.0.11
+	tap_is "its options are in the NIC" "$(dom0 'glanectl --json show 2' | jq -c '[.mac, .tx_rate, .weight, .vlan]')" "[\"$b\",50000000,32,\"transparent\"]"
+
+	# --- network-attach, -list, -detach: a VLAN of two, and one by netback alone ---
+	tap_check "network-attach with vlan, PV" dom0 "xl network-attach pv1 mac=00:16:3e:00:01:01 $attach vlan=10"
+	tap_check "network-attach with vlan, PVH" dom0 "xl network-attach pvh1 mac=00:16:3e:00:01:03 $attach gatewaydev=guestlane/vlan=10/weight=7"
+	tap_check "network-attach by netback alone" dom0 "xl network-attach pv1 mac=00:16:3e:00:02:01 $attach gatewaydev=guestlane/path=software"
+	refuses "network-attach with a key of ours outside gatewaydev" "unrecognized argument" "xl network-attach pv1 mac=00:16:3e:00:00:09 $attach weight=5"
+	tap_is "network-list" "$(value "xl network-list pv1 | awk 'NR > 1 { print \$3 }'")" "$a 00:16:3e:00:01:01 00:16:3e:00:02:01"
+	tap_is "vif list" "$(dom0 'glanectl --json vif list' | jq -r '.vifs[] | "\(.name).\(.handle)"' | sort | tr '\n' ' ')" "pv1.0 pv1.1 pvh1.0 pvh1.1 "
+	tap_is "a VLAN is an access port's" "$(dom0 'glanectl --json show 4' | jq -c '[.vlan, .vid, .weight]')" '["access",10,7]'
+	# The first ping gives the second interface its address; nobody answers yet.
+	rig guest pvh1 "$in_guest" virtio_net 00:16:3e:00:01:03 10.0.1.13 10.0.1.13 >/dev/null
+	tap_check "ping in the VLAN, from queue to queue" pings pv1 virtio_net 00:16:3e:00:01:01 10.0.1.11 10.0.1.13
+	tap_fails "not out of it" rig guest pv1 'ping -I 10.0.1.11 -c 2 -W 3 10.0.1.1'
+	tap_check "ping by netback" pings pv1 vif 00:16:3e:00:02:01 10.0.2.11 10.0.2.1
+	tap_check "network-detach" dom0 'xl network-detach pv1 1 && xl network-detach pv1 2 && xl network-detach pvh1 1'
+	tap_is "the guest's interfaces of both paths are gone" "$(becomes 60 2 rig guest pv1 'ls -d /sys/class/net/eth* | wc -l')" 2
+	tap_is "nothing is left of them" "$(left)" "$all"
+fi
 
 # --- pause, reboot ---
 tap_check "pause, unpause" dom0 'xl pause pv1 && xl list pv1 | grep -q -- --p--- && sleep 1 && xl unpause pv1'
@@ -127,12 +132,12 @@ rig put "$tap_tmp/new.deb" /root
 # resets of both devices, and the daemon's process
 resets() { value 'glanectl --json list' | jq -c '[.contexts[].resets]'; }
 before=$(resets) process=$(value 'systemctl show -p MainPID glaned')
-rig guest pv1 'setsid ping -i 0.2 -W 60 10.0.0.13 >/tmp/ping 2>&1 </dev/null &'
+rig guest pv1 'setsid ping -W 60 10.0.0.1 >/tmp/ping 2>&1 </dev/null &'
 tap_check "an upgrade" dom0 'dpkg -i /root/new.deb && systemctl is-active glaned && glanectl list'
 tap_check "is another process" test "$(value 'systemctl show -p MainPID glaned')" != "$process"
 tap_is "that has reset no device" "$(resets)" "$before"
 rig guest pv1 'sleep 1; killall -INT ping; sleep 1; cat /tmp/ping' >"$tap_tmp/ping"
-tap_check "pings went on" test "$(grep -c ' bytes from ' "$tap_tmp/ping")" -gt 3
+tap_check "pings went on" test "$(grep -c ' bytes from ' "$tap_tmp/ping")" -gt 2
 # What had not been answered in the end is not lost.
 tap_is "and none was lost" "$(sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' "$tap_tmp/ping" | sort -n | awk '$1 != NR { print "no answer to", NR; exit }')" ""
 
@@ -140,8 +145,8 @@ tap_is "and none was lost" "$(sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' "$tap_tmp
 dom0 'mkdir -p /run/systemd/system/glaned.service.d && printf "[Service]\nRestartSec=1h\n" >/run/systemd/system/glaned.service.d/late.conf && systemctl daemon-reload &&
 	systemctl kill -s KILL glaned'
 refuses "network-attach while the daemon is down" "script: no context of the NIC for this vif: no glaned listens at /run/guestlane/glaned.sock; start it" "$(refused '')"
-tap_check "queues go on" pings pv1 virtio_net $a 10.0.0.11 10.0.0.13
-tap_check "destroy does not fail" dom0 'xl destroy pvh1'
+tap_check "queues go on" pings pv1 virtio_net $a 10.0.0.11 10.0.0.1
+[ -z "${WHOLE-}" ] || tap_check "destroy does not fail" dom0 'xl destroy pvh1'
 tap_check "the daemon comes back" dom0 'systemctl restart glaned && glanectl list'
 tap_is "it gives back what the destroyed one had" "$(becomes 60 "$one" left)" "$one"
 tap_check "the other's queue goes on" pings pv1 virtio_net $a 10.0.0.11 10.0.0.1
