@@ -311,18 +311,16 @@ static int look_at(struct gl_nic *nic, const char *address, void **backend)
 	v->config = -1;
 	for (int i = 0; i < ADDRESS_CHARS; i++)
 		v->address[i] = (char)tolower((unsigned char)address[i]);
-	int error = check_driver(v);
+	int error = glx_is_dom0() && !glx_is_pv()
+			    ? gl_fail(nic, ENOTSUP,
+				      "this dom0 is PVH, where Xen gives no interrupts to "
+				      "programs; use vfio-noiommu:%s (make vfio-noiommu)",
+				      v->address)
+			    : check_driver(v);
 	if (!error)
 		error = gl_xen_open(nic, v->address, &v->part);
 	if (error)
 		goto out;
-	if (!glx_dom0_is_pv(v->part->x)) {
-		error = gl_fail(nic, ENOTSUP,
-				"this dom0 is PVH, where Xen gives no interrupts to programs; use "
-				"vfio-noiommu:%s (make vfio-noiommu)",
-				v->address);
-		goto out;
-	}
 	snprintf(path, sizeof(path), SYSFS "/%s/config", v->address);
 	v->config = open(path, O_RDWR | O_CLOEXEC);
 	if (v->config < 0) {

@@ -32,5 +32,5 @@ $(wordlist 2,9,$(XEN_TESTS_TRIXIE)): $(firstword $(XEN_TESTS_TRIXIE)) ;
 FORMAT_SRC += tests/system/xen/dom0-view.c tests/system/xen/dom0-leak.c tests/system/xen/hostile/hostile.c
 
 # The rounds themselves; see TESTS_XEN in the Makefile.
-TESTS_XEN += tests/system/test_xen_queue.sh tests/system/test_xen_suite.sh tests/system/test_xen_pvh.sh
+TESTS_XEN += tests/system/test_xen_queue.sh tests/system/test_xen_suite.sh tests/system/test_xen_pvh.sh tests/system/test_xen_hvm.sh
 TESTS_XEN_NEED += $(XEN_TESTS_TRIXIE)
