@@ -54,6 +54,17 @@ do_files() { # NAME N: what the tests need goes into a guest by its netfront int
 		tar -x -f files.tar && rm files.tar && cp guestlane-failover /usr/bin' "10.9.0.$2" $dom0
 }
 
+do_module() { # NAME: and what stands in for udev there, as in the rule of the package
+	in_guest "$1" 'cat >/rig/udev <<"END"
+while sleep 1; do
+	for queue in /sys/devices/guestlane-0/virtio-mmio.*/virtio*/net/*; do
+		[ ! -e "$queue" ] || [ -e "$queue/master" ] || guestlane-failover pair
+	done
+done
+END
+insmod /rig/guestlane.ko && { setsid sh /rig/udev >/run/udev.log 2>&1 </dev/null & }'
+}
+
 do_udev_guest() { # NAME N: a PV guest whose udev does all of it
 	cat /rig/plain.cpio "$here/guest-glue.cpio" >$run/guest.cpio || return
 	cat >$run/"$1".cfg <<-END
@@ -84,15 +95,25 @@ do_path() { # NAME NIC|netfront [SECONDS]: guest and daemon come to say so
 	}
 }
 
-do_counters() { # NAME: frames that its two interfaces have sent so far: netfront's, the queue's (0: there is none)
-	in_guest "$1" 'for d in /sys/devices/vif-0/net/* /sys/devices/guestlane-0/virtio-mmio.*/virtio*/net/*; do
-		[ -e "$d" ] && cat "$d/statistics/tx_packets" || echo 0; done' | tr '\n' ' '
+# Frames that one of its interfaces has sent so far; nothing if there is none.
+sent_by() {
+	in_guest "$1" "cat /sys/devices/$(case $2 in NIC) echo 'guestlane-0/virtio-mmio.*/virtio*' ;; *) echo vif-0 ;; esac)/net/*/statistics/tx_packets"
+}
+sends_more() {
+	sent=$(sent_by "$1" "$2")
+	[ "${sent:-0}" -gt "$3" ]
+}
+
+do_on() { # NAME NIC|netfront: it comes to say so, and that interface sends, while a stream runs
+	do_path "$1" "$2" || return
+	sent=$(sent_by "$1" "$2")
+	wait_for 60 sends_more "$1" "$2" "${sent:-0}"
 }
 
 # --- Streams between guests: `stream` in them ---
 
 do_serve() { # NAME PORT
-	in_guest "$1" 'setsid /rig/stream serve $1 >/run/serve 2>&1 </dev/null & echo $! >/run/serve.pid'
+	in_guest "$1" 'setsid /rig/stream serve $1 >/run/serve 2>&1 </dev/null & echo $! >/run/serve.pid' "$2"
 }
 
 do_send() { # NAME ADDRESS PORT KBYTE/S
