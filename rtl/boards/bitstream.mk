@@ -40,3 +40,7 @@ flash-check:
 	@rtl/boards/flash check $(BOARD) $(BIT)
 
 TESTS_CHECK += tests/unit/boards/test_flash.sh
+BOARDS_TB := $(addprefix rtl/boards/common/,board_uart.sv board_phy_setup.sv board_lights.sv) $(addprefix rtl/lib/,lib_fifo.sv lib_cdc_sync.sv lib_ready_valid_props.sv) tests/unit/boards/boards_tb.sv
+$(eval $(call verilator_test,boards,boards_tb,$(BOARDS_TB),tests/unit/boards/test_boards.cpp,))
+$(eval $(call verilator_test,rgmii,rgmii_tb,rtl/boards/common/rgmii.sv tests/unit/boards/ecp5_io.sv,tests/unit/boards/test_rgmii.cpp,))
+FORMAT_SRC += tests/unit/boards/test_boards.cpp tests/unit/boards/test_rgmii.cpp

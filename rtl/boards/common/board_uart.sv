@@ -32,7 +32,7 @@ module board_uart #(
   logic unused;
   assign unused = full_ready;
 
-  assign take = left_q == '0 && next_valid;
+  assign take = left_q == '0 && time_q == '0 && next_valid;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       left_q <= '0;
