@@ -163,6 +163,9 @@ daemon_kill() {
 # The daemon dies in its work and while it comes up, by turns.
 step_crash() {
 	count=${COUNT_CRASH:-6}
+	# A successor has other files open than the first.
+	daemon_kill
+	wait_for 120 "glaned after a restart" ctl list
 	view "$tap_tmp/before.crash"
 	resets=$(ctl list --json | jq -c '[.contexts[].resets]')
 	begun=$(date +%s)
@@ -190,6 +193,8 @@ step_crash() {
 # Guest and daemon die together, in either order.
 step_both() {
 	count=${COUNT_BOTH:-3}
+	daemon_kill
+	wait_for 120 "glaned after a restart" ctl list
 	view "$tap_tmp/before.both"
 	begun=$(date +%s)
 	done_count=0
