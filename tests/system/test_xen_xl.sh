@@ -147,13 +147,13 @@ dom0 'mkdir -p /run/systemd/system/glaned.service.d && printf "[Service]\nRestar
 refuses "network-attach while the daemon is down" "script: no context of the NIC for this vif: no glaned listens at /run/guestlane/glaned.sock; start it" "$(refused '')"
 [ -z "${WHOLE-}" ] || tap_check "destroy does not fail" dom0 'xl destroy pvh1'
 tap_check "the daemon comes back" dom0 'systemctl restart glaned && glanectl list'
-tap_is "it gives back what the destroyed one had" "$(becomes 60 "$one" left)" "$one"
+tap_is "it gives back what the destroyed one had" "$(becomes 120 "$one" left)" "$one"
 tap_is "no device was reset" "$(resets)" "$before"
 tap_check "pings dom0 again" pings pv1 virtio_net $a 10.0.0.11 10.0.0.1
 
 # --- destroy, remove ---
 tap_check "shutdown" dom0 'xl shutdown -w pv1'
-tap_is "nothing is left" "$(becomes 60 "$none" left)" "$none"
+tap_is "nothing is left" "$(becomes 120 "$none" left)" "$none"
 tap_check "neither Xen nor dom0 logged a fault" rig check
 tap_check "removing the package stops the daemon" dom0 'dpkg -r guestlane && test -e /etc/guestlane/glaned.conf && ! test -e /usr/sbin/glaned && ! pgrep -x glaned'
 tap_check "purging it" dom0 'dpkg -P guestlane && ! test -e /etc/guestlane && ! test -e /etc/xen/scripts/vif-guestlane && ! systemctl cat glaned'
