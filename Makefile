@@ -274,7 +274,7 @@ roots-if-possible:
 
 # What the tests on real Xen need, where the root is.
 .PHONY: xen-if-possible
-xen-if-possible: roots-if-possible
+xen-if-possible: roots-if-possible $(TESTS_NEED)
 	@[ ! -f $(BUILD)/qemuroot/.complete ] || $(MAKE) -s --no-print-directory xen-images $(TESTS_XEN_NEED)
 
 lint-regs: $(REGS_MD)

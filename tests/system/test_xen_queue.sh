@@ -17,11 +17,13 @@ finish() {
 }
 trap finish EXIT
 
-steps=${STEPS:-view attach kill crash both hostile save reboot}
+# What takes long to begin is only among the whole.
 if [ "${WHOLE-}" = 1 ]; then
+	steps=${STEPS:-view attach kill crash both hostile save reboot}
 	: "${COUNT_ATTACH:=100}" "${COUNT_KILL:=50}" "${COUNT_CRASH:=50}" "${COUNT_BOTH:=20}" "${SECONDS_HOSTILE:=60}"
 else
-	: "${COUNT_ATTACH:=4}" "${COUNT_KILL:=3}" "${COUNT_CRASH:=4}" "${COUNT_BOTH:=2}" "${SECONDS_HOSTILE:=15}" "${TYPES_HOSTILE:=pv}" "${TYPES_SAVE:=pv}"
+	steps=${STEPS:-view kill crash both}
+	: "${COUNT_ATTACH:=4}" "${COUNT_KILL:=2}" "${COUNT_CRASH:=4}" "${COUNT_BOTH:=2}" "${SECONDS_HOSTILE:=15}" "${TYPES_HOSTILE:=pv}" "${TYPES_SAVE:=pv}"
 fi
 settings=
 for name in COUNT_ATTACH COUNT_KILL COUNT_CRASH COUNT_BOTH SECONDS_HOSTILE TYPES TYPES_HOSTILE TYPES_SAVE SEED; do
