@@ -492,8 +492,14 @@ static int xen_set_irqs(void *backend, unsigned first, unsigned count, const int
 	if (!count || first >= v->vectors || count > v->vectors - first)
 		return gl_fail(v->nic, EINVAL, "%s has no interrupt vectors %u to %u", v->address,
 			       first, first + count - 1);
-	for (unsigned i = 0; i < count && !error; i++)
+	for (unsigned i = 0; i < count && !error; i++) {
 		error = glx_irqs_to_eventfd(v->part->irqs, first + i, eventfds[i]);
+		/* Xen's vectors are those of its processors, some 200 each, for all devices; it says EINVAL when there is none. */
+		if (error && first + i > 1)
+			return gl_fail(v->nic, ENOSPC,
+				       "%s has %u interrupt vectors, and Xen has room for %u: %s",
+				       v->address, v->vectors, first + i, glx_error(v->part->x));
+	}
 	/* What Xen has of vectors that are not used is for others. */
 	for (unsigned i = first + count; i < v->vectors && !first && !error; i++)
 		error = glx_irqs_to_eventfd(v->part->irqs, i, -1);

@@ -92,7 +92,14 @@ int gl_irqs_new(struct gl_nic *nic)
 	if (!error)
 		error = new_eventfd(nic, &nic->irq_shared, 0);
 	GL_KEEP(nic->session->irq_mode, (uint32_t)mode);
-	return error ? error : connect_vectors(nic);
+	if (!error)
+		error = connect_vectors(nic);
+	/* The host has fewer than the function. */
+	if (error == -ENOSPC && !bit_vector(nic)) {
+		GL_KEEP(nic->session->irq_mode, (uint32_t)GL_IRQ_BIT_VECTOR);
+		error = connect_vectors(nic);
+	}
+	return error;
 }
 
 /* Whoever waits on an eventfd that was not kept looks once; so do all whose bits the predecessor may have read, and not passed on. */
@@ -108,6 +115,10 @@ int gl_irqs_adopt(struct gl_nic *nic)
 		error = new_eventfd(nic, &nic->irq_shared, 1);
 	if (!error && (lost || bit_vector(nic) || nic->session->irq_mode & GL_IRQ_CHANGING))
 		error = finish_mode(nic);
+	if (error == -ENOSPC && !bit_vector(nic)) {
+		GL_KEEP(nic->session->irq_mode, GL_IRQ_BIT_VECTOR | GL_IRQ_CHANGING);
+		error = finish_mode(nic);
+	}
 	return error;
 }
 
@@ -131,8 +142,20 @@ int gl_irq_mode(struct gl_nic *nic, enum gl_irq_mode mode)
 			nic->device, nic->ops->irq_count(nic->backend), nic->contexts);
 	if (nic->session->irq_mode == (uint32_t)mode)
 		return 0;
+	uint32_t before = nic->session->irq_mode;
 	GL_KEEP(nic->session->irq_mode, (uint32_t)mode | GL_IRQ_CHANGING);
-	return finish_mode(nic);
+	error = finish_mode(nic);
+	if (error == -ENOSPC) {
+		/* The sentence of the refusal stays. */
+		char why[sizeof(nic->error)];
+		strcpy(why, nic->error);
+		GL_KEEP(nic->session->irq_mode, before | GL_IRQ_CHANGING);
+		int worse = finish_mode(nic);
+		if (worse)
+			return worse;
+		strcpy(nic->error, why);
+	}
+	return error;
 }
 
 enum gl_irq_mode gl_irq_mode_now(const struct gl_nic *nic)

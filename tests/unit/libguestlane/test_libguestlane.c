@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "nic.h"
 #include "rig.h"
 #include "guestlane_regs.h"
 
@@ -885,6 +886,115 @@ static void scarce_vectors_are_shared(void **state)
 	assert_int_equal(told(), 1u << (M_CONTEXTS - 1));
 }
 
+/* The back end's, but for what the next two tests play: a host with few vectors, and a guest behind vector 3. */
+static const struct gl_backend_ops *real_ops;
+static unsigned passed, guest_port;
+
+static int few_vectors(void *backend, unsigned first, unsigned count, const int *eventfds)
+{
+	if (first + count > 3)
+		return gl_fail(NIC, ENOSPC, "the host has room for 3");
+	return real_ops->set_irqs(backend, first, count, eventfds);
+}
+
+static int to_guest(void *backend, unsigned vector, int eventfd, unsigned domain, uint32_t port)
+{
+	(void)backend;
+	assert_int_equal(vector, 3);
+	assert_int_equal(eventfd, gl_irq_fd(NIC, 3));
+	assert_int_equal(domain, 7);
+	guest_port = port;
+	return 0;
+}
+
+static int to_host(void *backend, unsigned vector)
+{
+	(void)backend;
+	assert_int_equal(vector, 3);
+	guest_port = 0;
+	return 0;
+}
+
+static bool pass(void *backend, unsigned vector)
+{
+	(void)backend;
+	if (vector != 3 || !guest_port)
+		return false;
+	passed++;
+	return true;
+}
+
+static void a_host_with_too_few_vectors(void **state)
+{
+	(void)state;
+	struct gl_backend_ops ops = *NIC->ops;
+	real_ops = NIC->ops;
+	ops.set_irqs = few_vectors;
+	NIC->ops = &ops;
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_BIT_VECTOR), 0);
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_PER_CONTEXT), -ENOSPC);
+	assert_string_equal(gl_error(NIC), "the host has room for 3");
+	/* As before, and it works. */
+	for (int turn = 0; turn < 3; turn++) {
+		assert_int_equal(gl_irq_mode_now(NIC), GL_IRQ_BIT_VECTOR);
+		assert_int_equal(NIC->session->irq_mode, GL_IRQ_BIT_VECTOR);
+		gl_irqs_set_up(NIC);
+		assert_int_equal(M->irq_mode, 1);
+		gl_irq_distribute(NIC);
+		told();
+		ring_and_wait(2, gl_irq_shared_fd(NIC));
+		assert_int_equal(gl_irq_distribute(NIC), 1);
+		assert_int_equal(told(), 1u << 2);
+		/* Who opens such a NIC, or takes it over from somebody who had more, has this mode. */
+		if (turn == 0) {
+			assert_int_equal(gl_irqs_new(NIC), 0);
+		} else if (turn == 1) {
+			NIC->session->irq_mode = GL_IRQ_PER_CONTEXT | GL_IRQ_CHANGING;
+			assert_int_equal(gl_irqs_adopt(NIC), 0);
+		}
+	}
+	NIC->ops = real_ops;
+}
+
+static void a_guest_hears_in_both_modes(void **state)
+{
+	(void)state;
+	const unsigned all = (1u << M_CONTEXTS) - 1, others = all & ~(1u << 2);
+	assert_int_equal(gl_irq_to_guest(NIC, 2, 7, 9), -ENOTSUP);
+	struct gl_backend_ops ops = *NIC->ops;
+	real_ops = NIC->ops;
+	ops.irq_to_guest = to_guest;
+	ops.irq_to_host = to_host;
+	ops.irq_pass = pass;
+	NIC->ops = &ops;
+	passed = guest_port = 0;
+	assert_int_equal(gl_irq_to_guest(NIC, 0, 7, 9), -EINVAL);
+	assert_int_equal(gl_irq_to_guest(NIC, M_CONTEXTS, 7, 9), -EINVAL);
+	assert_int_equal(gl_irq_to_guest(NIC, 2, 7, 9), 0);
+	assert_int_equal(guest_port, 9);
+	/* A change tells everybody once, and the guest by its channel. */
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_BIT_VECTOR), 0);
+	assert_int_equal(passed, 1);
+	assert_int_equal(told(), others);
+	gl_irq_distribute(NIC);
+	ring_and_wait(2, gl_irq_shared_fd(NIC));
+	assert_int_equal(gl_irq_distribute(NIC), 1);
+	assert_int_equal(passed, 2);
+	assert_int_equal(told(), 0);
+	ring_and_wait(1, gl_irq_shared_fd(NIC));
+	assert_int_equal(gl_irq_distribute(NIC), 1);
+	assert_int_equal(passed, 2);
+	assert_int_equal(told(), 1u << 1);
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_PER_CONTEXT), 0);
+	assert_int_equal(passed, 3);
+	assert_int_equal(told(), others);
+	assert_int_equal(gl_irq_to_host(NIC, 2), 0);
+	assert_int_equal(gl_irq_mode(NIC, GL_IRQ_BIT_VECTOR), 0);
+	assert_int_equal(passed, 3);
+	assert_int_equal(told(), all);
+	NIC->ops = real_ops;
+}
+
 static void faults_events_and_counters_are_read(void **state)
 {
 	(void)state;
@@ -1086,6 +1196,8 @@ int main(void)
 		RUNNING(doorbells_and_interrupts_are_eventfds),
 		RUNNING(one_vector_may_do_for_all_contexts),
 		T(scarce_vectors_are_shared),
+		RUNNING(a_host_with_too_few_vectors),
+		RUNNING(a_guest_hears_in_both_modes),
 		RUNNING(faults_events_and_counters_are_read),
 		T(what_is_busy_too_long_is_finished_later),
 		RUNNING(what_the_firmware_refuses_stops_nothing_else),
