@@ -150,6 +150,9 @@ static int on_look(sd_event_source *source, uint64_t usec, void *arg)
 	(void)usec;
 	/* An interrupt may have been taken by who waited in the library. */
 	daemon_events(d);
+	/* What is lost need not read as ones. */
+	if (!d->exit_status && gl_alive(d->nic))
+		daemon_nic_fail(d, -ENODEV);
 	for (unsigned k = 0; k < d->count && !d->exit_status; k++) {
 		struct context *c = &d->context[k];
 		if (!c->exists)

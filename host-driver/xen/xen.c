@@ -223,31 +223,30 @@ int glx_domain(struct glx *x, uint32_t domain, enum glx_type *type, bool *dying)
 
 /* --- The device page in a guest ---------------------------------------------------------------------------------------------------------- */
 
-/* A guest-physical address where nothing is and nothing will come: behind all that the guest may have of memory, and far from where its kernel puts things. */
-static uint64_t choose_address(const xc_domaininfo_t *info, uint64_t machine_address)
+/*
+ * Below 4 GiB, in the hole that guests' memory leaves from 0xfc000000 (PVH) or 0xf0000000 (HVM) on, between ACPI's tables and the I/O APIC: what lies
+ * higher than a guest's memory would make xl save and migrate look at every page up to there, for Xen forgets no highest page. Pages of two NICs
+ * get different addresses as far as that is possible.
+ */
+static uint64_t choose_address(uint64_t machine_address)
 {
-	uint64_t memory = info->max_pages * GLX_PAGE + 4 * GIB, base = 128 * GIB;
+	uint64_t frame = machine_address / GLX_PAGE;
 
-	while (base < memory)
-		base *= 2;
-	return base + (machine_address & (GIB - 1));
+	return 0xfe000000 + ((frame ^ frame >> 11 ^ frame >> 22) & 0x7ff) * GLX_PAGE;
 }
 
 int glx_page_map(struct glx *x, uint32_t domain, uint64_t machine_address, uint64_t *address)
 {
-	xc_domaininfo_t info;
 	enum glx_type type;
 	unsigned long frame = (unsigned long)(machine_address / GLX_PAGE);
 	int error = glx_domain(x, domain, &type, NULL);
 
-	if (!error)
-		error = look(x, domain, &info);
 	if (error)
 		return error;
 	if (!domain || machine_address % GLX_PAGE)
 		return glx_fail(x, EINVAL, "no page of a guest: domain %u, address 0x%llx", domain,
 				(unsigned long long)machine_address);
-	*address = type == GLX_PV ? machine_address : choose_address(&info, machine_address);
+	*address = type == GLX_PV ? machine_address : choose_address(machine_address);
 	if (xc_domain_iomem_permission(x->xc, domain, frame, 1, 1))
 		return glx_fail(x, errno, "Xen does not permit domain %u the page 0x%llx: %s",
 				domain, (unsigned long long)machine_address, strerror(errno));

@@ -92,6 +92,7 @@ tap_check "and to the outside, by bridge and context 0" rig guest -t 100 pv2 "pi
 tap_is "the daemon says so" "$(rig run 'glanectl --json vif list | jq -r ".vifs[].path"' | sort | uniq -c | tr -s ' ')" " 3 fallback"
 for guest in pv1 pvh1; do
 	tap_check "$guest gets our module" dom0 module $guest
+	tap_check "its two interfaces become one" dom0 path $guest NIC
 done
 dom0 serve pv1 7002
 dom0 send pv1 $outside 7001 40
