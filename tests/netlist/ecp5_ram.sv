@@ -116,8 +116,11 @@ module DP16KD #(
 
   initial begin
     if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG") $fatal(1, "DP16KD: an output register, which this model does not have");
-    if (RESETMODE != "SYNC" || CLKAMUX != "CLKA" || CLKBMUX != "CLKB") $fatal(1, "DP16KD: a mode that this model does not have");
+    if (CLKAMUX != "CLKA" || CLKBMUX != "CLKB") $fatal(1, "DP16KD: a mode that this model does not have");
   end
+
+  // yosys writes ASYNC where nothing is ever reset.
+  always @(posedge CLKA) if (RESETMODE != "SYNC" && (RSTA || RSTB)) $fatal(1, "DP16KD: an asynchronous reset, which this model does not have");
 
   // 1024 rows of two bytes of nine bits. Narrow words use the lower eight of each.
   reg [17:0] mem [0:1023];

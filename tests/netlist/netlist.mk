@@ -16,7 +16,8 @@ $(NETLIST_DIR)/guestlane.v: $(NIC_RTL) $(BOARD_HEX) tests/netlist/netlist.mk
 
 $(NETLIST_DIR)/cells.v: tests/netlist/netlist.mk
 	@mkdir -p $(@D)
-	@rtl/timing/in-toolroot cat /usr/share/yosys/lattice/common_sim.vh /usr/share/yosys/lattice/ccu2c_sim.vh >$@.new && mv $@.new $@
+	@rtl/timing/in-toolroot cat /usr/share/yosys/lattice/common_sim.vh /usr/share/yosys/lattice/ccu2c_sim.vh >$@.all
+	@grep -v '^`include' $@.all >$@.new && rm $@.all && mv $@.new $@
 
 # The same program with both: sub-makes, as they are other models of the same rules.
 ifeq (,$(SIM_INIT)$(SIM_NETLIST))
@@ -35,5 +36,21 @@ $(NETLIST_DIR)/run-rtl $(NETLIST_DIR)/run-netlist: tests/netlist/netlist.c $(COS
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) -Itests/cosim -o $@ $< $(COSIM_DIR)/cosim.o $(patsubst $(SIM_LIB),$(NETLIST_WITH),$(SIM_LIBS)) -lcmocka
 endif
+
+# Netlists of small parts under their unit benches, which shows within a minute that cells, memories and benches go together:
+# test_blocks.sh, part of `make test`.
+define netlist_block
+$(NETLIST_DIR)/$(1).v: $(2) tests/netlist/netlist.mk
+	@mkdir -p $$(@D)
+	@echo "  YOSYS    $$@"
+	@rtl/timing/in-toolroot yosys -q -p "read_verilog -sv $(2); synth_ecp5 -abc9 -top $(1); write_verilog -noattr $$@.new" \
+		>$(NETLIST_DIR)/$(1).log 2>&1 || { tail -n 5 $(NETLIST_DIR)/$(1).log; exit 1; }
+	@mv $$@.new $$@
+$(call verilator_program,netlist_$(1),$(1),$(NETLIST_DIR)/$(1).v $(NETLIST_DIR)/cells.v tests/netlist/ecp5_ram.sv,$(3),-Wno-lint)
+endef
+$(eval $(call netlist_block,lib_tb,$(filter-out %_props.sv,$(LIB_TB)),tests/unit/lib/test_lib.cpp))
+$(TB_DIR)/netlist_lib_tb: tests/unit/lib/tdp_init.hex
+$(eval $(call netlist_block,mac,$(MAC_RTL),tests/unit/mac/test_mac.cpp))
+TESTS_FULL += tests/netlist/test_blocks.sh
 
 FORMAT_SRC += tests/netlist/netlist.c
