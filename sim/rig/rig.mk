@@ -39,4 +39,4 @@ xen-demo: xen-images
 
 TESTS_NEED += $(BUILD)/sim/glane-sim
 TESTS_FULL += tests/system/test_xen_rig.sh
-TESTS_XEN += tests/system/test_dkms.sh
+TESTS_XEN += tests/system/test_dkms.sh tests/system/test_xen_xl.sh
