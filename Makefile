@@ -200,6 +200,8 @@ deb: ## Debian packages for dom0 (guestlane) and guests (guestlane-dkms) in buil
 
 deb-trixie: ## the same for a Debian 13 dom0, in build/trixie/deb (root of the rigs)
 
+test-hostlink: ## the host link of boards over a bad cable, with the whole board in Verilator, and its seeded bugs
+
 prove: ## prove the invariants on the RTL (long); PROOF=name proves one
 prove-quick: ## those proofs that take seconds
 prove-mutants: ## every seeded bug that the proofs must catch (long)

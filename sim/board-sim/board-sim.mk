@@ -26,5 +26,4 @@ $(BOARD_SIM): $(BOARD_SIM_C) $(BUILD)/sim/board_model.o $(BOARD_MODEL)/Vboard_ni
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) $(DEVICE_INC) -Isim/lib -Isim/board-sim -o $@ $(BOARD_SIM_C) $(BUILD)/sim/board_model.o \
 		$(BOARD_MODEL)/Vboard_nic__ALL.a $(BOARD_MODEL)/verilated.o $(BOARD_MODEL)/verilated_threads.o -lstdc++ -lpcap -lz -lm -lpthread
 
-ALL        += $(BOARD_SIM)
 FORMAT_SRC += $(wildcard sim/board-sim/*.c sim/board-sim/*.h sim/board-sim/*.cpp)

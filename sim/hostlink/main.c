@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,8 +36,8 @@
 
 struct options {
 	const char *wire, *socket, *firmware, *stats;
-	uint8_t board[6];
-	bool has_board;
+	uint8_t board[6], mac[6];
+	bool has_board, has_mac;
 	unsigned silence;
 };
 
@@ -58,6 +60,7 @@ static const char help[] =
 	"\n"
 	"  -s, --socket PATH      listen on this UNIX socket (needed)\n"
 	"  -b, --board MAC        pair with this board only (the first one that answers)\n"
+	"  -m, --mac MAC          address of this end (the interface's own)\n"
 	"  -S, --silence SECONDS  a board that says nothing for so long is gone (5)\n"
 	"  -f, --firmware FILE    firmware that runs when a client comes, and after resets\n"
 	"  -j, --stats-json FILE  write statistics at exit and on SIGUSR1\n"
@@ -78,13 +81,13 @@ static void die(const char *format, ...)
 
 /* --- Command line --------------------------------------------------------------------------------------------------------------- */
 
-static void parse_mac(uint8_t mac[6], const char *text)
+static void parse_mac(uint8_t mac[6], const char *option, const char *text)
 {
 	int used = 0;
 	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", mac, mac + 1, mac + 2, mac + 3,
 		   mac + 4, mac + 5, &used) != 6 ||
 	    text[used] || mac[0] & 1)
-		die("--board is '%s'; give the board's address, as in 02:47:4c:00:00:01", text);
+		die("%s is '%s'; give an address as in 02:47:4c:00:00:01", option, text);
 }
 
 static struct options parse(int argc, char **argv)
@@ -92,6 +95,7 @@ static struct options parse(int argc, char **argv)
 	static const struct option names[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "board", required_argument, NULL, 'b' },
+		{ "mac", required_argument, NULL, 'm' },
 		{ "silence", required_argument, NULL, 'S' },
 		{ "firmware", required_argument, NULL, 'f' },
 		{ "stats-json", required_argument, NULL, 'j' },
@@ -103,15 +107,19 @@ static struct options parse(int argc, char **argv)
 	char *end;
 	int c;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":s:b:S:f:j:hV", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":s:b:m:S:f:j:hV", names, NULL)) != -1) {
 		const char *word = argv[optind - 1];
 		switch (c) {
 		case 's':
 			o.socket = optarg;
 			break;
 		case 'b':
-			parse_mac(o.board, optarg);
+			parse_mac(o.board, "--board", optarg);
 			o.has_board = true;
+			break;
+		case 'm':
+			parse_mac(o.mac, "--mac", optarg);
+			o.has_mac = true;
 			break;
 		case 'S':
 			o.silence = (unsigned)strtoul(optarg, &end, 10);
@@ -162,6 +170,20 @@ static void own_mac(uint8_t mac[6], const char *wire)
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Two programs with one address would take the board from each other. The name is gone with the process, and belongs to the network namespace. */
+static void only_one(const char *wire, bool other_address)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, PROGRAM ":%s", wire);
+	if (other_address || strchr(wire, ':') || length >= (int)sizeof(name.sun_path) - 1)
+		return;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 &&
+	    bind(fd, (struct sockaddr *)&name,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)))
+		die("another " PROGRAM " has the interface '%s'", wire);
 }
 
 /* --- Statistics --------------------------------------------------------------------------------------------------------------------- */
@@ -318,7 +340,11 @@ int main(int argc, char **argv)
 	if (p.signals < 0 || p.epoll < 0)
 		die("cannot wait for signals: %s", strerror(errno));
 
-	own_mac(mac, p.o.wire);
+	only_one(p.o.wire, p.o.has_mac);
+	if (p.o.has_mac)
+		memcpy(mac, p.o.mac, 6);
+	else
+		own_mac(mac, p.o.wire);
 	p.s = slot_open(mac, p.o.has_board ? p.o.board : NULL, p.o.silence * 1000000000ull);
 	if (!p.s)
 		die("not enough memory");

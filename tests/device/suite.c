@@ -4,6 +4,7 @@
  *
  *   suite --device vfio:0000:01:00.0 [--firmware FILE]             a NIC that is there
  *   suite [--firmware FILE] --sim build/sim/glane-sim --socket SOCKET   one that is started here; SOCKET stands for its socket
+ *   --patience SECONDS   for a NIC that is slow to answer (60)
  *
  * SEED in the environment repeats what is random. Frames stay inside the NIC: nothing is sent to the wire.
  */
@@ -36,7 +37,6 @@
 #include <cmocka.h>
 
 enum {
-	PATIENCE_MS = 60000,
 	TABLE_BYTES = 2 << 20,
 	GUESTS = 3,
 	QUEUE = 16,
@@ -46,6 +46,7 @@ enum {
 };
 #define GUEST_AT 0x40000000ull /* guest address of a guest's memory */
 
+static int patience_ms = 60000; /* for what takes one NIC in a process a moment */
 static struct vfu_server sim;
 static bool own_sim;
 static char device[160];
@@ -117,11 +118,11 @@ static void open_nic(uint64_t table_bytes)
 {
 	struct gl_config config = { .device = device,
 				    .table_bytes = table_bytes,
-				    .timeout_ms = 20000 };
+				    .timeout_ms = (unsigned)patience_ms / 3 };
 	int result = -EBUSY;
 
 	/* Whoever had it before may still be leaving. */
-	for (uint64_t end = now_ms() + PATIENCE_MS; result == -EBUSY && now_ms() < end; nap())
+	for (uint64_t end = now_ms() + patience_ms; result == -EBUSY && now_ms() < end; nap())
 		result = gl_open(&nic, &config);
 	if (result)
 		fail_msg("%s: %s", device, gl_error(NULL));
@@ -262,7 +263,7 @@ static void send_frame(struct guest *g, unsigned to, unsigned bytes)
 	size_t room;
 	uint8_t *at = NULL;
 
-	for (uint64_t limit = now_ms() + PATIENCE_MS; !at && now_ms() < limit;) {
+	for (uint64_t limit = now_ms() + patience_ms; !at && now_ms() < limit;) {
 		at = vnet_tx_buffer(&g->v, &room);
 		if (!at && !g->v.up)
 			fail_msg("context %u: %s", g->context, g->v.error);
@@ -282,7 +283,7 @@ static void receive_frames(struct guest *g, unsigned from, uint32_t total, unsig
 {
 	uint8_t expected[FRAME_MAX];
 
-	for (uint64_t limit = now_ms() + PATIENCE_MS; g->received < total;) {
+	for (uint64_t limit = now_ms() + patience_ms; g->received < total;) {
 		struct vnet_frame frame;
 		int result = vnet_receive(&g->v, &frame);
 		if (result < 0)
@@ -294,7 +295,7 @@ static void receive_frames(struct guest *g, unsigned from, uint32_t total, unsig
 				continue;
 			if (by_interrupt) {
 				struct pollfd both[2] = { p, { gl_irq_shared_fd(nic), POLLIN, 0 } };
-				assert_true(poll(both, 2, PATIENCE_MS) > 0);
+				assert_true(poll(both, 2, patience_ms) > 0);
 				if (both[1].revents)
 					assert_true(gl_irq_distribute(nic) >= 0);
 			}
@@ -868,7 +869,7 @@ static uint32_t wait_event(uint32_t wanted)
 {
 	uint32_t event = 0;
 
-	for (uint64_t limit = now_ms() + PATIENCE_MS; now_ms() < limit;) {
+	for (uint64_t limit = now_ms() + patience_ms; now_ms() < limit;) {
 		struct pollfd p = { gl_irq_fd(nic, 0), POLLIN, 0 };
 		event = gl_event(nic);
 		if (event & wanted)
@@ -1653,6 +1654,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = { { "device", required_argument, NULL, 'd' },
 						 { "firmware", required_argument, NULL, 'f' },
 						 { "sim", no_argument, NULL, 's' },
+						 { "patience", required_argument, NULL, 'p' },
 						 { NULL, 0, NULL, 0 } };
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
@@ -1689,6 +1691,8 @@ int main(int argc, char **argv)
 			firmware_path = optarg;
 		else if (option == 's')
 			own_sim = true;
+		else if (option == 'p' && atoi(optarg) > 0)
+			patience_ms = 1000 * atoi(optarg);
 		else
 			usage();
 	}

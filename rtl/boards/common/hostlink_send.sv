@@ -134,7 +134,7 @@ module hostlink_send #(
   assign waiting_o = una_q != high_q;
 
 `ifndef SYNTHESIS
-  initial if (SEQ_W < BUF_LOG2 + 2 || TLP_WORDS > FRAME_WORDS || FRAME_WORDS + 3 > 2 ** BUF_LOG2)
+  initial if (SEQ_W < BUF_LOG2 + 2 || TLP_WORDS > FRAME_WORDS || TLP_WORDS + 3 > 2 ** BUF_LOG2)
     $fatal(1, "hostlink_send: sizes do not fit each other");
   always_ff @(posedge clk_i) begin
     if (!rst_i) begin

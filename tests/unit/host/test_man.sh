@@ -57,6 +57,7 @@ compare glane-bench build/bench/glane-bench docs/man/glane-bench.1
 compare glane-demo build/demo/glane-demo docs/man/glane-demo.1
 compare glane-fuzz build/tests/fuzz/glane-fuzz docs/man/glane-fuzz.1
 compare glane-sim build/sim/glane-sim docs/man/glane-sim.1
+compare glane-hostlink build/sim/glane-hostlink docs/man/glane-hostlink.1
 compare glane-glue build/host-driver/glane-glue docs/man/glane-glue.8
 compare glane-tap build/host-driver/glane-tap docs/man/glane-tap.1
 compare glane-hold build/host-driver/glane-hold docs/man/glane-hold.8
