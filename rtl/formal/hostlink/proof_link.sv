@@ -6,7 +6,7 @@
 // lies most of 2**SEQ_W words back is taken from the cable: no cable keeps one for 2**31 words.
 //
 //   LOSSES    no deadlock: that many frames may be lost in all, the others arrive within three cycles of being sent, and the receiver reads and asks at times. The
-//             marked word is delivered within WAIT cycles after its TLP was complete. 0: no such claim, anything may be lost
+//             marked word is delivered within WAIT cycles after its TLP was complete. No proof in the list sets it yet. 0: no such claim, anything may be lost
 module proof_link #(
     parameter int unsigned SEQ_W  = 5,
     parameter int unsigned BUF    = 3,
