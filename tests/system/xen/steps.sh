@@ -113,7 +113,9 @@ attach_once() {
 		return 1
 	fi
 	[ $(($1 % 4)) != 0 ] || victim_end
-	wait_for 120 "the queue of round $1 to go" no_vif a "$handle"
+	wait_for 120 "the queue of round $1 to go" no_vif a "$handle" || return 1
+	# The guest's netfront waits for a back end to close that is there anew if the same handle is attached before it has let go: it waits for ever then.
+	wait_for 120 "guest a to let go of round $1" in_guest a '[ ! -e "/sys/bus/xen/devices/vif-$1" ] && [ ! -e "/sys/bus/xen/devices/guestlane-$1" ]' "$handle"
 }
 
 # The victim sends and receives when it is destroyed. Every fifth is of the other type.
