@@ -307,6 +307,29 @@ static void receives_when_the_clock_comes_back(void **state)
 	assert_true(received[0] == f);
 }
 
+// While one clock stands still, its half cannot be reset; the other half must not begin before it has been.
+static void both_sides_begin_together(void **state)
+{
+	(void)state;
+	start(10667, 8000, 8000);
+	reset();
+	tx_ps = 0;
+	dut->rst_i = 1;
+	run_ns(200);
+	dut->rst_i = 0;
+	frame f = random_frame(200);
+	to_send.push_back(f);
+	run_ns(5000);
+	assert_int_equal(sent_at, 0);
+	assert_int_equal(to_send.size(), 1);
+	tx_ps = 8000;
+	due_tx = now_ps + 777;
+	run_ns(8000);
+	assert_int_equal(counts[EV_TX], 1);
+	assert_int_equal(received.size(), 1);
+	assert_true(received[0] == f);
+}
+
 static void resets_at_any_time_leave_nothing(void **state)
 {
 	(void)state;
@@ -349,6 +372,7 @@ int main(void)
 		TB_TEST(a_pause_frame_holds_the_transmitter),
 		TB_TEST(sends_while_the_phy_gives_no_clock),
 		TB_TEST(receives_when_the_clock_comes_back),
+		TB_TEST(both_sides_begin_together),
 		TB_TEST(resets_at_any_time_leave_nothing),
 	};
 	return TB_RUN(tests);
