@@ -6,6 +6,7 @@
 #   net_enter "$0" "$@"      # goes on inside fresh user, network, mount and process namespaces: whatever happens, nothing is left
 #   net_begin DIR            # folder for sockets and logs
 #   net_sim [OPTION...]      # glane-sim, in the namespace "wire" with the TAP wire0
+#   net_board [OPTION...]    # instead of it: board-sim there, glane-hostlink in "host", between them hostlink-relay with these options
 #   net_daemon [OPTION...]   # glaned with $net_dir/glaned.conf
 #   net_guest NAME CONTEXT ADDRESS [OPTION...]   # a namespace with glane-tap; interface eth0, 10.77.0.ADDRESS and fd77::ADDRESS
 #   net_in NAME COMMAND...   # runs a command in a namespace
@@ -109,6 +110,27 @@ net_sim() {
 		--stats-json "$net_dir/sim.json" "$@" >"$net_dir/sim.log" 2>&1
 	net_sim_pid=$!
 	net_wait 20 glane-sim test -S "$net_dir/nic.sock"
+	net_wait 5 "the TAP of the wire" net_in wire ip link show wire0
+	net_address wire wire0 1
+}
+
+# Two veth pairs are the cable, with the relay in its middle. A simulated board may be as slow as the machine is busy.
+net_board() {
+	net_space cable
+	net_in cable ip link add hl1 type veth peer name hl0 netns "$net_pid_host"
+	net_in cable ip link add hl2 type veth peer name hl3 netns "$net_pid_wire"
+	net_in host ip link set hl0 up
+	net_in cable ip link set hl1 up
+	net_in cable ip link set hl2 up
+	net_in wire ip link set hl3 up
+	net_spawn wire "$BUILD/sim/board-sim" --link iface:hl3 --wire tap:wire0 --stats "$net_dir/board.json" >"$net_dir/board.log" 2>&1
+	net_board_pid=$!
+	net_spawn cable "$BUILD/sim/hostlink-relay" iface:hl1 iface:hl2 --stats "$net_dir/cable.json" "$@" >"$net_dir/cable.log" 2>&1
+	net_cable_pid=$!
+	net_spawn host "$BUILD/sim/glane-hostlink" hl0 --silence 100 --socket "$net_dir/nic.sock" --stats-json "$net_dir/link.json" \
+		>"$net_dir/link.log" 2>&1
+	net_link_pid=$!
+	net_wait 60 glane-hostlink test -S "$net_dir/nic.sock"
 	net_wait 5 "the TAP of the wire" net_in wire ip link show wire0
 	net_address wire wire0 1
 }

@@ -3,7 +3,7 @@
 BOARD_CONTEXTS := 8
 BOARD_SIM      := $(BUILD)/sim/board-sim
 BOARD_MODEL    := $(BUILD)/sim/board-model
-WIRES_C        := $(wildcard sim/device/wire*.c)
+WIRES_C        := $(wildcard sim/device/wire*.c) sim/device/program.c
 BOARD_SIM_C    := sim/board-sim/main.c $(WIRES_C) sim/lib/wire.c sim/lib/common.c host-driver/pcapng/pcapng.c
 
 BOARD_VFLAGS := --cc -O3 --x-assign fast --x-initial fast --noassert -Wno-fatal --top-module board_nic --prefix Vboard_nic \

@@ -2,20 +2,15 @@
 // board-sim: the RTL of a whole board - NIC, MACs, host link - with its two Ethernet ports on wires of this machine.
 #include "board_model.h"
 #include "internal.h"
+#include "program.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #define PROGRAM	      "board-sim"
 /* Cycles between two looks at the descriptors. */
@@ -41,46 +36,33 @@ struct program {
 	struct board_model *model;
 	struct board_pins pins;
 	struct port host, net;
-	int epoll, signals;
+	struct program_events events;
+	struct timespec started;
 	unsigned idle_cycles, wakes;
 	uint64_t now, simulated;
-	bool stop, up;
+	bool up;
 };
 
-static const char help[] =
+const char program_name[] = PROGRAM;
+const char program_help[] =
 	"Usage: board-sim --link WIRE [OPTION]...\n"
 	"The simulated board: the NIC behind its host link, with two Ethernet ports.\n"
 	"\n"
 	"  -l, --link WIRE    the port of the host link (needed)\n"
 	"  -w, --wire WIRE    the port of the network: none (default)\n"
 	"  -m, --mac MAC      address of the host link's port (02:47:4c:00:00:01)\n"
-	"  -j, --stats FILE   write cycles and frames at exit\n"
+	"  -j, --stats FILE   write cycles and frames at exit and on SIGUSR1\n"
 	"  -h, --help         show this\n"
+	"  -V, --version      show the version\n"
 	"\n"
 	"WIRE: iface:NAME (raw packet socket), tap:NAME, unix:PATH, pcap:IN,OUT[,fast],\n"
 	"loopback or none.\n";
-
-static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	exit(2);
-}
 
 static uint64_t parse_mac(const char *text)
 {
 	uint8_t mac[6];
 	uint64_t value = 0;
-	int used = 0;
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", mac, mac + 1, mac + 2, mac + 3,
-		   mac + 4, mac + 5, &used) != 6 ||
-	    text[used] || mac[0] & 1)
-		die("--mac is '%s'; give an address as in 02:47:4c:00:00:01", text);
+	mac_option(mac, "--mac", text);
 	for (int i = 6; i--;)
 		value = value << 8 | mac[i];
 	return value;
@@ -89,15 +71,17 @@ static uint64_t parse_mac(const char *text)
 static void parse(struct program *p, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "link", required_argument, NULL, 'l' }, { "wire", required_argument, NULL, 'w' },
-		{ "mac", required_argument, NULL, 'm' },  { "stats", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },	  { 0 },
+		{ "link", required_argument, NULL, 'l' },
+		{ "wire", required_argument, NULL, 'w' },
+		{ "mac", required_argument, NULL, 'm' },
+		{ "stats", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
 	};
 	int c;
-	opterr = 0;
 	p->pins.mac = parse_mac("02:47:4c:00:00:01");
-	while ((c = getopt_long(argc, argv, ":l:w:m:j:h", names, NULL)) != -1) {
-		const char *word = argv[optind - 1];
+	while ((c = program_option(argc, argv, ":l:w:m:j:hV", names)) != -1) {
 		switch (c) {
 		case 'l':
 			p->link = optarg;
@@ -111,13 +95,6 @@ static void parse(struct program *p, int argc, char **argv)
 		case 'j':
 			p->stats = optarg;
 			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		case ':':
-			die("%s needs a value; see " PROGRAM " --help", word);
-		default:
-			die("'%s' is no option that is known; see " PROGRAM " --help", word);
 		}
 	}
 	if (optind < argc)
@@ -204,13 +181,34 @@ static void skip(struct program *p, uint32_t most)
 
 /* --- The loop ------------------------------------------------------------------------------------------------------------------------ */
 
+static void write_stats(const struct program *p)
+{
+	struct glane_wire_stats h = glane_wire_stats(p->host.wire),
+				n = glane_wire_stats(p->net.wire);
+	FILE *f = p->stats ? fopen(p->stats, "w") : NULL;
+	if (!f)
+		return;
+	fprintf(f,
+		"{\"seconds\": %.3f, \"cycles\": %llu, \"simulated\": %llu,\n"
+		" \"link\": {\"in\": %llu, \"in_octets\": %llu, \"out\": %llu, \"out_octets\": "
+		"%llu},\n"
+		" \"wire\": {\"in\": %llu, \"in_octets\": %llu, \"out\": %llu, \"out_octets\": "
+		"%llu}}\n",
+		seconds_since(p->started), (unsigned long long)p->now,
+		(unsigned long long)p->simulated, (unsigned long long)h.to_nic,
+		(unsigned long long)h.to_nic_octets, (unsigned long long)h.from_nic,
+		(unsigned long long)h.from_nic_octets, (unsigned long long)n.to_nic,
+		(unsigned long long)n.to_nic_octets, (unsigned long long)n.from_nic,
+		(unsigned long long)n.from_nic_octets);
+	fclose(f);
+}
+
 static bool look(struct program *p, int milliseconds)
 {
-	struct epoll_event events[3];
-	int n = epoll_wait(p->epoll, events, 3, milliseconds);
-	for (int i = 0; i < n; i++)
-		if (events[i].data.fd == p->signals)
-			p->stop = true;
+	int n = events_wait(&p->events, milliseconds);
+	if (p->events.report)
+		write_stats(p);
+	p->events.report = false;
 	glane_wire_service(p->host.wire);
 	glane_wire_service(p->net.wire);
 	if (p->up != p->pins.up)
@@ -229,7 +227,7 @@ static uint64_t traffic(const struct program *p)
 static void loop(struct program *p)
 {
 	uint64_t moved = 0;
-	while (!p->stop) {
+	while (!p->events.stop) {
 		for (unsigned i = 0; i < SLICE && !asleep(p); i++)
 			cycle(p, 0);
 		if (!asleep(p)) {
@@ -252,64 +250,29 @@ static void loop(struct program *p)
 	}
 }
 
-static void write_stats(const struct program *p, double seconds)
-{
-	struct glane_wire_stats h = glane_wire_stats(p->host.wire),
-				n = glane_wire_stats(p->net.wire);
-	FILE *f = p->stats ? fopen(p->stats, "w") : NULL;
-	if (!f)
-		return;
-	fprintf(f,
-		"{\"seconds\": %.3f, \"cycles\": %llu, \"simulated\": %llu,\n"
-		" \"link\": {\"in\": %llu, \"in_octets\": %llu, \"out\": %llu, \"out_octets\": "
-		"%llu},\n"
-		" \"wire\": {\"in\": %llu, \"in_octets\": %llu, \"out\": %llu, \"out_octets\": "
-		"%llu}}\n",
-		seconds, (unsigned long long)p->now, (unsigned long long)p->simulated,
-		(unsigned long long)h.to_nic, (unsigned long long)h.to_nic_octets,
-		(unsigned long long)h.from_nic, (unsigned long long)h.from_nic_octets,
-		(unsigned long long)n.to_nic, (unsigned long long)n.to_nic_octets,
-		(unsigned long long)n.from_nic, (unsigned long long)n.from_nic_octets);
-	fclose(f);
-}
-
 static void open_port(struct program *p, struct port *t, const char *spec, struct board_gmii *gmii)
 {
 	char error[512] = "";
-	struct epoll_event e = { .events = EPOLLIN };
 	t->gmii = gmii;
 	if (wire_new(&t->gls))
 		die("not enough memory");
 	t->wire = glane_wire_open(spec, &t->gls, error, sizeof(error));
 	if (!t->wire)
 		die("%s", error);
-	e.data.fd = glane_wire_fd(t->wire);
-	if (e.data.fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, e.data.fd, &e))
-		die("epoll: %s", strerror(errno));
+	events_watch(&p->events, glane_wire_fd(t->wire));
 }
 
 int main(int argc, char **argv)
 {
 	static struct program p;
-	struct timespec start, end;
 	parse(&p, argc, argv);
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	p.epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = p.signals };
-	if (p.signals < 0 || p.epoll < 0 || epoll_ctl(p.epoll, EPOLL_CTL_ADD, p.signals, &e))
-		die("cannot wait for signals: %s", strerror(errno));
+	events_begin(&p.events);
 	/* As a board's nonces differ from one power-up to the next by when frames come. */
 	if (getrandom(&p.pins.seed, sizeof(p.pins.seed), 0) != sizeof(p.pins.seed))
 		die("no random numbers: %s", strerror(errno));
 	open_port(&p, &p.host, p.link, &p.pins.host);
 	open_port(&p, &p.net, p.wire, &p.pins.net);
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	clock_gettime(CLOCK_MONOTONIC, &p.started);
 	p.model = board_model_new();
 	p.pins.rst = true;
 	for (int i = 0; i < 16; i++)
@@ -317,9 +280,7 @@ int main(int argc, char **argv)
 	p.pins.rst = false;
 	fprintf(stderr, PROGRAM ": running\n");
 	loop(&p);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	write_stats(&p, (double)(end.tv_sec - start.tv_sec) +
-				(double)(end.tv_nsec - start.tv_nsec) / 1e9);
+	write_stats(&p);
 	glane_wire_close(p.host.wire);
 	glane_wire_close(p.net.wire);
 	wire_free(&p.host.gls);

@@ -2,6 +2,7 @@
 // glane-sim: the simulated NIC as a process, a PCI device for vfio-user clients. Command line, the loop, statistics.
 #include "guestlane_sim.h"
 #include "nic.h"
+#include "program.h"
 #include "settle.h"
 #include "vfio_user_server.h"
 #include "wire.h"
@@ -12,13 +13,9 @@
 #include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,10 +35,6 @@
 /* Cycles from a memory read of the NIC to its completion: 128 ns. */
 #define LATENCY	      16
 
-#ifndef GLANE_VERSION
-#define GLANE_VERSION "0.5"
-#endif
-
 struct options {
 	const char *socket, *wire, *firmware, *stats, *settle, *trace;
 	uint64_t trace_from, trace_cycles;
@@ -56,15 +49,15 @@ struct program {
 	struct vfio_user_server *server;
 	struct glane_wire *wire;
 	struct settle *settle;
-	int epoll, signals;
+	struct program_events events;
 	struct timespec started;
 	uint64_t wakes, sleeps;
 	uint64_t moved, quiet_since, beats; /* of dozes() */
 	uint32_t timer;
-	bool stop;
 };
 
-static const char help[] =
+const char program_name[] = PROGRAM;
+const char program_help[] =
 	"Usage: glane-sim --socket PATH [OPTION]...\n"
 	"The simulated Guestlane NIC as a PCI device for vfio-user clients.\n"
 	"\n"
@@ -81,30 +74,7 @@ static const char help[] =
 	"  -h, --help                show this\n"
 	"  -V, --version             show the version\n";
 
-static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	exit(2);
-}
-
 /* --- Command line --------------------------------------------------------------------------------------------------------------- */
-
-static uint64_t number(const char *what, const char *text, uint64_t low, uint64_t high)
-{
-	char *end;
-	errno = 0;
-	unsigned long long v = strtoull(text, &end, 0);
-	if (errno || end == text || *end || text[0] == '-' || v < low || v > high)
-		die("%s is '%s'; give a whole number from %" PRIu64 " to %" PRIu64, what, text, low,
-		    high);
-	return v;
-}
 
 static void parse_trace(struct options *o, const char *option)
 {
@@ -121,9 +91,9 @@ static void parse_trace(struct options *o, const char *option)
 		die("--trace '%s' lacks a part; give FILE,FROM,TO with two cycle numbers", option);
 	*from++ = 0;
 	o->trace = text;
-	o->trace_from = number("FROM of --trace", from, 0, UINT64_MAX - 1);
+	o->trace_from = number_option("FROM of --trace", from, 0, UINT64_MAX - 1);
 	o->trace_cycles =
-		number("TO of --trace", to, o->trace_from + 1, UINT64_MAX) - o->trace_from;
+		number_option("TO of --trace", to, o->trace_from + 1, UINT64_MAX) - o->trace_from;
 }
 
 static struct options parse(int argc, char **argv)
@@ -143,9 +113,7 @@ static struct options parse(int argc, char **argv)
 	};
 	struct options o = { .line_rate = true };
 	int c;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":s:w:c:l:f:j:S:t:hV", names, NULL)) != -1) {
-		const char *word = argv[optind - 1];
+	while ((c = program_option(argc, argv, ":s:w:c:l:f:j:S:t:hV", names)) != -1) {
 		switch (c) {
 		case 's':
 			o.socket = optarg;
@@ -154,7 +122,7 @@ static struct options parse(int argc, char **argv)
 			o.wire = optarg;
 			break;
 		case 'c':
-			o.contexts = (unsigned)number("--contexts", optarg, 1, 256);
+			o.contexts = (unsigned)number_option("--contexts", optarg, 1, 256);
 			break;
 		case 'l':
 			if (strcmp(optarg, "on") && strcmp(optarg, "off"))
@@ -173,16 +141,6 @@ static struct options parse(int argc, char **argv)
 		case 't':
 			parse_trace(&o, optarg);
 			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		case 'V':
-			puts(PROGRAM " (Guestlane) " GLANE_VERSION);
-			exit(0);
-		case ':':
-			die("%s needs a value; see " PROGRAM " --help", word);
-		default:
-			die("'%s' is no option that is known; see " PROGRAM " --help", word);
 		}
 	}
 	if (optind < argc)
@@ -230,13 +188,6 @@ static void exec_other(const struct options *o, char **argv)
 }
 
 /* --- Statistics --------------------------------------------------------------------------------------------------------------------- */
-
-static double seconds_since(struct timespec from)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - from.tv_sec) + 1e-9 * (double)(now.tv_nsec - from.tv_nsec);
-}
 
 static void write_stats(const struct program *p)
 {
@@ -294,25 +245,14 @@ static void write_stats(const struct program *p)
 
 /* --- The loop ------------------------------------------------------------------------------------------------------------------------ */
 
-static void take_signal(struct program *p)
-{
-	struct signalfd_siginfo info;
-	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGUSR1)
-		write_stats(p);
-	else
-		p->stop = true;
-}
-
 /* Waits so long for a descriptor (-1: for ever), and looks at what there is. True: something came, or there is more to do. */
 static bool look(struct program *p, int milliseconds)
 {
-	struct epoll_event events[5];
-	int n = epoll_wait(p->epoll, events, 5, milliseconds);
-	for (int i = 0; i < n; i++)
-		if (events[i].data.fd == p->signals)
-			take_signal(p);
+	int n = events_wait(&p->events, milliseconds);
+	if (p->events.report) {
+		p->events.report = false;
+		write_stats(p);
+	}
 	settle_service(p->settle);
 	vfio_user_server_run(p->server);
 	glane_wire_service(p->wire);
@@ -360,7 +300,7 @@ static void loop(struct program *p)
 {
 	unsigned wakes = 0;
 	uint64_t tlps = 0;
-	while (!p->stop) {
+	while (!p->events.stop) {
 		bool waits = nic_waits_for_client(p->nic);
 		if (!waits && gls_run_awake(p->s, SLICE)) {
 			bool doze = dozes(p);
@@ -388,16 +328,9 @@ static void loop(struct program *p)
 		if (!waits)
 			at_rest(p);
 		bool timer = !waits && gls_wake_set(p->s);
-		if (!look(p, timer ? WAKE_MS : -1) && timer && !p->stop && gls_wake(p->s))
+		if (!look(p, timer ? WAKE_MS : -1) && timer && !p->events.stop && gls_wake(p->s))
 			p->wakes++;
 	}
-}
-
-static void watch(struct program *p, int fd)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
-	if (fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e))
-		die("epoll: %s", strerror(errno));
 }
 
 int main(int argc, char **argv)
@@ -409,18 +342,7 @@ int main(int argc, char **argv)
 	exec_other(&p.o, argv);
 	clock_gettime(CLOCK_MONOTONIC, &p.started);
 
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	p.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p.signals < 0 || p.epoll < 0)
-		die("cannot wait for signals: %s", strerror(errno));
-
+	events_begin(&p.events);
 	struct gls_config config = {
 		.no_boot = true,
 		.latency = LATENCY,
@@ -450,10 +372,9 @@ int main(int argc, char **argv)
 	if (!p.server)
 		goto out;
 	nic_attach(p.nic, p.server);
-	watch(&p, p.signals);
-	watch(&p, vfio_user_server_fd(p.server));
-	watch(&p, glane_wire_fd(p.wire));
-	watch(&p, settle_fd(p.settle));
+	events_watch(&p.events, vfio_user_server_fd(p.server));
+	events_watch(&p.events, glane_wire_fd(p.wire));
+	events_watch(&p.events, settle_fd(p.settle));
 	fprintf(stderr, PROGRAM ": listening on %s, %u contexts\n", p.o.socket, gls_contexts(p.s));
 	loop(&p);
 	write_stats(&p);

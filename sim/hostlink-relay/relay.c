@@ -2,20 +2,16 @@
 // hostlink-relay: a bad cable. Carries frames between two wires, and loses, repeats, delays and overtakes some, by a seed that repeats the run. It breaks none:
 // a frame with a bad check sequence gets through no Ethernet interface, so it is lost.
 #include "guestlane_sim.h"
+#include "program.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PROGRAM	    "hostlink-relay"
 /* Frames that are under way on one direction, at most: more are lost, as on any cable. */
@@ -46,13 +42,13 @@ struct program {
 	uint64_t delay, jitter;	      /* ns */
 	uint64_t seed, random, order;
 	struct gls end[2];
-	int epoll, signals;
-	bool stop;
+	struct program_events events;
 };
 
 static struct program p;
 
-static const char help[] =
+const char program_name[] = PROGRAM;
+const char program_help[] =
 	"Usage: hostlink-relay WIRE WIRE [OPTION]...\n"
 	"Carries frames between two wires (as glane-sim has them: iface:NAME, unix:PATH), badly.\n"
 	"\n"
@@ -62,29 +58,9 @@ static const char help[] =
 	"  -d, --delay US         of every frame, in microseconds (0)\n"
 	"  -J, --jitter US        see --reorder (1000)\n"
 	"  -s, --seed N           of all of it (at random, and printed)\n"
-	"  -j, --stats FILE       write counts at exit\n"
-	"  -h, --help             show this\n";
-
-static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	exit(2);
-}
-
-static double number(const char *what, const char *text, double most)
-{
-	char *end;
-	double v = strtod(text, &end);
-	if (end == text || *end || !(v >= 0 && v <= most))
-		die("%s is '%s'; give a number from 0 to %.0f", what, text, most);
-	return v;
-}
+	"  -j, --stats FILE       write counts at exit and on SIGUSR1\n"
+	"  -h, --help             show this\n"
+	"  -V, --version          show the version\n";
 
 static void parse(int argc, char **argv, const char *wires[2])
 {
@@ -97,43 +73,36 @@ static void parse(int argc, char **argv, const char *wires[2])
 		{ "seed", required_argument, NULL, 's' },
 		{ "stats", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
 	int c;
-	opterr = 0;
 	p.jitter = 1000000;
 	if (getrandom(&p.seed, sizeof(p.seed), 0) != sizeof(p.seed))
 		p.seed = (uint64_t)time(NULL);
-	while ((c = getopt_long(argc, argv, ":l:r:o:d:J:s:j:h", names, NULL)) != -1) {
+	while ((c = program_option(argc, argv, ":l:r:o:d:J:s:j:hV", names)) != -1) {
 		switch (c) {
 		case 'l':
-			p.loss = number("--loss", optarg, 100) / 100;
+			p.loss = real_option("--loss", optarg, 100) / 100;
 			break;
 		case 'r':
-			p.repeat = number("--repeat", optarg, 100) / 100;
+			p.repeat = real_option("--repeat", optarg, 100) / 100;
 			break;
 		case 'o':
-			p.reorder = number("--reorder", optarg, 100) / 100;
+			p.reorder = real_option("--reorder", optarg, 100) / 100;
 			break;
 		case 'd':
-			p.delay = (uint64_t)(1000 * number("--delay", optarg, 1e6));
+			p.delay = (uint64_t)(1000 * real_option("--delay", optarg, 1e6));
 			break;
 		case 'J':
-			p.jitter = (uint64_t)(1000 * number("--jitter", optarg, 1e6));
+			p.jitter = (uint64_t)(1000 * real_option("--jitter", optarg, 1e6));
 			break;
 		case 's':
-			p.seed = strtoull(optarg, NULL, 0);
+			p.seed = number_option("--seed", optarg, 0, UINT64_MAX);
 			break;
 		case 'j':
 			p.stats = optarg;
 			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		default:
-			die("'%s' is no option that is known, or lacks its value; see " PROGRAM
-			    " --help",
-			    argv[optind - 1]);
 		}
 	}
 	if (argc - optind != 2)
@@ -307,27 +276,34 @@ static int deliver(struct gls *to, uint64_t now)
 	return to->count ? (int)((to->heap[0]->at - now) / 1000000 + 1) : -1;
 }
 
+static void write_stats(void)
+{
+	FILE *f = p.stats ? fopen(p.stats, "w") : NULL;
+	struct gls *a = &p.end[0], *b = &p.end[1];
+	if (!f)
+		return;
+	fprintf(f,
+		"{\"seed\": %llu, \"passed\": %llu, \"lost\": %llu, \"repeated\": %llu, "
+		"\"reordered\": %llu}\n",
+		(unsigned long long)p.seed, (unsigned long long)(a->passed + b->passed),
+		(unsigned long long)(a->lost + b->lost),
+		(unsigned long long)(a->repeated + b->repeated),
+		(unsigned long long)(a->overtaken + b->overtaken));
+	fclose(f);
+}
+
 static void loop(void)
 {
-	while (!p.stop) {
+	while (!p.events.stop) {
 		glane_wire_service(p.end[0].wire);
 		glane_wire_service(p.end[1].wire);
 		uint64_t now = now_ns();
 		int a = deliver(&p.end[0], now), b = deliver(&p.end[1], now);
-		struct epoll_event events[3];
-		int ms = a < 0 ? b : b < 0 || a < b ? a : b;
-		int n = epoll_wait(p.epoll, events, 3, ms);
-		for (int i = 0; i < n; i++)
-			if (events[i].data.fd == p.signals)
-				p.stop = true;
+		events_wait(&p.events, a < 0 ? b : b < 0 || a < b ? a : b);
+		if (p.events.report)
+			write_stats();
+		p.events.report = false;
 	}
-}
-
-static void watch(int fd)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
-	if (fd >= 0 && epoll_ctl(p.epoll, EPOLL_CTL_ADD, fd, &e))
-		die("epoll: %s", strerror(errno));
 }
 
 int main(int argc, char **argv)
@@ -335,46 +311,21 @@ int main(int argc, char **argv)
 	const char *wires[2];
 	char error[512] = "";
 	parse(argc, argv, wires);
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	p.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p.signals < 0 || p.epoll < 0)
-		die("cannot wait for signals: %s", strerror(errno));
-	watch(p.signals);
+	events_begin(&p.events);
 	for (int i = 0; i < 2; i++) {
 		p.end[i].other = &p.end[!i];
 		p.end[i].wire = glane_wire_open(wires[i], &p.end[i], error, sizeof(error));
 		if (!p.end[i].wire)
 			die("%s", error);
-		watch(glane_wire_fd(p.end[i].wire));
+		events_watch(&p.events, glane_wire_fd(p.end[i].wire));
 	}
 	fprintf(stderr, PROGRAM ": seed %llu\n", (unsigned long long)p.seed);
 	loop();
-	FILE *f = p.stats ? fopen(p.stats, "w") : NULL;
-	uint64_t sums[4] = { 0 };
+	write_stats();
 	for (int i = 0; i < 2; i++) {
-		struct gls *e = &p.end[i];
-		sums[0] += e->passed;
-		sums[1] += e->lost;
-		sums[2] += e->repeated;
-		sums[3] += e->overtaken;
-		while (e->count)
-			free(take(e));
-		glane_wire_close(e->wire);
-	}
-	if (f) {
-		fprintf(f,
-			"{\"seed\": %llu, \"passed\": %llu, \"lost\": %llu, \"repeated\": %llu, "
-			"\"reordered\": %llu}\n",
-			(unsigned long long)p.seed, (unsigned long long)sums[0],
-			(unsigned long long)sums[1], (unsigned long long)sums[2],
-			(unsigned long long)sums[3]);
-		fclose(f);
+		while (p.end[i].count)
+			free(take(&p.end[i]));
+		glane_wire_close(p.end[i].wire);
 	}
 	return 0;
 }

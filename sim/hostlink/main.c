@@ -1,35 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // glane-hostlink: a board on an Ethernet interface of this machine, as a PCI device for vfio-user clients. Command line, the loop, statistics.
 #include "nic.h"
+#include "program.h"
 #include "slot.h"
 #include "vfio_user_server.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <net/if.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM "glane-hostlink"
-
-#ifndef GLANE_VERSION
-#define GLANE_VERSION "0.4"
-#endif
 
 /* An access that waits so long for DMA by messages is answered without it: 2 s. */
 #define ACCESS_LIMIT (2u * 125000000u)
@@ -48,12 +39,13 @@ struct program {
 	struct nic *nic;
 	struct vfio_user_server *server;
 	struct glane_wire *wire;
-	int epoll, signals;
+	struct program_events events;
 	struct timespec started;
-	bool stop, up;
+	bool up;
 };
 
-static const char help[] =
+const char program_name[] = PROGRAM;
+const char program_help[] =
 	"Usage: glane-hostlink IFACE --socket PATH [OPTION]...\n"
 	"A Guestlane board on the Ethernet interface IFACE as a PCI device for vfio-user\n"
 	"clients. IFACE may also be a wire as glane-sim has them: unix:PATH, tap:NAME.\n"
@@ -67,28 +59,7 @@ static const char help[] =
 	"  -h, --help             show this\n"
 	"  -V, --version          show the version\n";
 
-static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	exit(2);
-}
-
 /* --- Command line --------------------------------------------------------------------------------------------------------------- */
-
-static void parse_mac(uint8_t mac[6], const char *option, const char *text)
-{
-	int used = 0;
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", mac, mac + 1, mac + 2, mac + 3,
-		   mac + 4, mac + 5, &used) != 6 ||
-	    text[used] || mac[0] & 1)
-		die("%s is '%s'; give an address as in 02:47:4c:00:00:01", option, text);
-}
 
 static struct options parse(int argc, char **argv)
 {
@@ -104,28 +75,22 @@ static struct options parse(int argc, char **argv)
 		{ 0 },
 	};
 	struct options o = { .silence = 5 };
-	char *end;
 	int c;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":s:b:m:S:f:j:hV", names, NULL)) != -1) {
-		const char *word = argv[optind - 1];
+	while ((c = program_option(argc, argv, ":s:b:m:S:f:j:hV", names)) != -1) {
 		switch (c) {
 		case 's':
 			o.socket = optarg;
 			break;
 		case 'b':
-			parse_mac(o.board, "--board", optarg);
+			mac_option(o.board, "--board", optarg);
 			o.has_board = true;
 			break;
 		case 'm':
-			parse_mac(o.mac, "--mac", optarg);
+			mac_option(o.mac, "--mac", optarg);
 			o.has_mac = true;
 			break;
 		case 'S':
-			o.silence = (unsigned)strtoul(optarg, &end, 10);
-			if (*end || end == optarg || !o.silence || o.silence > 3600)
-				die("--silence is '%s'; give a whole number from 1 to 3600",
-				    optarg);
+			o.silence = (unsigned)number_option("--silence", optarg, 1, 3600);
 			break;
 		case 'f':
 			o.firmware = optarg;
@@ -133,16 +98,6 @@ static struct options parse(int argc, char **argv)
 		case 'j':
 			o.stats = optarg;
 			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		case 'V':
-			puts(PROGRAM " (Guestlane) " GLANE_VERSION);
-			exit(0);
-		case ':':
-			die("%s needs a value; see " PROGRAM " --help", word);
-		default:
-			die("'%s' is no option that is known; see " PROGRAM " --help", word);
 		}
 	}
 	if (optind == argc)
@@ -192,18 +147,14 @@ static void write_stats(const struct program *p)
 {
 	static const char *const board_names[] = { "bad",      "foreign", "malformed", "forged",
 						   "replayed", "gaps",	  "refused",   "resent" };
-	struct timespec now;
 	if (!p->o.stats)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	double seconds = (double)(now.tv_sec - p->started.tv_sec) +
-			 (double)(now.tv_nsec - p->started.tv_nsec) / 1e9;
 	struct link_stats l = link_stats(slot_link(p->s));
 	struct nic_stats n = nic_stats(p->nic);
 	struct vfio_user_stats v = vfio_user_stats(p->server);
 #define COUNT(x) ((json_int_t)(x))
 	json_t *all = json_object(), *board = json_object();
-	json_object_set_new(all, "seconds", json_real(seconds));
+	json_object_set_new(all, "seconds", json_real(seconds_since(p->started)));
 	json_object_set_new(all, "link",
 			    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
 				      "sessions", COUNT(l.sessions), "frames_in",
@@ -239,24 +190,12 @@ static void write_stats(const struct program *p)
 
 /* --- The loop ------------------------------------------------------------------------------------------------------------------------ */
 
-static void take_signal(struct program *p)
-{
-	struct signalfd_siginfo info;
-	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGUSR1 && p->server)
-		write_stats(p);
-	else if (info.ssi_signo != SIGUSR1)
-		p->stop = true;
-}
-
 static void wait_for_events(struct program *p, int milliseconds)
 {
-	struct epoll_event events[4];
-	int n = epoll_wait(p->epoll, events, 4, milliseconds);
-	for (int i = 0; i < n; i++)
-		if (events[i].data.fd == p->signals)
-			take_signal(p);
+	events_wait(&p->events, milliseconds);
+	if (p->events.report && p->server)
+		write_stats(p);
+	p->events.report = false;
 }
 
 static void say_board(const struct program *p, const char *what)
@@ -268,7 +207,7 @@ static void say_board(const struct program *p, const char *what)
 
 static void loop(struct program *p)
 {
-	while (!p->stop) {
+	while (!p->events.stop) {
 		int ms = slot_run(p->s);
 		bool up = slot_up(p->s);
 		if (p->up && !up) {
@@ -291,13 +230,6 @@ static void loop(struct program *p)
 	}
 }
 
-static void watch(struct program *p, int fd)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
-	if (fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e))
-		die("epoll: %s", strerror(errno));
-}
-
 /* Waits until a board answers. */
 static void find_board(struct program *p)
 {
@@ -305,7 +237,7 @@ static void find_board(struct program *p)
 	uint64_t busy = 0;
 	for (;;) {
 		int ms = slot_run(p->s);
-		if (p->stop || slot_up(p->s))
+		if (p->events.stop || slot_up(p->s))
 			return;
 		if (link_stats(slot_link(p->s)).busy != busy && !busy++)
 			fprintf(stderr,
@@ -328,18 +260,7 @@ int main(int argc, char **argv)
 	p.o = parse(argc, argv);
 	clock_gettime(CLOCK_MONOTONIC, &p.started);
 
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	p.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p.signals < 0 || p.epoll < 0)
-		die("cannot wait for signals: %s", strerror(errno));
-
+	events_begin(&p.events);
 	only_one(p.o.wire, p.o.has_mac);
 	if (p.o.has_mac)
 		memcpy(mac, p.o.mac, 6);
@@ -357,10 +278,9 @@ int main(int argc, char **argv)
 	if (!p.wire)
 		goto out;
 	slot_wire(p.s, p.wire);
-	watch(&p, p.signals);
-	watch(&p, glane_wire_fd(p.wire));
+	events_watch(&p.events, glane_wire_fd(p.wire));
 	find_board(&p);
-	if (p.stop) {
+	if (p.events.stop) {
 		status = 0;
 		goto out;
 	}
@@ -374,7 +294,7 @@ int main(int argc, char **argv)
 	if (!p.server)
 		goto out;
 	nic_attach(p.nic, p.server);
-	watch(&p, vfio_user_server_fd(p.server));
+	events_watch(&p.events, vfio_user_server_fd(p.server));
 	fprintf(stderr, PROGRAM ": listening on %s, %u contexts\n", p.o.socket, gls_contexts(p.s));
 	p.up = true;
 	loop(&p);
