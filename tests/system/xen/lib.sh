@@ -67,7 +67,7 @@ guest_config() {
 		type = "$2"
 		kernel = "/boot/vmlinux"
 		ramdisk = "$image"
-		extra = "console=hvc0 rdinit=/init name=$1"
+		extra = "console=hvc0 rdinit=/init name=$1 quiet cryptomgr.notests"
 		memory = 160
 		maxmem = 160
 		vcpus = 1
