@@ -190,10 +190,16 @@ static int take_back(struct daemon *d, unsigned k)
 	struct context *c = &d->context[k];
 	struct vif *v = &c->vif;
 	c->enabled = false;
+	uint64_t sent = gl_context_stat(d->nic, k, GL_CSTAT_TX_FRAMES);
+	uint64_t received = gl_context_stat(d->nic, k, GL_CSTAT_RX_FRAMES);
 	int error = context_renew(d, k);
 	if (error)
 		return error;
 	if (v->machine) {
+		/* The counters are gone with the revocation. */
+		tell(d, LOG_INFO, (int)k, "vif.revoked",
+		     "vif %u of domain %u: revoked; it had sent %llu frames and received %llu",
+		     v->handle, v->domain, (unsigned long long)sent, (unsigned long long)received);
 		error = glx_page_unmap(d->vifs.glx, v->domain, v->machine,
 				       v->address ? v->address : v->machine);
 		if (error < 0)

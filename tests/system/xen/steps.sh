@@ -83,8 +83,10 @@ step_attach() {
 	view "$tap_tmp/before.attach"
 	begun=$(date +%s)
 	for i in $(seq "$count"); do
+		round=$(date +%s)
 		attach_once "$i" || break
 		done_count=$i
+		[ "$count" -lt 20 ] || echo "# round $i: $(($(date +%s) - round)) s"
 	done
 	echo "# $done_count times attached and detached in $(($(date +%s) - begun)) s"
 	tap_is "attached and detached ${COUNT_ATTACH:-10} times" "$done_count" "${COUNT_ATTACH:-10}"
@@ -128,30 +130,64 @@ victim_begin() {
 	guest_create a || return 1
 	# It has no other interface than its queue's.
 	wait_for 300 "the victim's answer" ping -n -q -c 1 -W 2 10.9.0.10 || return 1
-	ping -n -q -i 0.05 10.9.0.10 >/dev/null 2>&1 &
+	# Frames for it that come at the same pace whether it lives or not, for as long as it has buffers.
+	ping -n -q -i 0.02 -s 1000 10.9.0.10 >/dev/null 2>&1 &
 	flying=$!
 }
 
+# frames CONTEXT: that it has sent and received
+frames() { ctl stats "$1" --json | jq -r '.contexts[0] | .tx_frames + .rx_frames'; }
 
+# The domain is no more, whatever its toolstack would have done; then what that would have removed from xenstore.
+guest_vanishes() {
+	"$here/dom0-destroy" "$id_a" || return 1
+	wait_for 120 "the domain's end" sh -c "! xl domid a" || return 1
+	for node in /local/domain/0/backend/{console,vif,guestlane}/"$id_a" /local/domain/"$id_a" /libxl/"$id_a"; do
+		xenstore-exists "$node" && xenstore-rm "$node"
+	done
+	return 0
+}
+
+# A guest that is paused does nothing any more; what its device still moves was under way. Every third one dies without a toolstack.
 step_kill() {
 	count=${COUNT_KILL:-3}
 	view "$tap_tmp/before.kill"
 	begun=$(date +%s)
-	done_count=0 stood=$(stream_bytes bc)
+	done_count=0 flying_count=0 stood=$(stream_bytes bc)
+	: >"$tap_tmp/events"
+	glanectl trace --json >"$tap_tmp/events" &
+	events=$!
 	for i in $(seq "$count"); do
+		round=$(date +%s)
 		victim_begin "$i" || break
+		context=$(ctl vif list --json | jq '.vifs[] | select(.name == "a").context')
 		random_nap 1000
-		guest_destroy a
+		xl pause a
+		at_pause=$(frames "$context")
+		if [ $((i % 3)) = 0 ]; then
+			how="by Xen"
+			guest_vanishes || break
+		else
+			how="by xl destroy"
+			guest_destroy a
+		fi
 		victim_end
+		wait_for 60 "the event of its end" grep -q "of domain $id_a: removed" "$tap_tmp/events" || break
+		at_end=$(sed -n "s/.*of domain $id_a: revoked; it had sent \\([0-9]*\\) frames and received \\([0-9]*\\).*/\\1 + \\2/p" "$tap_tmp/events")
+		flown=$((at_end - at_pause))
+		[ "$flown" -le 0 ] || flying_count=$((flying_count + 1))
 		done_count=$i
 		last=$stood stood=$(stream_bytes bc)
+		echo "# round $i: guest $id_a ended $how, $at_pause frames when it stopped, $flown after that; others' stream +$((stood - last)) bytes; $(($(date +%s) - round)) s"
 		if [ "$stood" -le "$last" ]; then
 			echo "# round $i: the others' stream stands at $stood bytes"
 			break
 		fi
 	done
-	echo "# $done_count guests killed in $(($(date +%s) - begun)) s"
-	tap_is "guest killed with DMA in flight $count times" "$done_count" "$count"
+	{ kill $events && wait $events; } 2>/dev/null
+	echo "# $done_count guests killed in $(($(date +%s) - begun)) s; kills that met DMA in flight: $flying_count of $done_count"
+	tap_is "guest killed $count times" "$done_count" "$count"
+	tap_check "nine of ten kills met DMA in flight" test $((10 * flying_count)) -ge $((9 * count))
 	view_is "after $count kills" "$tap_tmp/before.kill"
 	witnesses_go_on kill
 }
@@ -201,6 +237,7 @@ step_both() {
 	begun=$(date +%s)
 	done_count=0
 	for i in $(seq "$count"); do
+		round=$(date +%s)
 		victim_begin "$i" || break
 		random_nap 500
 		if [ $((i % 2)) = 0 ]; then
@@ -217,11 +254,20 @@ step_both() {
 		daemon_start
 		wait_for 120 "glaned after round $i" ctl list || break
 		done_count=$i
+		[ "$count" -lt 20 ] || echo "# round $i: $(($(date +%s) - round)) s"
 	done
 	echo "# $done_count times in $(($(date +%s) - begun)) s"
 	tap_is "guest and glaned killed together $count times" "$done_count" "$count"
 	view_is "after $count times" "$tap_tmp/before.both"
 	witnesses_go_on both
+}
+
+# Of the contexts of guests b and c: faults, resets, states.
+others() { ctl list --json | jq -c '[.contexts[] | select(.vif.name == "b" or .vif.name == "c") | [.context, .state, .faults, .resets, .vif.state]]'; }
+# The driver has the device's queue when it is bound.
+hostile_begin() {
+	wait_for 120 "a queue of guest a" vif_runs a || return 1
+	in_guest a 'echo guestlane-0 >/sys/bus/xen/drivers/guestlane/unbind && rmmod guestlane && insmod /rig/hostile.ko seed=$1 seconds=$2' "$SEED" "$1"
 }
 
 # A guest whose kernel is hostile, of each type in turn.
@@ -231,18 +277,30 @@ step_hostile() {
 		view "$tap_tmp/before.hostile"
 		guest_config a "$type" 10
 		guest_create a && guest_up a
-		in_guest a 'rmmod guestlane && insmod /rig/hostile.ko seed=$1 seconds=$2' "$SEED" "$seconds" || echo "# hostile.ko is not loaded"
+		counters=$(ctl stats --json) unharmed=$(others)
+		begun=$(date +%s)
+		tap_check "$type: hostile.ko takes the device" hostile_begin "$seconds"
 		finished() { [ "$(in_guest a 'cat /sys/module/hostile/parameters/finished')" = 1 ]; }
-		sleep "$seconds"
+		stood=$(stream_bytes bc)
+		sleep $((seconds / 2))
+		witnesses_go_on "$type: while it is at it"
+		tap_check "$type: dom0 answers meanwhile" wait_for 60 "an answer" in_guest c 'ping -q -c 1 -W 5 10.9.0.1'
 		tap_check "$type: the hostile guest does all it wants for $seconds s" wait_for $((4 * seconds + 200)) "the hostile guest" finished
+		echo "# the others' stream +$(($(stream_bytes bc) - stood)) bytes in $(($(date +%s) - begun)) s"
 		in_guest a 'cd /sys/module/hostile/parameters && grep . *' | tr '\n' ' ' >"$tap_tmp/hostile"
 		echo "# $(cat "$tap_tmp/hostile")"
 		said() { sed -n "s/.*\b$1:\([0-9]*\).*/\1/p" "$tap_tmp/hostile"; }
 		tap_is "$type: nothing was written or mapped that is not its own" "$(said breaches)" 0
 		tap_check "$type: it was connected, and refused" test "$(said connected)" -gt 0 -a "$(said refused)" -gt 0
 		tap_check "$type: it reached page, rings and event channel" \
-			test "$(said page_accesses)" -gt 500 -a "$(said doorbells)" -gt 50 -a "$(said frames)" -gt 60 -a "$(said events)" -gt 500
-		echo "# NIC: $(ctl stats --json | jq -c '.nic | {guard_faults, dev_bad_write, doorbell_ignored, dev_resets, doorbells}')"
+			test "$(said page_accesses)" -gt 60 -a "$(said doorbells)" -gt 50 -a "$(said frames)" -gt 60 -a "$(said events)" -gt 500
+		tap_is "$type: no other guest's device was reset, or met a fault" "$(others)" "$unharmed"
+		# What the NIC has had to refuse meanwhile.
+		ctl stats --json | jq -c --argjson before "$counters" '.nic | {guard_faults, dma_refused, dma_stopped, sw_drop_source, sw_from_ctx, dev_bad_write,
+			doorbell_ignored, dev_resets, doorbells, revocations} | with_entries(.value -= $before.nic[.key])' >"$tap_tmp/refused"
+		echo "# NIC: $(cat "$tap_tmp/refused")"
+		tap_check "$type: the NIC refused wrong writes, addresses and senders" \
+			jq -e '.dev_bad_write > 0 and .doorbell_ignored > 0 and .guard_faults > 0 and .sw_drop_source > 0' "$tap_tmp/refused"
 		guest_destroy a
 		view_is "$type: after the hostile guest" "$tap_tmp/before.hostile"
 		witnesses_go_on "$type: hostile"

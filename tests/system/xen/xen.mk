@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the system tests under Xen run in dom0 and in guests, beside the product. Built in Debian 13's root (BUILD=build/trixie): dom0's libxenctrl
 # belongs to its Xen, and the module to the guests' kernel.
-XEN_TESTS := $(addprefix $(BUILD)/tests/xen/,dom0-view dom0-leak stream hostile/hostile.ko)
+XEN_TESTS := $(addprefix $(BUILD)/tests/xen/,dom0-view dom0-leak dom0-destroy stream hostile/hostile.ko)
 
 # Xen's headers need GNU's C.
-$(BUILD)/tests/xen/dom0-view $(BUILD)/tests/xen/dom0-leak: $(BUILD)/tests/xen/%: tests/system/xen/%.c
+$(addprefix $(BUILD)/tests/xen/,dom0-view dom0-leak dom0-destroy): $(BUILD)/tests/xen/%: tests/system/xen/%.c
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -o $@ $< -lxenctrl -lxencall -lxenstore -ljansson
@@ -22,17 +22,17 @@ $(BUILD)/tests/xen/hostile/hostile.ko: $(wildcard tests/system/xen/hostile/*)
 xen-tests-programs: $(XEN_TESTS)
 
 # Those of Debian 13's root, for `make`.
-XEN_TESTS_TRIXIE := $(addprefix $(BUILD)/trixie/tests/xen/,dom0-view dom0-leak stream hostile/hostile.ko)
+XEN_TESTS_TRIXIE := $(addprefix $(BUILD)/trixie/tests/xen/,dom0-view dom0-leak dom0-destroy stream hostile/hostile.ko)
 $(firstword $(XEN_TESTS_TRIXIE)): $(wildcard tests/system/xen/*.c tests/system/xen/hostile/*) tests/system/stream.c | qemuroot
 	$(call quietly,TRIXIE,$(BUILD)/xen-tests.log,env -u MAKEFLAGS -u MFLAGS .ci/in-root $(BUILD)/qemuroot \
 		make -s -j2 NO_DEPS=1 BUILD=$(BUILD)/trixie xen-tests-programs)
 	@touch $@
 $(wordlist 2,9,$(XEN_TESTS_TRIXIE)): $(firstword $(XEN_TESTS_TRIXIE)) ;
 
-FORMAT_SRC += tests/system/xen/dom0-view.c tests/system/xen/dom0-leak.c tests/system/xen/hostile/hostile.c
+FORMAT_SRC += tests/system/xen/dom0-view.c tests/system/xen/dom0-leak.c tests/system/xen/dom0-destroy.c tests/system/xen/hostile/hostile.c
 
 # The rounds themselves; see TESTS_XEN in the Makefile.
-TESTS_XEN += tests/system/test_xen_queue.sh tests/system/test_xen_suite.sh tests/system/test_xen_pvh.sh tests/system/test_xen_hvm.sh
+TESTS_XEN += tests/system/test_xen_queue.sh tests/system/test_xen_seeded.sh tests/system/test_xen_suite.sh tests/system/test_xen_pvh.sh tests/system/test_xen_hvm.sh
 TESTS_XEN_NEED += $(XEN_TESTS_TRIXIE)
 
 # A guest's other path (in no list yet: it has not been seen to pass as a whole). The module and the script are the package's.

@@ -3,6 +3,8 @@
  * A front end of device class `guestlane` (docs/xen-interface.md) that lies and scribbles, for tests: what a guest whose kernel is hostile can do
  * to its NIC and to dom0. Loaded in place of guestlane.ko:
  *
+ *   echo guestlane-0 >/sys/bus/xen/drivers/guestlane/unbind
+ *   rmmod guestlane
  *   insmod hostile.ko seed=1 seconds=60 [attacks=0xff]
  *
  * A thread makes round after round: it writes nodes, true ones or one lie out of enum lie, says Initialised, and if the back end connects, attacks
@@ -77,6 +79,7 @@ struct hostile {
 	int irq;
 	u64 page_address;
 	void __iomem *page;
+	u8 mac[6];
 };
 
 static u64 guest_address = 0x200000;
@@ -462,6 +465,33 @@ static void attack_rings(struct hostile *h, unsigned int milliseconds)
 
 /* --- Frames --- */
 
+static void reset_queues(struct hostile *h)
+{
+	u32 i;
+
+	for (i = 1; i <= 8; i++)
+		memset(memory_of(h, i), 0, PAGE_SIZE);
+	set_up(h, false, false);
+}
+
+/* Right but for the address: memory that the guest never gave. */
+static void send_foreign(struct hostile *h)
+{
+	u64 at = guest_address + (u64)(POOL_PAGES + below(h, 1 << 16)) * PAGE_SIZE;
+	u32 length = 12 + 60;
+	int i;
+
+	reset_queues(h);
+	memcpy(memory_of(h, 5), &at, 8);
+	memcpy(memory_of(h, 5) + 8, &length, 4);
+	wmb();
+	*(u16 *)(memory_of(h, 6) + 2) = 1;
+	wmb();
+	notify(h, 1);
+	for (i = 0; i < 200 && !(readl(h->page + STATUS) & 0x40) && going(h); i++)
+		usleep_range(200, 1000);
+}
+
 static void attack_frames(struct hostile *h, unsigned int milliseconds)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(milliseconds);
@@ -469,10 +499,8 @@ static void attack_frames(struct hostile *h, unsigned int milliseconds)
 	u16 index = 0;
 	u32 i;
 
-	memset(descriptors, 0, PAGE_SIZE);
-	memset(driver, 0, PAGE_SIZE);
-	memset(memory_of(h, 2), 0, PAGE_SIZE);
-	set_up(h, false, false);
+	send_foreign(h);
+	reset_queues(h);
 	while (time_before(jiffies, end) && going(h)) {
 		for (i = 0; i < 64; i++) {
 			u32 k = (index + i) % QUEUE, length = 12 + 14 + below(h, 1500);
@@ -486,10 +514,13 @@ static void attack_frames(struct hostile *h, unsigned int milliseconds)
 				memset(frame + 12, 0xff, 6); /* broadcast */
 			else
 				memcpy(frame + 12, "\x00\x16\x3e\x00\x00", 5),
-					frame[17] = (u8)below(h, 8);
-			if (below(h, 2)) /* as if another guest had sent it */
+					frame[17] = (u8)below(h, 16);
+			if (below(h, 2)) { /* as if another guest had sent it */
 				memcpy(frame + 18, "\x00\x16\x3e\x00\x00", 5),
-					frame[23] = (u8)below(h, 8);
+					frame[23] = (u8)below(h, 16);
+			} else if (below(h, 2)) {
+				memcpy(frame + 18, h->mac, 6);
+			}
 			memcpy(descriptors + 16 * k, &at, 8);
 			memcpy(descriptors + 16 * k + 8, &length, 4);
 			memset(descriptors + 16 * k + 12, 0, 4);
@@ -506,10 +537,8 @@ static void attack_frames(struct hostile *h, unsigned int milliseconds)
 			usleep_range(200, 1000);
 		if (readl(h->page + STATUS) & 0x40) {
 			needs_reset++;
-			memset(driver, 0, PAGE_SIZE);
-			memset(memory_of(h, 7), 0, PAGE_SIZE);
 			index = 0;
-			set_up(h, false, false);
+			reset_queues(h);
 		}
 	}
 }
@@ -737,6 +766,10 @@ static int hostile_probe(struct xenbus_device *xenbus, const struct xenbus_devic
 	if (ret < 0)
 		return ret;
 	h->irq = ret;
+	if (xenbus_scanf(XBT_NIL, xenbus->otherend, "mac", "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx",
+			 &h->mac[0], &h->mac[1], &h->mac[2], &h->mac[3], &h->mac[4],
+			 &h->mac[5]) != 6)
+		return -EINVAL;
 	dev_set_drvdata(&xenbus->dev, h);
 	h->thread = kthread_run(attack_all, h, "hostile");
 	return PTR_ERR_OR_ZERO(h->thread);
