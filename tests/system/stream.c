@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A TCP stream whose every byte is known: `stream serve PORT` takes one connection and compares all that comes until its end, `stream send
- * ADDRESS PORT [KBYTE/S]` sends until SIGTERM. Both print the number of bytes; the server exits 1 at the first wrong byte, and prints the number so far
- * for every SIGUSR1. `stream flood ADDRESS PORT` sends UDP datagrams in bursts, for ever.
+ * ADDRESS PORT [KBYTE/S]` sends until SIGTERM. Both print the number of bytes; the server exits 1 at the first wrong byte, and prints for every SIGUSR1
+ * the number so far and the longest time without a byte since the last such question. `stream flood ADDRESS PORT` sends UDP datagrams in bursts, for ever.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,7 +42,15 @@ static void fill(uint64_t *state, uint64_t *words, size_t count)
 	}
 }
 
-enum { WORDS = 2048 };
+/* A sender with a rate sends PIECE octets at a time. */
+enum { WORDS = 2048, PIECE = 1024 };
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static int serve(uint16_t port)
 {
@@ -61,14 +69,25 @@ static int serve(uint16_t port)
 	int c;
 	while ((c = accept(s, NULL, NULL)) < 0 && errno == EINTR)
 		;
+	double last = seconds(), pause = 0;
 	for (;;) {
 		size_t have = 0;
 		while (have < sizeof(got)) {
 			ssize_t n = read(c, (char *)got + have, sizeof(got) - have);
+			int error = errno;
+			double now = seconds();
+			if (now - last > pause)
+				pause = now - last;
 			if (show) {
 				show = 0;
-				printf("%llu bytes so far\n", (unsigned long long)(total + have));
+				printf("%llu bytes so far, pause %.1f s\n",
+				       (unsigned long long)(total + have), pause);
+				/* A pause that goes on counts as a whole next time. */
+				pause = 0;
 			}
+			if (n > 0)
+				last = now;
+			errno = error;
 			if (n < 0 && errno == EINTR)
 				continue;
 			if (n < 0) {
@@ -93,13 +112,6 @@ static int serve(uint16_t port)
 			return 0;
 		}
 	}
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* At most `rate` octets in a second; 0: as fast as it goes. */
@@ -138,9 +150,12 @@ static int send_to(const char *address, uint16_t port, double rate)
 			nanosleep(&nap, NULL);
 			continue;
 		}
-		fill(&state, words, WORDS);
-		for (size_t sent = 0; sent < sizeof(words);) {
-			ssize_t n = write(s, (char *)words + sent, sizeof(words) - sent);
+		size_t at = total % sizeof(words);
+		size_t end = rate > 0 ? at + PIECE : sizeof(words);
+		if (!at)
+			fill(&state, words, WORDS);
+		for (size_t sent = at; sent < end;) {
+			ssize_t n = write(s, (char *)words + sent, end - sent);
 			if (n < 0 && errno == EINTR && !stop)
 				continue;
 			if (n < 0 && errno == EINTR)

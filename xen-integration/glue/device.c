@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The platform device (device.h), with the pool's state in its sysfs folder. */
 #include <linux/dma-map-ops.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 
 #include "device.h"
 
 /* The platform device's own data. */
 struct data {
 	struct guestlane_pool *pool;
+	int irq;
+	const void *front;	      /* whose handler of this interrupt is not virtio_mmio's */
 	struct virtio_config_ops ops; /* virtio_mmio's, but for what follows */
 	const struct virtio_config_ops *below;
 };
@@ -66,6 +74,39 @@ static u8 get_status(struct virtio_device *device)
 	return status == U8_MAX ? 0 : status;
 }
 
+/*
+ * virtio_mmio looks whether a queue is disabled once it has written so, and the kernel warns if it is not, which ends it with panic_on_warn. So of a
+ * NIC that is lost the queues are removed here, as virtio_mmio does, without a word to the device.
+ */
+static void del_vqs(struct virtio_device *device)
+{
+	const struct data *data = container_of(device->config, struct data, ops);
+	struct virtqueue *queue, *next;
+	struct irqaction *action;
+	struct irq_data *irq;
+
+	if (data->below->get_status(device) != U8_MAX) {
+		data->below->del_vqs(device);
+		return;
+	}
+	irq = irq_get_irq_data(data->irq);
+	for (action = irq_data_to_desc(irq)->action; action; action = action->next)
+		if (action->dev_id != data->front)
+			break;
+	if (action)
+		free_irq(data->irq, action->dev_id);
+	list_for_each_entry_safe(queue, next, &device->vqs, list)
+	{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+		void *info = queue->priv; /* virtio_mmio's */
+#else
+		void *info = NULL;
+#endif
+		vring_del_virtqueue(queue);
+		kfree(info);
+	}
+}
+
 /* The driver has read the status once by now; the next time is an interrupt's. */
 static int shield(struct device *child, void *pointer)
 {
@@ -79,18 +120,20 @@ static int shield(struct device *child, void *pointer)
 	data->ops = *device->config;
 	data->ops.get = get_config;
 	data->ops.get_status = get_status;
+	data->ops.del_vqs = del_vqs;
 	smp_store_release(&device->config, &data->ops);
 	return 1;
 }
 
 struct platform_device *guestlane_device_add(struct device *parent, phys_addr_t page, int irq,
-					     struct guestlane_pool *pool, u64 last)
+					     const void *front, struct guestlane_pool *pool,
+					     u64 last)
 {
 	const struct resource resources[] = {
 		DEFINE_RES_MEM_NAMED(page, SZ_4K, "guestlane"),
 		DEFINE_RES_IRQ(irq),
 	};
-	const struct data data = { .pool = pool };
+	const struct data data = { .pool = pool, .irq = irq, .front = front };
 	struct platform_device *device = platform_device_alloc("virtio-mmio", PLATFORM_DEVID_AUTO);
 	int error;
 

@@ -304,7 +304,7 @@ static int attach(struct attachment *a, struct guestlane_attach *request)
 		goto put_interrupt;
 	a->device = guestlane_device_add(
 		&pci->dev, pci_resource_start(pci, PAGES_BAR) + (phys_addr_t)a->page * SZ_4K,
-		a->interrupt.irq, &a->pool, 0);
+		a->interrupt.irq, NULL, &a->pool, 0);
 	if (!IS_ERR(a->device)) {
 		request->id = a->device->id;
 		pci_dev_put(pci);

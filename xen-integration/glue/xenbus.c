@@ -223,7 +223,7 @@ static void connect(struct front *front)
 		xenbus_dev_fatal(x, -EINVAL, "reading the address of the device page");
 		return;
 	}
-	device = guestlane_device_add(&x->dev, page, front->irq,
+	device = guestlane_device_add(&x->dev, page, front->irq, front,
 				      front->memory.whole ? NULL : &front->pool,
 				      (u64)front->memory.count * PAGE_SIZE - 1);
 	if (IS_ERR(device)) {

@@ -29,6 +29,7 @@ mac() { printf 00:16:3e:00:00:%02x "$1"; }
 do_begin() {
 	ip address add $dom0/24 dev xenbr0
 	busybox httpd -p $dom0:80 -h "$here"
+	tar -x -f "$here/files.tar" -C "$here" ./stream
 }
 
 # --- Guests ---
@@ -56,7 +57,7 @@ do_files() { # NAME N: what the tests need goes into a guest by its netfront int
 
 do_module() { # NAME: and what stands in for udev there, as in the rule of the package
 	in_guest "$1" 'cat >/rig/udev <<"END"
-while sleep 1; do
+while sleep 2; do
 	for queue in /sys/devices/guestlane-0/virtio-mmio.*/virtio*/net/*; do
 		[ ! -e "$queue" ] || [ -e "$queue/master" ] || guestlane-failover pair
 	done
@@ -83,9 +84,22 @@ do_udev_guest() { # NAME N: a PV guest whose udev does all of it
 # --- Which path ---
 
 vif_path() { glanectl --json vif list | jq -r --arg n "$1" '[.vifs[] | select(.name == $n) | .path] | first // "none"'; }
-# What a guest's failover says: NIC, netfront, or nothing.
-guest_path() { in_guest "$1" 'guestlane-failover status' | sed -n 's/^vif 0: [^,]*, by \(the \)\?\([^;]*\);.*/\2/p'; }
-both_say() { [ "$(guest_path "$1")" = "$2" ] && case $2 in NIC) [ "$(vif_path "$1")" = direct ] ;; *) [ "$(vif_path "$1")" != direct ] ;; esac; }
+# Asks a guest for its path, as its failover says: NIC, netfront, or nothing; and for the frames that its queue and netfront have sent.
+ask() {
+	in_guest "$1" 'guestlane-failover status | sed -n "s/^vif 0: [^,]*, by \(the \)\?\([^;]*\);.*/path=\2/p"
+		cd /sys/devices; cat guestlane-0/virtio-mmio.*/virtio*/net/*/statistics/tx_packets 2>/dev/null | sed "s/^/by_nic=/"
+		cat vif-0/net/*/statistics/tx_packets 2>/dev/null | sed "s/^/by_netfront=/"' >$run/"$1".says
+	path='' by_nic=0 by_netfront=0
+	while IFS='=' read -r key value; do
+		case $key in
+		path) path=$value ;;
+		by_nic) by_nic=$value ;;
+		by_netfront) by_netfront=$value ;;
+		esac
+	done <$run/"$1".says
+	case $2 in NIC) frames=$by_nic ;; *) frames=$by_netfront ;; esac
+}
+both_say() { ask "$@" && [ "$path" = "$2" ] && case $2 in NIC) [ "$(vif_path "$1")" = direct ] ;; *) [ "$(vif_path "$1")" != direct ] ;; esac; }
 do_path() { # NAME NIC|netfront [SECONDS]: guest and daemon come to say so
 	wait_for "${3:-120}" both_say "$1" "$2" || {
 		in_guest "$1" 'guestlane-failover status; dmesg | tail -n 20'
@@ -94,38 +108,49 @@ do_path() { # NAME NIC|netfront [SECONDS]: guest and daemon come to say so
 		return 1
 	}
 }
-
-# Frames that one of its interfaces has sent so far; nothing if there is none.
-sent_by() {
-	in_guest "$1" "cat /sys/devices/$(case $2 in NIC) echo 'guestlane-0/virtio-mmio.*/virtio*' ;; *) echo vif-0 ;; esac)/net/*/statistics/tx_packets"
-}
-sends_more() {
-	sent=$(sent_by "$1" "$2")
-	[ "${sent:-0}" -gt "$3" ]
-}
-
+sends_more() { ask "$1" "$2" && [ "$path" = "$2" ] && [ "$frames" -gt "$3" ]; }
 do_on() { # NAME NIC|netfront: it comes to say so, and that interface sends, while a stream runs
-	do_path "$1" "$2" || return
-	sent=$(sent_by "$1" "$2")
-	wait_for 60 sends_more "$1" "$2" "${sent:-0}"
+	do_path "$1" "$2" && wait_for 60 sends_more "$1" "$2" "$frames"
 }
 
-# --- Streams between guests: `stream` in them ---
+# --- Streams: `stream` in guests; NAME - is dom0 ---
+
+# there NAME SCRIPT [ARGUMENT...]
+there() {
+	case $1 in
+	-) shift; PATH=$PATH:$here sh -c "$1" sh "${@:2}" ;;
+	*) in_guest "$@" ;;
+	esac
+}
 
 do_serve() { # NAME PORT
-	in_guest "$1" 'setsid /rig/stream serve $1 >/run/serve 2>&1 </dev/null & echo $! >/run/serve.pid' "$2"
+	in_guest "$1" 'setsid /rig/stream serve $1 >>/run/serve 2>&1 </dev/null & echo $! >/run/serve.pid' "$2"
 }
 
 do_send() { # NAME ADDRESS PORT KBYTE/S
-	in_guest "$1" 'setsid /rig/stream send $1 $2 $3 >/run/send 2>&1 </dev/null & echo $! >/run/send.pid' "$2" "$3" "$4"
+	there "$1" 'PATH=$PATH:/rig; setsid stream send $1 $2 $3 >/run/send 2>&1 </dev/null & echo $! >/run/send.pid' "$2" "$3" "$4"
 }
 
+# A server's answer to the signal is its last line.
+answer='n=$(wc -l </run/serve); kill -USR1 $(cat /run/serve.pid)
+	for _ in 1 2 3 4 5 6 7 8 9 10; do [ $(wc -l </run/serve) = $n ] || break; sleep 0.2; done'
 do_received() { # NAME: octets that its server has by now
-	in_guest "$1" 'kill -USR1 $(cat /run/serve.pid) && sleep 0.5; tail -n 1 /run/serve' | cut -d ' ' -f 1
+	in_guest "$1" "$answer; tail -n 1 /run/serve" | cut -d ' ' -f 1
+}
+
+do_pings() { # NAME ADDRESS: two in a second, for ever
+	in_guest "$1" 'setsid ping -n -i 0.5 $1 >/run/ping 2>&1 </dev/null &' "$2"
+}
+
+do_look() { # NAME: pings answered and sent so far, and the longest pause of what its server receives since it was asked last
+	in_guest "$1" 'awk -F seq= "NF > 1 && !/DUP/ { n++; if (\$2 + 0 > m) m = \$2 + 0 } END { print n + 0, m + 1 }" /run/ping
+		[ -e /run/serve.pid ] || exit 0
+		'"$answer"'
+		sed -n "s/.* pause \(.*\) s$/\1/p" /run/serve | sort -n | tail -n 1; : >/run/serve'
 }
 
 do_sent() { # NAME: its sender ends; what it says
-	in_guest "$1" 'p=$(cat /run/send.pid); kill -TERM $p; n=0; while [ -d /proc/$p ] && [ $n -lt 200 ]; do sleep 0.3; n=$((n + 1)); done; tail -n 1 /run/send'
+	there "$1" 'p=$(cat /run/send.pid); kill -TERM $p; n=0; while [ -d /proc/$p ] && [ $n -lt 200 ]; do sleep 0.3; n=$((n + 1)); done; tail -n 1 /run/send'
 }
 
 do_verdict() { # NAME: what its server says in the end
@@ -159,6 +184,20 @@ do_save_restore() { # NAME
 do_checkpoint() { # NAME
 	xl save -c "$1" $run/saved >$run/log 2>&1 || { tail -n 5 $run/log; return 1; }
 	rm -f $run/saved
+}
+
+do_save_fails() { # NAME: there is no room for it; the guest goes on
+	xl save "$1" /dev/full >$run/log 2>&1 && return 1
+	in_guest "$1" true || { tail -n 12 $run/log; xl list; return 1; }
+}
+
+do_reboot() { # NAME: another domain of that name comes up
+	before=$(xl domid "$1") || return
+	xl reboot -F "$1" || return
+	wait_for 120 another "$1" "$before" && in_guest "$1" true
+}
+another() {
+	now=$(xl domid "$1" 2>/dev/null) && [ "$now" != "$2" ]
 }
 
 do_migrate() { # NAME: from this machine to this machine
