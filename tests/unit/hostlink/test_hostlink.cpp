@@ -49,6 +49,8 @@ static std::vector<tlp> down; // from the host
 static tlp down_now;
 static unsigned stall_percent, pause_percent; // of the NIC's ready and valid
 static bool held;			      // the NIC takes nothing
+static bool coupled;			      // the NIC takes a TLP only when it has got rid of one
+static unsigned credit;			      // TLPs that it may take then
 
 static uint64_t le(const bytes &f, size_t at, unsigned n)
 {
@@ -84,6 +86,7 @@ static void each_cycle(void)
 		if (up_at >= up.front().size()) {
 			up.pop_front();
 			up_at = 0;
+			credit++;
 		}
 	}
 	if (dut->tlp_rx_valid_o && dut->tlp_rx_ready_i) {
@@ -95,6 +98,7 @@ static void each_cycle(void)
 		if (dut->tlp_rx_eop_o) {
 			down.push_back(down_now);
 			down_now.clear();
+			credit -= coupled;
 		}
 	}
 }
@@ -143,7 +147,7 @@ static void drive(void)
 		}
 	}
 	dut->tlp_tx_valid_i = up_offered;
-	dut->tlp_rx_ready_i = !held && !tb_percent(stall_percent);
+	dut->tlp_rx_ready_i = !held && (!coupled || credit) && !tb_percent(stall_percent);
 }
 
 static void cycle(void)
@@ -168,7 +172,8 @@ static int fresh(void **state)
 	down_now.clear();
 	out.clear();
 	in_at = up_at = in_wait = out_wait = stall_percent = pause_percent = 0;
-	in_bad = held = up_offered = false;
+	in_bad = held = up_offered = coupled = false;
+	credit = 0;
 	dut->mac_i = BOARD;
 	dut->seed_i = (uint32_t)tb_rand();
 	dut->time_skip_i = 0;
@@ -489,7 +494,10 @@ static void what_is_not_ours_is_dropped_and_counted(void **state)
 	f = good;
 	f.insert(f.end(), 4, 0);
 	say(f);
-	malformed += 5;
+	f = good; // the last TLP ends with a word that is not whole
+	f.resize(f.size() - 4);
+	say(f);
+	malformed += 6;
 	cycles(20 * 400);
 	assert_int_equal(down.size(), 0);
 	assert_int_equal(counter(FORGED), 2);
@@ -514,6 +522,11 @@ static void what_is_not_ours_is_dropped_and_counted(void **state)
 	assert_int_equal(counter(REPLAYED), 1);
 	assert_int_equal(counter(GAP), 1);
 	assert_true(dut->up_o);
+	// What the board sends itself, and nobody acknowledges.
+	assert_int_equal(counter(RESENT), 0);
+	up.push_back(write_tlp(1, 8));
+	cycles(RTO_CYCLES + 2000);
+	assert_int_equal(counter(RESENT), 1);
 }
 
 static void acknowledgements_of_what_was_not_sent_are_ignored(void **state)
@@ -574,15 +587,21 @@ static std::vector<tlp> from_board;
 static std::multimap<uint64_t, bytes> cable_down, cable_up; // by the cycle at which they arrive
 static unsigned loss, repeat, late;			    // in percent
 static unsigned delay, late_by;
+static unsigned settle; // cycles after an exchange
 static uint64_t last_down, last_up, frames_lost, frames_seen;
+static uint64_t lose_from,
+	lose_to;	     // frames of the session that are lost, by their number in frames_seen
+static uint64_t losses_left; // no more are, of any kind
 
 static void into(std::multimap<uint64_t, bytes> &cable, uint64_t &last, const bytes &f)
 {
 	unsigned copies = 1 + tb_percent(repeat);
 	frames_seen++;
 	while (copies--) {
-		if (tb_percent(loss)) {
+		bool chosen = frames_seen > lose_from && frames_seen <= lose_to;
+		if (losses_left && (chosen || tb_percent(loss))) {
 			frames_lost++;
+			losses_left--;
 			continue;
 		}
 		uint64_t at = tb_cycles + delay + f.size();
@@ -635,9 +654,21 @@ static void host_begin(void)
 	from_board.clear();
 	cable_down.clear();
 	cable_up.clear();
-	last_down = last_up = skipped = frames_lost = frames_seen = 0;
+	last_down = last_up = skipped = frames_lost = frames_seen = lose_from = lose_to = 0;
+	losses_left = UINT64_MAX;
 	loss = repeat = late = 0;
 	delay = late_by = 500;
+	settle = 100000;
+}
+
+// A board and a host that know nothing of each other.
+static void anew(void **state)
+{
+	tb_teardown_(state);
+	uint64_t random = tb_random;
+	fresh(state);
+	tb_random = random;
+	host_begin();
 }
 
 static uint64_t now_ns(void)
@@ -686,33 +717,66 @@ static void host_cycle(void)
 	}
 }
 
-// Both directions, `count` TLPs each of up to `dws` DWs. Returns the cycles it took.
-static uint64_t exchange(unsigned count, unsigned dws, uint64_t limit)
+static void come_up(void)
 {
-	std::vector<tlp> sent_down, sent_up;
 	host_at = 0;
 	for (uint64_t end = tb_cycles + 400000000; link_state(host) != LINK_UP || !dut->up_o;
 	     host_cycle())
 		CHECK(tb_cycles < end, "the link does not come up");
+}
+
+// Both directions, `count` TLPs each of up to `dws` DWs. Returns the cycles it took, those that were skipped with them.
+static uint64_t exchange(unsigned count, unsigned dws, uint64_t limit)
+{
+	std::vector<tlp> sent_down, sent_up;
+	come_up();
 	for (unsigned i = 0; i < count; i++) {
 		sent_down.push_back(write_tlp(i, 1 + tb_below(dws), tb_percent(50)));
 		sent_up.push_back(write_tlp(~i, 1 + tb_below(dws), tb_percent(50)));
 	}
 	to_board.assign(sent_down.begin(), sent_down.end());
 	up.assign(sent_up.begin(), sent_up.end());
-	uint64_t begin = tb_cycles;
+	uint64_t begin = now_ns() / 8;
 	while (down.size() < count || from_board.size() < count || link_busy(host)) {
 		host_cycle();
-		CHECK(tb_cycles - begin < limit, "%zu and %zu of %u after %llu cycles", down.size(),
-		      from_board.size(), count, (unsigned long long)(tb_cycles - begin));
+		CHECK(now_ns() / 8 - begin < limit, "%zu and %zu of %u after %llu cycles",
+		      down.size(), from_board.size(), count,
+		      (unsigned long long)(now_ns() / 8 - begin));
 	}
-	uint64_t took = tb_cycles - begin;
-	for (int i = 0; i < 100000; i++) // what is late must not come twice
+	uint64_t took = now_ns() / 8 - begin;
+	for (unsigned i = 0; i < settle; i++) // what is late must not come twice
 		host_cycle();
 	assert_true(down == sent_down);
 	assert_true(from_board == sent_up);
 	assert_int_equal(link_stats(host).sessions, 1);
 	return took;
+}
+
+// A row of the table: octets of TLPs in a second of simulated time, frames and retransmissions. REPORT in the environment names a file for the same as JSON.
+static void report(const char *cable, uint64_t took)
+{
+	struct link_stats s = link_stats(host);
+	double seconds = (double)took * 8e-9;
+	double up_rate = 8.0 * (double)s.words_in / seconds,
+	       down_rate = 8.0 * (double)s.words_out / seconds;
+	print_message("# %-44s %7.2f MB/s down, %7.2f up, %llu of %llu frames lost, sent again by "
+		      "host %llu, by "
+		      "board %u\n",
+		      cable, down_rate / 1e6, up_rate / 1e6, (unsigned long long)frames_lost,
+		      (unsigned long long)frames_seen, (unsigned long long)s.resent,
+		      s.board[RESENT]);
+	FILE *f = getenv("REPORT") ? fopen(getenv("REPORT"), "a") : NULL;
+	if (!f)
+		return;
+	fprintf(f,
+		"{\"cable\": \"%s\", \"cycles\": %llu, \"down_octets_per_s\": %.0f, "
+		"\"up_octets_per_s\": %.0f, "
+		"\"frames\": %llu, \"lost\": %llu, \"resent_by_host\": %llu, \"resent_by_board\": "
+		"%u}\n",
+		cable, (unsigned long long)took, down_rate, up_rate,
+		(unsigned long long)frames_seen, (unsigned long long)frames_lost,
+		(unsigned long long)s.resent, s.board[RESENT]);
+	fclose(f);
 }
 
 static void a_good_cable_is_used_well(void **state)
@@ -725,6 +789,7 @@ static void a_good_cable_is_used_well(void **state)
 	       load_up = 8.0 * (double)s.words_in / (double)took;
 	print_message("# TLPs take %.0f %% of the cable down, %.0f %% up; round trip %llu us\n",
 		      100 * load_down, 100 * load_up, (unsigned long long)s.round_trip_us);
+	report("good", took);
 	assert_int_equal(s.resent, 0);
 	assert_int_equal(s.board[RESENT], 0);
 	// A buffer of 4 KiB in 1000 cycles of cable and an acknowledgement that a frame of 1 KiB may hold up: less than the wire.
@@ -741,11 +806,7 @@ static void a_bad_cable_loses_nothing(void **state)
 		       { 0, 20, 0, 500, 0 },	 { 0, 0, 20, 500, 20000 },
 		       { 5, 5, 10, 3000, 9000 }, { 30, 10, 30, 100, 30000 } };
 	for (const auto &c : cables) {
-		tb_teardown_(state);
-		uint64_t random = tb_random;
-		fresh(state);
-		tb_random = random;
-		host_begin();
+		anew(state);
 		loss = c.loss;
 		repeat = c.repeat;
 		late = c.late;
@@ -754,15 +815,138 @@ static void a_bad_cable_loses_nothing(void **state)
 		stall_percent = tb_percent(50) ? 30 : 0;
 		pause_percent = tb_percent(50) ? 60 : 0;
 		uint64_t took = exchange(c.loss > 20 ? 150 : 400, 64, 4000000000ull);
-		struct link_stats s = link_stats(host);
-		print_message("# loss %u %%, repeated %u %%, late %u %%: %llu of %llu frames lost, "
-			      "%llu cycles, sent again %llu and "
-			      "%u times\n",
-			      c.loss, c.repeat, c.late, (unsigned long long)frames_lost,
-			      (unsigned long long)frames_seen, (unsigned long long)took,
-			      (unsigned long long)s.resent, s.board[RESENT]);
+		char name[80];
+		snprintf(name, sizeof(name), "%u %% lost, %u %% repeated, %u %% late", c.loss,
+			 c.repeat, c.late);
+		report(name, took);
 		link_free(host);
 	}
+}
+
+// Both directions full, a NIC that takes nothing before it has got rid of something, and a cable that loses every hundredth, tenth or second frame, but not for ever:
+// everything arrives. Neither direction waits for the other, and what was lost comes again by the timer of the side that sent it.
+static void full_both_ways_it_drains(void **state)
+{
+	for (unsigned percent : { 1, 10, 50 }) {
+		anew(state);
+		settle = 1000;
+		loss = percent;
+		losses_left = 200;
+		coupled = true;
+		uint64_t took = exchange(600, 64, 4000000000ull);
+		char name[80];
+		snprintf(name, sizeof(name), "both ways full, %u %% of 200 lost", percent);
+		report(name, took);
+		link_free(host);
+	}
+}
+
+// Whichever frame is lost, and the ones behind it: it is made good within the time of one retransmission for each loss, on both sides.
+static void whichever_frame_is_lost_it_drains(void **state)
+{
+	unsigned runs = 0;
+	for (unsigned many : { 1, 3 }) {
+		uint64_t frames = 1;
+		for (uint64_t from = 0; from < frames; from += many) {
+			anew(state);
+			settle = 1000;
+			come_up();
+			host_cycle();
+			lose_from = frames_seen + from;
+			lose_to = lose_from + many;
+			uint64_t before = frames_seen;
+			losses_left = many;
+			coupled = true;
+			// The host's timer begins at 100 ms and doubles; it polls each 100 ms.
+			uint64_t took = exchange(100, 64, (100ull << (many + 1)) * 125000);
+			(void)took;
+			frames = frames_seen - before - many;
+			runs++;
+			link_free(host);
+		}
+	}
+	print_message("# %u runs\n", runs);
+	assert_true(runs > 30);
+}
+
+// The host's side: frames to it, made by hand, and its counters.
+static bytes for_host(unsigned type, uint32_t tag, uint32_t seq, uint64_t from = BOARD)
+{
+	return frame(HOST, from, type, tag, seq);
+}
+
+static void to_host(const bytes &f)
+{
+	link_frame(host, f.data(), f.size(), now_ns());
+}
+
+static void the_host_drops_and_counts(void **state)
+{
+	(void)state;
+	host_begin();
+	link_run(host, now_ns());
+	assert_int_equal(cable_down.size(), 1);
+	uint32_t own = (uint32_t)le(cable_down.begin()->second, 20, 4), tag = 0xb0a2d;
+	to_host(for_host(REFUSE, own, 0));
+	assert_int_equal(link_stats(host).busy, 1);
+	assert_int_equal(link_state(host), LINK_DOWN);
+	to_host(for_host(ACCEPT, own ^ 1, tag)); // for whoever asked with another nonce
+	assert_int_equal(link_state(host), LINK_DOWN);
+	to_host(for_host(ACCEPT, own, tag));
+	assert_int_equal(link_state(host), LINK_CONFIRMING);
+	to_host(for_host(ACCEPT, own, 0x5ec, 0x9900004c4702ull)); // a second board
+	assert_int_equal(link_stats(host).refused, 1);
+	to_host(for_host(ACK, own, 0));
+	assert_int_equal(link_state(host), LINK_UP);
+
+	bytes good = with_tlps(for_host(DATA, own, 0), { write_tlp(1, 8) }), f;
+	// Forged: another tag, or none; one of them was counted before.
+	f = good;
+	f[17] ^= 1;
+	to_host(f);
+	to_host(for_host(ACK, 0, 0));
+	assert_int_equal(link_stats(host).forged, 3);
+	// Foreign: to another address, from another one, another EtherType, too short.
+	f = good;
+	f[0] ^= 4;
+	to_host(f);
+	f = good;
+	f[6] ^= 4;
+	to_host(f);
+	f = good;
+	f[12] = 0x08;
+	to_host(f);
+	to_host(bytes(good.begin(), good.begin() + 20));
+	assert_int_equal(link_stats(host).foreign, 4);
+	// Malformed: version, types of hosts, flags, reserved octets, TLPs that are cut, too long or none.
+	unsigned malformed = 0;
+	for (auto change :
+	     { std::make_pair(14, 0x24), std::make_pair(14, 0x11), std::make_pair(14, 0x16),
+	       std::make_pair(15, 0x80), std::make_pair(30, 1), std::make_pair(31, 1) }) {
+		f = good;
+		f[(size_t)change.first] = (uint8_t)change.second;
+		to_host(f);
+		malformed++;
+	}
+	f = good;
+	f.resize(f.size() - 8);
+	to_host(f);
+	f = good;
+	f.resize(f.size() - 4);
+	to_host(f);
+	to_host(with_tlps(for_host(DATA, own, 0), { write_tlp(1, 70) }));
+	to_host(with_tlps(for_host(DATA, own, 0), {}));
+	assert_int_equal(link_stats(host).malformed, malformed + 4);
+	assert_int_equal(from_board.size(), 0);
+	// In order; then the same again; one from behind a gap.
+	to_host(good);
+	to_host(good);
+	to_host(with_tlps(for_host(DATA, own, 99), { write_tlp(1, 8) }));
+	assert_int_equal(from_board.size(), 1);
+	assert_int_equal(link_stats(host).replayed, 1);
+	assert_int_equal(link_stats(host).gaps, 1);
+	assert_int_equal(link_state(host), LINK_UP);
+	link_free(host);
 }
 
 int main(void)
@@ -781,6 +965,9 @@ int main(void)
 		TEST(nobody_is_overrun),
 		TEST(a_good_cable_is_used_well),
 		TEST(a_bad_cable_loses_nothing),
+		TEST(full_both_ways_it_drains),
+		TEST(whichever_frame_is_lost_it_drains),
+		TEST(the_host_drops_and_counts),
 	};
 	return TB_RUN(tests);
 }
