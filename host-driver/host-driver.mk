@@ -10,12 +10,12 @@ FORMAT_SRC += $(wildcard host-driver/*/*.c host-driver/*/*.h)
 PREFIX  := /usr
 INSTALL := install -D
 INSTALL_SBIN := $(addprefix $(HOST_DIR)/,glaned glane-hold glane-glue)
-INSTALL_BIN  := $(addprefix $(HOST_DIR)/,glanectl glane-tap) $(BUILD)/sim/glane-sim
+INSTALL_BIN  := $(addprefix $(HOST_DIR)/,glanectl glane-tap) $(BUILD)/sim/glane-sim $(BUILD)/sim/glane-hostlink
 # What goes where: file:place below PREFIX.
 INSTALL_DATA := $(BUILD)/firmware/guestlane.fw:lib/guestlane/guestlane.fw $(HOST_DIR)/libguestlane.a:lib/libguestlane.a $(HOST_DIR)/guestlane.pc:lib/pkgconfig/guestlane.pc \
 	host-driver/include/guestlane.h:include/guestlane.h \
 	$(HOST_DIR)/glanectl.bash:share/bash-completion/completions/glanectl $(HOST_DIR)/_glanectl:share/zsh/vendor-completions/_glanectl \
-	$(foreach n,1 5 8,$(foreach p,$(wildcard $(addprefix docs/man/,glanectl.$n glane-tap.$n glane-sim.$n glaned.$n glane-hold.$n glane-glue.$n glaned.conf.$n)),$p:share/man/man$n/$(notdir $p))) \
+	$(foreach n,1 5 8,$(foreach p,$(wildcard $(addprefix docs/man/,glanectl.$n glane-tap.$n glane-sim.$n glane-hostlink.$n glaned.$n glane-hold.$n glane-glue.$n glaned.conf.$n)),$p:share/man/man$n/$(notdir $p))) \
 	$(foreach u,$(wildcard host-driver/systemd/*.service),$u:lib/systemd/system/$(notdir $u))
 INSTALL_FILES := $(INSTALL_SBIN) $(INSTALL_BIN) $(foreach d,$(INSTALL_DATA),$(firstword $(subst :, ,$d)))
 

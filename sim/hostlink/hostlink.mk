@@ -9,7 +9,7 @@ $(HOSTLINK): $(HOSTLINK_C) $(wildcard sim/hostlink/*.h) $(DEVICE_C) $(DEVICE_H) 
 	@mkdir -p $(@D)
 	@echo "  CC       $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE $(SIM_INC) $(DEVICE_INC) -Isim/lib -Isim/hostlink -o $@ \
-		$(HOSTLINK_C) $(DEVICE_C) $(HOSTLINK_O) $(BUILD)/host-driver/libguestlane.a -lelf -lpcap $(LIBGL_SYS)
+		$(HOSTLINK_C) $(DEVICE_C) $(HOSTLINK_O) $(BUILD)/host-driver/libguestlane.a -lpcap $(LIBGL_SYS)
 
 ALL        += $(HOSTLINK)
 FORMAT_SRC += $(wildcard sim/hostlink/*.c sim/hostlink/*.h)

@@ -54,7 +54,7 @@ const char program_help[] =
 	"  -b, --board MAC        pair with this board only (the first one that answers)\n"
 	"  -m, --mac MAC          address of this end (the interface's own)\n"
 	"  -S, --silence SECONDS  a board that says nothing for so long is gone (5)\n"
-	"  -f, --firmware FILE    firmware that runs when a client comes, and after resets\n"
+	"  -f, --firmware FILE    firmware image that runs when a client comes, and after resets\n"
 	"  -j, --stats-json FILE  write statistics at exit and on SIGUSR1\n"
 	"  -h, --help             show this\n"
 	"  -V, --version          show the version\n";

@@ -183,6 +183,12 @@ static bool is_up(void *arg)
 	return slot_up(arg);
 }
 
+/* Images (.fw) need no library for ELF files. */
+int gls_core_load_elf(struct gls *s, const char *file)
+{
+	return gls_fail(s, ENOTSUP, "%s is an ELF file; give a firmware image, guestlane.fw", file);
+}
+
 /* A session that nobody has used is as good as a new one. */
 void gls_reset(struct gls *s)
 {

@@ -101,7 +101,7 @@ int boot(struct gls *s)
 		return gls_fail(s, ENODEV, "BAR0.ID is %08x, not %08x", id, GL_ID_VALUE);
 	error = tables_start(s);
 	if (!error && !s->config.firmware_in_ram)
-		error = core_load_elf(s, s->config.firmware);
+		error = gls_core_load_elf(s, s->config.firmware);
 	return error ? error : core_start(s);
 }
 
@@ -135,7 +135,7 @@ int gls_restart(struct gls *s)
 	bar0_write(s, GL_BAR0_RESTART, 1);
 	s->restarts++;
 	/* Loads what the image has bytes for; the checkpoint, which has none, stays. */
-	int error = core_load_elf(s, s->config.firmware);
+	int error = gls_core_load_elf(s, s->config.firmware);
 	return error ? error : core_start(s);
 }
 

@@ -5,11 +5,8 @@
 #include "guestlane_regs.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WINDOW_BYTES   0x4000u
 /* Firmware answers within this time after its start. */
@@ -25,8 +22,8 @@ static void bar0_write(struct gls *s, uint32_t offset, uint32_t value)
 	gls_write(s, GLS_BAR0, offset, value, 4);
 }
 
-static int load_segment(struct gls *s, const char *name, uint32_t address, const uint8_t *data,
-			size_t bytes)
+int core_load_segment(struct gls *s, const char *name, uint32_t address, const uint8_t *data,
+		      size_t bytes)
 {
 	bool imem = address - GL_IMEM_BASE < GL_IMEM_SIZE &&
 		    bytes <= GL_IMEM_SIZE - (address - GL_IMEM_BASE);
@@ -52,40 +49,6 @@ static int load_segment(struct gls *s, const char *name, uint32_t address, const
 	return 0;
 }
 
-int core_load_elf(struct gls *s, const char *name)
-{
-	int error = 0;
-	size_t count = 0, size = 0;
-	Elf *elf = NULL;
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return gls_fail(s, errno, "cannot read the firmware %s: %s; `make all` builds it",
-				name, strerror(errno));
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	Elf32_Ehdr *header = elf && elf_kind(elf) == ELF_K_ELF ? elf32_getehdr(elf) : NULL;
-	const char *raw = elf ? elf_rawfile(elf, &size) : NULL;
-	Elf32_Phdr *segment = header ? elf32_getphdr(elf) : NULL;
-	if (!segment || !raw || elf_getphdrnum(elf, &count) || header->e_machine != EM_RISCV) {
-		error = gls_fail(s, ENOEXEC, "%s is not a 32-bit RISC-V ELF file", name);
-		goto out;
-	}
-	for (size_t i = 0; i < count && !error; i++) {
-		if (segment[i].p_type != PT_LOAD || !segment[i].p_filesz)
-			continue;
-		if (segment[i].p_offset > size || segment[i].p_filesz > size - segment[i].p_offset)
-			error = gls_fail(s, ENOEXEC, "%s is cut short", name);
-		else
-			error = load_segment(s, name, segment[i].p_paddr,
-					     (const uint8_t *)raw + segment[i].p_offset,
-					     segment[i].p_filesz);
-	}
-out:
-	elf_end(elf);
-	close(fd);
-	return error;
-}
-
 int core_start(struct gls *s)
 {
 	bar0_write(s, GL_BAR0_CONTROL,
@@ -109,12 +72,7 @@ void gls_core_stop(struct gls *s)
 
 int gls_core_load(struct gls *s, uint32_t address, const void *data, size_t bytes)
 {
-	return load_segment(s, "the firmware", address, data, bytes);
-}
-
-int gls_core_load_elf(struct gls *s, const char *file)
-{
-	return core_load_elf(s, file);
+	return core_load_segment(s, "the firmware", address, data, bytes);
 }
 
 int gls_core_start(struct gls *s)

@@ -79,7 +79,8 @@ void wire_sample(struct gls *s);
 bool wire_busy(const struct gls *s);
 
 /* core.c: loads an ELF file into the core's memories; starts core and MAC, and waits until the firmware serves */
-int core_load_elf(struct gls *s, const char *file);
+int core_load_segment(struct gls *s, const char *name, uint32_t address, const uint8_t *data,
+		      size_t bytes);
 int core_start(struct gls *s);
 
 /* boot.c */

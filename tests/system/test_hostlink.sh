@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: timeout 900
-# The host link end to end: libguestlane's suite on glane-hostlink, a bad cable (hostlink-relay: loss, repetition, delay, reordering, by a seed), and the RTL of the
-# whole board in Verilator. Cables are veth pairs in a network namespace made here; HOSTLINK_CABLES=unix takes sockets instead. TEST in the environment says which tests
-# of the suite run over the bad cable ('f*': firmware is loaded, guests exchange frames, hung firmware is replaced; '*' is all of it), SEED repeats a run.
+# tests/run: timeout 1800
+# The host link end to end: libguestlane's suite on glane-hostlink, a cable (hostlink-relay: loss, repetition, delay, reordering, by a seed), and the RTL of the
+# whole board in Verilator. Cables are veth pairs in a network namespace made here; HOSTLINK_CABLES=unix takes sockets instead. WHOLE=1 (`make test-hostlink`): the whole
+# suite over a bad cable and over a good one, else the tests in TEST ('f*': firmware is loaded, guests exchange frames, hung firmware is replaced). SEED repeats a run.
+# Throughput goes to build/hostlink/throughput.json.
 . tests/lib/tap.sh
 sim=build/sim
 if [ -z "${HOSTLINK_INSIDE-}" ] && [ "${HOSTLINK_CABLES-veth}" = veth ]; then
@@ -51,8 +52,6 @@ stop() { # the last one that was started, and waits for it
 trap 'kill $pids 2>/dev/null; rm -rf "$tap_tmp"' EXIT
 number() { grep -o "\"$2\": [0-9]*" "$tap_tmp/$1" | tail -n 1 | grep -o '[0-9]*$'; }
 
-start board.log $sim/board-sim --link "$d" --stats "$tap_tmp/board.json"
-start relay.log $sim/hostlink-relay "$b" "$c" --loss 2 --repeat 2 --reorder 2 --delay 100 --jitter 20000 --seed "$seed" --stats "$tap_tmp/relay.json"
 # glane-hostlink, once it listens.
 host() {
 	start host.log $sim/glane-hostlink "$a" --silence 100 --socket "$tap_tmp/nic.sock" --stats-json "$tap_tmp/host.json"
@@ -62,29 +61,48 @@ host() {
 	done
 }
 suite() { build/tests/device/suite --patience 600 --device "vfio-user:$tap_tmp/nic.sock"; }
-host
+# over CABLE [OPTION...]: the suite's tests in TEST over a cable with these options of the relay; a row of figures
+mkdir -p build/hostlink
+: >"$tap_tmp/rows"
+over() {
+	local cable=$1
+	shift
+	start board.log $sim/board-sim --link "$d" --stats "$tap_tmp/board.json"
+	start relay.log $sim/hostlink-relay "$b" "$c" "$@" --seed "$seed" --stats "$tap_tmp/relay.json"
+	host
+	tap_check "the back ends' suite ($TEST) over a $cable cable" suite
+	grep -E '^(ok|not ok) ' "$tap_tmp/.out" | sed 's/^/# /'
+	stop
+	stop
+	stop
+	jq -cn --arg cable "$cable" --arg tests "$TEST" --slurpfile b "$tap_tmp/board.json" --slurpfile r "$tap_tmp/relay.json" --slurpfile h "$tap_tmp/host.json" '
+		$b[0] as $b | $r[0] as $r | $h[0] as $h | (8 * ($h.link.words_in + $h.link.words_out)) as $octets
+		| {cable: $cable, tests: $tests, seed: $r.seed, tlps: ($h.nic.tlps_to_nic + $h.nic.tlps_from_nic), tlp_octets: $octets, cycles: $b.simulated, wall_s: $b.seconds,
+		   octets_per_simulated_s: ($octets * 125000000 / $b.simulated | round), octets_per_wall_s: ($octets / $b.seconds | round),
+		   frames: ($r.passed + $r.lost), lost: $r.lost, repeated: $r.repeated, late: $r.reordered, resent_by_host: $h.link.resent, resent_by_board: $h.board.resent,
+		   sessions: $h.link.sessions}' >>"$tap_tmp/rows"
+}
 export TEST="${TEST-f*}"
-tap_check "the back ends' suite ($TEST) passes over a bad cable" suite
-stop
-stop
-stop
+good=${GOOD-frames_go_from_guest_to_guest}
+[ -z "${WHOLE-}" ] || TEST='*' good='*'
+over bad --loss 2 --repeat 2 --reorder 2 --delay 100 --jitter 20000
 lost=$(number relay.json lost) repeated=$(number relay.json repeated) reordered=$(number relay.json reordered)
-echo "# sent again, by host and board: $(grep -o '"resent": [0-9]*' "$tap_tmp/host.json" | grep -o '[0-9]*$' | tr '\n' ' ')times"
 tap_check "frames were lost, repeated and overtaken: $lost, $repeated, $reordered of $(number relay.json passed)" \
 	test "${lost:-0}" -gt 5 -a "${repeated:-0}" -gt 5 -a "${reordered:-0}" -gt 5
-
-# A good cable: how fast.
-start board.log $sim/board-sim --link "$d" --stats "$tap_tmp/board.json"
-start relay.log $sim/hostlink-relay "$b" "$c"
-host
-TEST=frames_go_from_guest_to_guest
-tap_check "frames of guests over a good cable" suite
+TEST=$good
+over good
 unset TEST
-stop
-stop
-stop
-awk -F '[:,}]' '/cycles/ { seconds = $2; simulated = $6 } /"link"/ { octets = $5 + $9; frames = $3 + $7 }
-	END { printf "# %d frames, %d octets on the host link in %d cycles of the board and %d s\n", frames, octets, simulated, seconds }' "$tap_tmp/board.json"
+# The RTL alone with the host's part of the protocol: both sides in simulated time, the cable always full.
+rm -f "$tap_tmp/bench"
+tap_check "the cable's share that TLPs take, in simulated time" env REPORT="$tap_tmp/bench" TB_ONLY='*cable*' build/tests/hostlink
+jq -n --slurpfile suite "$tap_tmp/rows" --slurpfile rtl "$tap_tmp/bench" '{suite: $suite, rtl: $rtl}' >build/hostlink/throughput.json
+tap_is "build/hostlink/throughput.json has a row for each cable" "$(jq -r '[(.suite, .rtl | length)] | join(" ")' build/hostlink/throughput.json)" "2 7"
+echo "# cable  tests   TLPs   TLP octets  MB/s while awake  kB/s of wall time  frames   lost  again by host/board"
+jq -r '.suite[] | [.cable, .tests[:6], .tlps, .tlp_octets, .octets_per_simulated_s / 1e6, .octets_per_wall_s / 1e3, .frames, .lost, .resent_by_host, .resent_by_board] | @tsv' build/hostlink/throughput.json |
+	awk -F '\t' '{ printf "# %-6s %-6s %7d %11d %17.1f %18.1f %7d %6d  %d/%d\n", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 }'
+echo "# RTL alone, cable                        MB/s down    up  frames   lost  again by host/board"
+jq -r '.rtl[] | [.cable, .down_octets_per_s / 1e6, .up_octets_per_s / 1e6, .frames, .lost, .resent_by_host, .resent_by_board] | @tsv' build/hostlink/throughput.json |
+	awk -F '\t' '{ printf "# %-40s %8.2f %6.2f %7d %6d  %d/%d\n", $1, $2, $3, $4, $5, $6, $7 }'
 
 # A second host, on the same cable, while the first one has the board.
 start board.log $sim/board-sim --link "$d"

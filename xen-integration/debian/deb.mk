@@ -11,13 +11,13 @@ DEB_DIR := $(BUILD)/deb
 XEN_DIR := xen-integration
 
 # file:place
-DEB_FILES := $(HOST_DIR)/glaned:usr/sbin/ $(HOST_DIR)/glane-hold:usr/sbin/ $(HOST_DIR)/glanectl:usr/bin/ $(HOST_DIR)/glane-tap:usr/bin/ \
+DEB_FILES := $(HOST_DIR)/glaned:usr/sbin/ $(HOST_DIR)/glane-hold:usr/sbin/ $(HOST_DIR)/glanectl:usr/bin/ $(HOST_DIR)/glane-tap:usr/bin/ $(BUILD)/sim/glane-hostlink:usr/bin/ \
 	$(DEB_FIRMWARE):usr/lib/guestlane/guestlane.fw \
 	$(XEN_DIR)/hotplug/vif-guestlane:etc/xen/scripts/ $(DEB_DIR)/glaned.conf:etc/guestlane/ \
 	host-driver/systemd/glaned.service:usr/lib/systemd/system/ \
 	$(XEN_DIR)/systemd/glaned.service.d-xen.conf:usr/lib/systemd/system/glaned.service.d/xen.conf \
 	$(HOST_DIR)/glanectl.bash:usr/share/bash-completion/completions/glanectl $(HOST_DIR)/_glanectl:usr/share/zsh/vendor-completions/_glanectl \
-	$(foreach p,glanectl.1 glane-tap.1 glaned.8 glane-hold.8 glaned.conf.5,docs/man/$p:usr/share/man/man$(subst .,,$(suffix $p))/) \
+	$(foreach p,glanectl.1 glane-tap.1 glane-hostlink.1 glaned.8 glane-hold.8 glaned.conf.5,docs/man/$p:usr/share/man/man$(subst .,,$(suffix $p))/) \
 	$(foreach f,$(wildcard $(XEN_DIR)/examples/*),$f:usr/share/doc/guestlane/examples/) docs/xen.md:usr/share/doc/guestlane/
 DKMS_SRC := $(wildcard $(XEN_DIR)/glue/*.c $(XEN_DIR)/glue/*.h $(XEN_DIR)/glue/Kbuild)
 DKMS_FILES := $(foreach f,$(DKMS_SRC) $(DEB_DIR)/dkms.conf,$f:usr/src/guestlane-$(DEB_VERSION)/) \

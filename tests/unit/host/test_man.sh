@@ -144,11 +144,12 @@ done
 
 # --- make install ---
 tap_check "make install" make -s NO_DEPS=1 install DESTDIR="$tap_tmp/root"
-for file in usr/sbin/glaned usr/sbin/glane-hold usr/bin/glanectl usr/bin/glane-tap usr/bin/glane-sim usr/lib/guestlane/guestlane.fw usr/lib/libguestlane.a usr/lib/pkgconfig/guestlane.pc \
+for file in usr/sbin/glaned usr/sbin/glane-hold usr/bin/glanectl usr/bin/glane-tap usr/bin/glane-sim usr/bin/glane-hostlink usr/share/man/man1/glane-hostlink.1 usr/lib/guestlane/guestlane.fw usr/lib/libguestlane.a usr/lib/pkgconfig/guestlane.pc \
 	usr/include/guestlane.h usr/share/bash-completion/completions/glanectl usr/share/zsh/vendor-completions/_glanectl usr/share/man/man1/glanectl.1 \
 	usr/share/man/man5/glaned.conf.5 usr/share/man/man8/glaned.8 usr/lib/systemd/system/glaned.service etc/guestlane/glaned.conf \
 	etc/xen/scripts/vif-guestlane usr/share/guestlane/glaned.service.d-xen.conf; do
 	tap_check "installed: $file" test -s "$tap_tmp/root/$file"
 done
 tap_check "the installed programs run" "$tap_tmp/root/usr/bin/glanectl" --version
+tap_check "also glane-hostlink" "$tap_tmp/root/usr/bin/glane-hostlink" --version
 tap_end

@@ -10,7 +10,12 @@ HOSTLINK_TB := -GOFFER_LOG2=14 -GRTO=16384 -CFLAGS -DOFFER_LOG2=14 -CFLAGS -DRTO
 $(eval $(call verilator_test,hostlink,hostlink,$(HOSTLINK_RTL),tests/unit/hostlink/test_hostlink.cpp $(BUILD)/sim/link.o sim/hostlink/link.h,$(HOSTLINK_TB)))
 FORMAT_SRC += tests/unit/hostlink/test_hostlink.cpp
 
-# Not in `make test` yet: the seeded bugs, and the whole chain over a bad cable.
+# A sample of the seeded bugs, and the whole chain over a bad cable; `make test-hostlink` takes all of both.
+TESTS_FULL += tests/unit/hostlink/mutants tests/system/test_hostlink.sh tests/system/test_hostlink_net.sh
+HOSTLINK_NEED := $(BOARD_SIM) $(HOSTLINK) $(HOSTLINK_RELAY) $(BUILD)/tests/hostlink $(BUILD)/tests/device/suite $(FW_IMG) $(BUILD)/sim/link.o \
+	$(HOST_DIR)/glaned $(HOST_DIR)/glane-tap $(HOST_DIR)/glanectl
+TESTS_NEED += $(HOSTLINK_NEED)
 .PHONY: test-hostlink
-test-hostlink: $(BOARD_SIM) $(HOSTLINK) $(HOSTLINK_RELAY) $(BUILD)/tests/device/suite $(FW_IMG) $(BUILD)/sim/link.o
-	@$(RUN_TESTS) tests/unit/hostlink/mutants tests/system/test_hostlink.sh
+test-hostlink: $(HOSTLINK_NEED)
+	@export WHOLE=1 MUTANTS=all; env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --timeout 3600 --logs $(BUILD)/logs/hostlink \
+		$(BUILD)/tests/hostlink tests/unit/hostlink/mutants tests/system/test_hostlink.sh tests/system/test_hostlink_net.sh
