@@ -181,9 +181,9 @@ step_driver() {
 
 step_module() {
 	begins
-	tap_check "rmmod in the PVH guest" rig guest -t 300 pvh1 'rmmod guestlane'
+	tap_check "unbind and rmmod in the PVH guest" rig guest -t 300 pvh1 'echo guestlane-0 >/sys/bus/xen/drivers/guestlane/unbind && rmmod guestlane'
 	on pvh1 netfront "it goes on by netfront"
-	took "rmmod in the PVH guest"
+	took "unbind and rmmod in the PVH guest"
 	begins
 	tap_check "insmod in the PVH guest" rig guest -t 300 pvh1 'insmod /rig/guestlane.ko'
 	on pvh1 NIC "it comes back to the queue"
