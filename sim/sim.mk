@@ -29,8 +29,9 @@ SIM_VFLAGS := --cc -O3 --x-assign fast --x-initial fast --noassert -Wno-fatal --
 	$(if $(SIM_INIT),$(foreach m,imem dmem0 dmem1,-G$(call upper,$m)_INIT='"$(BUILD)/firmware/$m.hex"'))
 SIM_CXXFLAGS := -Os -march=native -std=c++17
 ifdef SIM_NETLIST
-SIM_RTL    := $(BUILD)/netlist/guestlane.v $(BUILD)/netlist/cells.v tests/netlist/ecp5_ram.sv
-SIM_VFLAGS := $(filter-out -G%,$(SIM_VFLAGS)) -Wno-lint -Wno-MULTIDRIVEN -Wno-SPECIFYIGN
+SIM_RTL      := $(BUILD)/netlist/guestlane_flat.v tests/netlist/ecp5_ram.sv
+SIM_VFLAGS   := $(filter-out -G%,$(SIM_VFLAGS)) -Wno-lint -Wno-MULTIDRIVEN
+SIM_CXXFLAGS := -O0 -std=c++17  # it runs once, and for seconds
 endif
 # With a profile what is seldom done lies elsewhere. What counts is how many lines of code a cycle walks through, so instructions are
 # short ones.
@@ -54,7 +55,7 @@ $(SIM_MODEL)/Vguestlane__ALL.a: $(SIM_RTL) sim/sim.mk $(if $(SIM_INIT),$(FW_HEX)
 	$(call quietly,VERILATE,$(SIM_DIR)/model.log,$(VERILATOR) $(SIM_VFLAGS) --Mdir $(SIM_MODEL) $(SIM_RTL) && \
 		$(if $(SIM_PROFILE),cp $(BUILD)/sim-gen/model/*.gcda $(SIM_MODEL)/ &&) \
 		env -u MAKEFLAGS -u MFLAGS make -j2 -C $(SIM_MODEL) -f Vguestlane.mk Vguestlane__ALL.a verilated.o verilated_threads.o \
-		$(if $(TRACE),verilated_fst_c.o) OPT_FAST="$(SIM_CXXFLAGS)" OPT_SLOW=-O1 OPT_GLOBAL="-O3 -march=native")
+		$(if $(TRACE),verilated_fst_c.o) OPT_FAST="$(SIM_CXXFLAGS)" OPT_SLOW=$(if $(SIM_NETLIST),-O0,-O1) OPT_GLOBAL="-O3 -march=native")
 	@touch $@
 
 $(SIM_DIR)/model.o: sim/lib/model.cpp sim/lib/model.h $(SIM_MODEL)/Vguestlane__ALL.a
