@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Queues of real Xen's guests under attach and detach, kills of guests and of the daemon, a hostile guest, save, restore and reboot: all bytes of
 # others' traffic are right, and dom0 holds afterwards what it did before (tests/system/xen/steps.sh, which runs in dom0). A few rounds of each;
-# WHOLE=1 (`make test-xen`) is as many as the numbers below say. GLANED=FILE is a daemon to take in place of the package's: one with a bug
-# (test_xen_seeded.sh).
+# WHOLE=1 (`make test-xen`) is as many as the numbers below say. FILES="FILE..." are put beside the steps, for step daemon=FILE.
 . tests/lib/tap.sh
 skip() {
 	tap_skip "queues of Xen's guests" "$1"
@@ -24,23 +23,16 @@ if [ "${WHOLE-}" = 1 ]; then
 	: "${COUNT_ATTACH:=100}" "${COUNT_KILL:=50}" "${COUNT_CRASH:=50}" "${COUNT_BOTH:=20}" "${SECONDS_HOSTILE:=60}"
 else
 	steps=${STEPS:-view kill crash both hostile save}
-	: "${COUNT_ATTACH:=4}" "${COUNT_KILL:=3}" "${COUNT_CRASH:=4}" "${COUNT_BOTH:=2}" "${SECONDS_HOSTILE:=10}" "${TYPES_HOSTILE:=pv}" "${TYPES_SAVE:=pv}"
+	: "${COUNT_ATTACH:=4}" "${COUNT_KILL:=2}" "${COUNT_CRASH:=4}" "${COUNT_BOTH:=2}" "${SECONDS_HOSTILE:=10}" "${TYPES_HOSTILE:=pv}" "${TYPES_SAVE:=pv}"
 fi
 settings=
 for name in COUNT_ATTACH COUNT_KILL COUNT_CRASH COUNT_BOTH SECONDS_HOSTILE TYPES TYPES_HOSTILE TYPES_SAVE SEED; do
 	[ -z "${!name-}" ] || settings="$settings $name='${!name}'"
 done
 
-# Another daemon in the place of the one that was installed and runs.
-other_daemon() {
-	[ -n "${GLANED-}" ] || return 0
-	rig put "$GLANED" /root/tests && rig run 'file=$(command -v glaned); mv "/root/tests/$1" "$file" && kill -9 "$(pgrep -xo glaned)" && sleep 1 &&
-		{ setsid glaned --config /etc/guestlane/glaned.conf </dev/null >>/var/log/xen/glaned.log 2>&1 & } && sleep 5 && glanectl list' "${GLANED##*/}"
-}
-
 rig stop
 { rig start && rig install && rig put tests/lib/tap.sh tests/system/xen/{lib.sh,steps.sh,use-queue,victim-init} \
-	$programs/{dom0-view,dom0-leak,dom0-destroy,stream,hostile/hostile.ko} /root/tests && other_daemon; } >"$tap_tmp/start" 2>&1 || {
+	$programs/{dom0-view,dom0-leak,dom0-destroy,stream,hostile/hostile.ko} ${FILES-} /root/tests; } >"$tap_tmp/start" 2>&1 || {
 	sed 's/^/# /' "$tap_tmp/start"
 	tap_check "a machine with Xen, glaned and the tests' programs starts" false
 	tap_end

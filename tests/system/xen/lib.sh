@@ -8,14 +8,14 @@ bridge=xenbr0
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds
 wait_for() {
-	wait_end=$(($(date +%s) + $1)) wait_what=$2
+	wait_end=$((EPOCHSECONDS + $1)) wait_what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		if [ "$(date +%s)" -ge $wait_end ]; then
+		if [ $EPOCHSECONDS -ge $wait_end ]; then
 			echo "# timeout: $wait_what" >&2
 			return 1
 		fi
-		sleep 0.5
+		sleep 0.7
 	done
 }
 
@@ -142,6 +142,14 @@ daemon_end() {
 	while [ -d "/proc/$daemon" ]; do
 		sleep 0.1
 	done
+}
+
+# other_daemon FILE: in place of the package's
+other_daemon() {
+	daemon_end
+	cp "$here/$1" "$(command -v glaned)"
+	daemon_start
+	wait_for 120 "another glaned" ctl list
 }
 
 # --- traffic, every byte of which is checked ---

