@@ -92,6 +92,8 @@ step_attach() {
 	echo "# $done_count times attached and detached in $(($(date +%s) - begun)) s"
 	tap_is "attached and detached ${COUNT_ATTACH:-10} times" "$done_count" "${COUNT_ATTACH:-10}"
 	view_is "after $count times" "$tap_tmp/before.attach"
+	# Where it was seen before the first round of all, it would be no difference.
+	tap_is "guest a may use no device's memory or interrupt" "$(jq -c '.permissions.a // {} | [.memory_pages // 0, .interrupts // 0]' "$tap_tmp/now")" "[0,0]"
 	tap_is "guest a's kernel has nothing to complain of" "$(guest_clean a)" ""
 	guest_destroy a
 	witnesses_go_on attach

@@ -488,8 +488,9 @@ static void send_foreign(struct hostile *h)
 	*(u16 *)(memory_of(h, 6) + 2) = 1;
 	wmb();
 	notify(h, 1);
-	for (i = 0; i < 200 && !(readl(h->page + STATUS) & 0x40) && going(h); i++)
-		usleep_range(200, 1000);
+	/* As long as that takes: a NIC that was not asked has refused nothing. */
+	for (i = 0; i < 100 && !(readl(h->page + STATUS) & 0x40) && !kthread_should_stop(); i++)
+		msleep(20);
 }
 
 static void attack_frames(struct hostile *h, unsigned int milliseconds)
