@@ -143,6 +143,11 @@ static int send_to(const char *address, uint16_t port, double rate)
 	double begin = seconds();
 	while (!stop) {
 		double early = rate > 0 ? begin + (double)total / rate - seconds() : 0;
+		/* After a pause it goes on as before, and does not make up for it. */
+		if (early < -1) {
+			begin -= early;
+			early = 0;
+		}
 		if (early > 0) {
 			struct timespec nap = { .tv_sec = (time_t)early,
 						.tv_nsec = (long)(1e9 * (early -

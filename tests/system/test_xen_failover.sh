@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: timeout 3600
+# tests/run: timeout 7200
 # The other path of a guest, in real Xen with the real daemon and NIC: a TCP stream from a guest to a host behind the NIC's wire, and one between
 # two guests, every octet of which is checked, go on while the queue goes and comes, the daemon dies, firmware is loaded, the NIC is lost and comes
 # back, guests are saved, restored and migrated, vifs are attached and detached. A guest without our parts has netfront. After each move the log
@@ -81,13 +81,13 @@ outside_has() {
 	done
 	tail -n 1 "$state/serve" | cut -d ' ' -f 1
 }
-between_has() { dom0 received pv1; }
+between_has() { dom0 received pv1 | grep '^[0-9]'; }
 # moves outside|between [SECONDS]: it does, within that time
 moves() {
-	local before now end=$((SECONDS + ${2:-100}))
+	local before now end=$((SECONDS + ${2:-200}))
 	before=$("$1_has")
-	while now=$("$1_has") && [ "${now:-0}" -le "${before:-0}" ]; do
-		[ $SECONDS -lt $end ] || { echo "$1: still $now octets"; return 1; }
+	until now=$("$1_has") && [ "${now:-0}" -gt "${before:-0}" ]; do
+		[ $SECONDS -lt $end ] || { echo "$1: still ${now:-no} octets"; return 1; }
 		sleep 1
 	done
 }
@@ -292,12 +292,24 @@ step_udev() {
 	lap "udev"
 }
 
-# For good: the stream between the guests goes on.
+# For good: the stream between the guests goes on. With all steps the simulator is killed, which QEMU 11.1 does not always live through (an
+# assertion in its vfio-user client); else the NIC's memory is not decoded any more.
 step_lost() {
+	local nic
+	nic=$(rig nic)
 	sent=$(dom0 sent pv1)
 	timeout 200 tail --pid="$server" -f /dev/null || kill "$server"
 	tap_is "every octet to the outside is right and none is missing" "$(tail -n 1 "$state/serve")" "${sent%% *} bytes, all right"
-	tap_check "the NIC is lost" rig kill-nic nic
+	if [ -n "$pvh1" ]; then
+		tap_check "the NIC is lost" rig kill-nic nic
+		sleep 5
+		if grep -q 'Assertion.*errp' "$images/rigs/failover-test/qemu.log"; then
+			tap_skip "guests go over to netfront" "QEMU ended with the simulator"
+			tap_end
+		fi
+	else
+		tap_check "the NIC is lost" rig run 'setpci -s "$1" COMMAND=0' "$nic"
+	fi
 	tap_check "the daemon ends" dom0 no_daemon
 	tap_check "the PV guest goes over to netfront" dom0 path pv1 netfront
 	[ -z "$pvh1" ] || tap_check "so does the PVH guest" dom0 path pvh1 netfront
