@@ -86,9 +86,9 @@ net_spawn() {
 	nsenter -t "${!pid}" -n -- "$@" &
 }
 
-# net_wait SECONDS WHAT COMMAND...: until the command succeeds, or ends all.
+# net_wait SECONDS WHAT COMMAND...: until the command succeeds, or ends all. NET_PATIENCE is how often as long it waits.
 net_wait() {
-	local end=$((SECONDS + $1)) what=$2
+	local end=$((SECONDS + $1 * ${NET_PATIENCE:-1})) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || {

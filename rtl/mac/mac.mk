@@ -14,5 +14,7 @@ TESTS_FULL += tests/unit/mac/mutants
 FORMAT_SRC += tests/unit/mac/test_mac.cpp tests/unit/mac/test_mac_words.cpp
 MAC_ASYNC_ALL := $(MAC_ALL) $(addprefix rtl/lib/,lib_cdc_sync.sv lib_cdc_reset.sv lib_fifo_async.sv) rtl/mac/mac_async.sv
 $(eval $(call verilator_lint,mac_async,mac_async,$(MAC_ASYNC_ALL),))
-$(eval $(call verilator_test,mac_async,mac_async_tb,$(MAC_ASYNC_ALL) tests/unit/mac/mac_async_tb.sv,tests/unit/mac/test_mac_async.cpp,))
+$(eval $(call verilator_test,mac_async,mac_async_tb,$(MAC_ASYNC_ALL) rtl/mac/mac_gmii.sv tests/unit/mac/mac_async_tb.sv,tests/unit/mac/test_mac_async.cpp,))
 FORMAT_SRC += tests/unit/mac/test_mac_async.cpp
+$(eval $(call verilator_lint,mac_gmii,mac_gmii,$(MAC_ASYNC_ALL) rtl/mac/mac_gmii.sv,))
+$(eval $(call verilator_lint,mac_gmii_clocks,mac_gmii,$(MAC_ASYNC_ALL) rtl/mac/mac_gmii.sv,-GCLOCKS=1))

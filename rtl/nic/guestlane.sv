@@ -1014,94 +1014,51 @@ module guestlane #(
   logic words_q;
   always_ff @(posedge clk_i) words_q <= words_i;
 
-  logic gmii_busy, gm_tx_busy, gm_rx_busy, wd_tx_busy, wd_rx_busy, mac_tx_busy, mac_rx_busy;
+  logic gm_tx_busy, gm_rx_busy, wd_tx_busy, wd_rx_busy, mac_tx_busy, mac_rx_busy;
   logic gm_tx_ready, wd_tx_ready, gm_rx_valid, gm_rx_sof, gm_rx_last, gm_rx_err, wd_rx_valid, wd_rx_sof, wd_rx_last, wd_rx_err;
   logic [63:0] gm_rx_data, wd_rx_data;
   logic [3:0] gm_rx_last_bytes, wd_rx_last_bytes;
   logic [6:0] gm_ev, wd_ev, mac_ev;
   logic ev_mac_tx, ev_mac_underrun, ev_mac_rx, ev_mac_fcs, ev_mac_runt, ev_mac_giant, ev_mac_er, ev_mac_pause;
   // A frame cut by RESTART would leave the MAC waiting for its end.
-  if (GMII_CLOCKS != 0) begin : g_gmii_clocks
-    mac_async u_mac (
-        .clk_i,
-        .rst_i           (nic_rst || flow_rst),
-        .tx_clk_i        (gmii_tx_clk_i),
-        .rx_clk_i        (gmii_rx_clk_i),
-        .sending_o       (mac_sending),
-        .cfg_tx_en_i     (mac_tx_en),
-        .cfg_rx_en_i     (mac_rx_en),
-        .cfg_pause_en_i  (pause_en),
-        .cfg_max_frame_i (max_frame),
-        .tx_valid_i      (mtx_valid && !words_q),
-        .tx_ready_o      (gm_tx_ready),
-        .tx_data_i       (mtx_data),
-        .tx_last_i       (mtx_last),
-        .tx_last_bytes_i (mtx_last_bytes),
-        .rx_valid_o      (gm_rx_valid),
-        .rx_sof_o        (gm_rx_sof),
-        .rx_data_o       (gm_rx_data),
-        .rx_last_o       (gm_rx_last),
-        .rx_last_bytes_o (gm_rx_last_bytes),
-        .rx_err_o        (gm_rx_err),
-        .gmii_txd_o,
-        .gmii_tx_en_o,
-        .gmii_tx_er_o,
-        .gmii_rxd_i,
-        .gmii_rx_dv_i,
-        .gmii_rx_er_i,
-        .ev_tx_frame_o   (gm_ev[0]),
-        .ev_tx_underrun_o(ev_mac_underrun),
-        .ev_rx_frame_o   (gm_ev[1]),
-        .ev_rx_bad_fcs_o (gm_ev[2]),
-        .ev_rx_runt_o    (gm_ev[3]),
-        .ev_rx_giant_o   (gm_ev[4]),
-        .ev_rx_er_o      (gm_ev[5]),
-        .ev_rx_pause_o   (gm_ev[6]),
-        .tx_busy_o       (gm_tx_busy),
-        .rx_busy_o       (gm_rx_busy)
-    );
-    assign gmii_busy = 1'b0;
-  end else begin : g_gmii
-    mac u_mac (
-        .clk_i,
-        .rst_i           (nic_rst || flow_rst),
-        .cfg_tx_en_i     (mac_tx_en),
-        .cfg_rx_en_i     (mac_rx_en),
-        .cfg_pause_en_i  (pause_en),
-        .cfg_max_frame_i (max_frame),
-        .tx_valid_i      (mtx_valid && !words_q),
-        .tx_ready_o      (gm_tx_ready),
-        .tx_data_i       (mtx_data),
-        .tx_last_i       (mtx_last),
-        .tx_last_bytes_i (mtx_last_bytes),
-        .rx_valid_o      (gm_rx_valid),
-        .rx_sof_o        (gm_rx_sof),
-        .rx_data_o       (gm_rx_data),
-        .rx_last_o       (gm_rx_last),
-        .rx_last_bytes_o (gm_rx_last_bytes),
-        .rx_err_o        (gm_rx_err),
-        .gmii_txd_o,
-        .gmii_tx_en_o,
-        .gmii_tx_er_o,
-        .gmii_rxd_i,
-        .gmii_rx_dv_i,
-        .gmii_rx_er_i,
-        .ev_tx_frame_o   (gm_ev[0]),
-        .ev_tx_underrun_o(ev_mac_underrun),
-        .ev_rx_frame_o   (gm_ev[1]),
-        .ev_rx_bad_fcs_o (gm_ev[2]),
-        .ev_rx_runt_o    (gm_ev[3]),
-        .ev_rx_giant_o   (gm_ev[4]),
-        .ev_rx_er_o      (gm_ev[5]),
-        .ev_rx_pause_o   (gm_ev[6]),
-        .tx_busy_o       (gm_tx_busy),
-        .rx_busy_o       (gm_rx_busy)
-    );
-    logic unused_clocks;
-    assign unused_clocks = gmii_tx_clk_i ^ gmii_rx_clk_i;
-    assign mac_sending = gmii_tx_en_o;
-    assign gmii_busy   = gmii_rx_dv_i;
-  end
+  mac_gmii #(.CLOCKS(GMII_CLOCKS)) u_mac (
+      .clk_i,
+      .rst_i           (nic_rst || flow_rst),
+      .tx_clk_i        (gmii_tx_clk_i),
+      .rx_clk_i        (gmii_rx_clk_i),
+      .cfg_tx_en_i     (mac_tx_en),
+      .cfg_rx_en_i     (mac_rx_en),
+      .cfg_pause_en_i  (pause_en),
+      .cfg_max_frame_i (max_frame),
+      .tx_valid_i      (mtx_valid && !words_q),
+      .tx_ready_o      (gm_tx_ready),
+      .tx_data_i       (mtx_data),
+      .tx_last_i       (mtx_last),
+      .tx_last_bytes_i (mtx_last_bytes),
+      .rx_valid_o      (gm_rx_valid),
+      .rx_sof_o        (gm_rx_sof),
+      .rx_data_o       (gm_rx_data),
+      .rx_last_o       (gm_rx_last),
+      .rx_last_bytes_o (gm_rx_last_bytes),
+      .rx_err_o        (gm_rx_err),
+      .gmii_txd_o,
+      .gmii_tx_en_o,
+      .gmii_tx_er_o,
+      .gmii_rxd_i,
+      .gmii_rx_dv_i,
+      .gmii_rx_er_i,
+      .ev_tx_frame_o   (gm_ev[0]),
+      .ev_tx_underrun_o(ev_mac_underrun),
+      .ev_rx_frame_o   (gm_ev[1]),
+      .ev_rx_bad_fcs_o (gm_ev[2]),
+      .ev_rx_runt_o    (gm_ev[3]),
+      .ev_rx_giant_o   (gm_ev[4]),
+      .ev_rx_er_o      (gm_ev[5]),
+      .ev_rx_pause_o   (gm_ev[6]),
+      .sending_o       (mac_sending),
+      .tx_busy_o       (gm_tx_busy),
+      .rx_busy_o       (gm_rx_busy)
+  );
 
   mac_words u_mac_words (
       .clk_i,
@@ -1154,7 +1111,7 @@ module guestlane #(
   assign mrx_err        = words_q ? wd_rx_err : gm_rx_err;
   assign mac_ev         = words_q ? wd_ev : gm_ev;
   assign mac_tx_busy    = words_q ? wd_tx_busy : gm_tx_busy;
-  assign mac_rx_busy    = words_q ? wd_rx_busy || wrx_valid_i : gm_rx_busy || gmii_busy;
+  assign mac_rx_busy    = words_q ? wd_rx_busy || wrx_valid_i : gm_rx_busy;
   assign {ev_mac_pause, ev_mac_er, ev_mac_giant, ev_mac_runt, ev_mac_fcs, ev_mac_rx, ev_mac_tx} = mac_ev;
 
   // --- Counters: one line per counter of enum STAT ---

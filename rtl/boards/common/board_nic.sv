@@ -45,7 +45,7 @@ module board_nic #(
   // The longest frame of the link, without FCS: header and 128 words.
   localparam logic [13:0] MaxFrame = 14'd1056;
 
-  logic        nic_rst_q, gmii_busy, nic_idle, link_idle, mac_tx_busy, mac_rx_busy;
+  logic        nic_rst_q, nic_idle, link_idle, mac_tx_busy, mac_rx_busy;
   logic        d_valid, d_ready, d_sop, d_eop, d_keep;   // TLPs down, to the NIC
   logic        u_valid, u_ready, u_eop, u_keep;          // TLPs up
   logic [63:0] d_data, u_data;
@@ -105,84 +105,43 @@ module board_nic #(
     .time_skip_i
   );
 
-  if (GMII_CLOCKS != 0) begin : g_gmii_clocks
-    mac_async u_mac (
-      .clk_i, .rst_i,
-      .tx_clk_i         (gmii_tx_clk_i),
-      .rx_clk_i         (host_rx_clk_i),
-      .sending_o        (),
-      .cfg_tx_en_i      (1'b1),
-      .cfg_rx_en_i      (1'b1),
-      .cfg_pause_en_i   (1'b1),
-      .cfg_max_frame_i  (MaxFrame),
-      .tx_valid_i       (tx_valid),
-      .tx_ready_o       (tx_ready),
-      .tx_data_i        (tx_data),
-      .tx_last_i        (tx_last),
-      .tx_last_bytes_i  (tx_last_bytes),
-      .rx_valid_o       (rx_valid),
-      .rx_sof_o         (rx_sof),
-      .rx_data_o        (rx_data),
-      .rx_last_o        (rx_last),
-      .rx_last_bytes_o  (rx_last_bytes),
-      .rx_err_o         (rx_err),
-      .gmii_txd_o       (host_txd_o),
-      .gmii_tx_en_o     (host_tx_en_o),
-      .gmii_tx_er_o     (host_tx_er_o),
-      .gmii_rxd_i       (host_rxd_i),
-      .gmii_rx_dv_i     (host_rx_dv_i),
-      .gmii_rx_er_i     (host_rx_er_i),
-      .ev_tx_frame_o    (),
-      .ev_tx_underrun_o (),
-      .ev_rx_frame_o    (),
-      .ev_rx_bad_fcs_o  (),
-      .ev_rx_runt_o     (),
-      .ev_rx_giant_o    (),
-      .ev_rx_er_o       (),
-      .ev_rx_pause_o    (),
-      .tx_busy_o        (mac_tx_busy),
-      .rx_busy_o        (mac_rx_busy)
-    );
-    assign gmii_busy = 1'b0;
-  end else begin : g_gmii
-    mac u_mac (
-      .clk_i, .rst_i,
-      .cfg_tx_en_i      (1'b1),
-      .cfg_rx_en_i      (1'b1),
-      .cfg_pause_en_i   (1'b1),
-      .cfg_max_frame_i  (MaxFrame),
-      .tx_valid_i       (tx_valid),
-      .tx_ready_o       (tx_ready),
-      .tx_data_i        (tx_data),
-      .tx_last_i        (tx_last),
-      .tx_last_bytes_i  (tx_last_bytes),
-      .rx_valid_o       (rx_valid),
-      .rx_sof_o         (rx_sof),
-      .rx_data_o        (rx_data),
-      .rx_last_o        (rx_last),
-      .rx_last_bytes_o  (rx_last_bytes),
-      .rx_err_o         (rx_err),
-      .gmii_txd_o       (host_txd_o),
-      .gmii_tx_en_o     (host_tx_en_o),
-      .gmii_tx_er_o     (host_tx_er_o),
-      .gmii_rxd_i       (host_rxd_i),
-      .gmii_rx_dv_i     (host_rx_dv_i),
-      .gmii_rx_er_i     (host_rx_er_i),
-      .ev_tx_frame_o    (),
-      .ev_tx_underrun_o (),
-      .ev_rx_frame_o    (),
-      .ev_rx_bad_fcs_o  (),
-      .ev_rx_runt_o     (),
-      .ev_rx_giant_o    (),
-      .ev_rx_er_o       (),
-      .ev_rx_pause_o    (),
-      .tx_busy_o        (mac_tx_busy),
-      .rx_busy_o        (mac_rx_busy)
-    );
-    logic unused;
-    assign unused = gmii_tx_clk_i ^ host_rx_clk_i;
-    assign gmii_busy = host_rx_dv_i;
-  end
+  mac_gmii #(.CLOCKS(GMII_CLOCKS)) u_mac (
+    .clk_i, .rst_i,
+    .tx_clk_i         (gmii_tx_clk_i),
+    .rx_clk_i         (host_rx_clk_i),
+    .cfg_tx_en_i      (1'b1),
+    .cfg_rx_en_i      (1'b1),
+    .cfg_pause_en_i   (1'b1),
+    .cfg_max_frame_i  (MaxFrame),
+    .tx_valid_i       (tx_valid),
+    .tx_ready_o       (tx_ready),
+    .tx_data_i        (tx_data),
+    .tx_last_i        (tx_last),
+    .tx_last_bytes_i  (tx_last_bytes),
+    .rx_valid_o       (rx_valid),
+    .rx_sof_o         (rx_sof),
+    .rx_data_o        (rx_data),
+    .rx_last_o        (rx_last),
+    .rx_last_bytes_o  (rx_last_bytes),
+    .rx_err_o         (rx_err),
+    .gmii_txd_o       (host_txd_o),
+    .gmii_tx_en_o     (host_tx_en_o),
+    .gmii_tx_er_o     (host_tx_er_o),
+    .gmii_rxd_i       (host_rxd_i),
+    .gmii_rx_dv_i     (host_rx_dv_i),
+    .gmii_rx_er_i     (host_rx_er_i),
+    .ev_tx_frame_o    (),
+    .ev_tx_underrun_o (),
+    .ev_rx_frame_o    (),
+    .ev_rx_bad_fcs_o  (),
+    .ev_rx_runt_o     (),
+    .ev_rx_giant_o    (),
+    .ev_rx_er_o       (),
+    .ev_rx_pause_o    (),
+    .sending_o        (),
+    .tx_busy_o        (mac_tx_busy),
+    .rx_busy_o        (mac_rx_busy)
+  );
   /* verilator lint_on PINCONNECTEMPTY */
 
   hostlink u_link (
@@ -215,5 +174,5 @@ module board_nic #(
   );
 
   always_ff @(posedge clk_i)
-    idle_o <= link_idle && (nic_idle || nic_rst_q) && !mac_tx_busy && !mac_rx_busy && !gmii_busy && !d_valid && !u_valid;
+    idle_o <= link_idle && (nic_idle || nic_rst_q) && !mac_tx_busy && !mac_rx_busy && !d_valid && !u_valid;
 endmodule
