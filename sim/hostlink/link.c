@@ -218,14 +218,14 @@ static void acknowledged(struct hostlink *l, uint32_t ack, uint32_t window, bool
 	l->una = ack;
 	if ((int32_t)(l->next - l->una) < 0)
 		l->next = l->una;
+	/* What a timer that expired has doubled stays so until a round trip has been measured: a board that is slow is not flooded (RFC 6298, 5). */
 	if (l->timing && (int32_t)(ack - l->timed_word) >= 0) {
 		l->timing = false;
 		measured(l, now - l->timed_at);
-	}
-	if (n) {
 		set_rto(l);
-		l->rto_at = l->una != l->high ? now + l->rto : 0;
 	}
+	if (n)
+		l->rto_at = l->una != l->high ? now + l->rto : 0;
 	if (nak) {
 		go_back(l);
 		l->rto_at = now + l->rto;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/run: timeout 1500
 # The programs of a host on a board behind the host link: glaned by vfio-user, guests behind glane-tap with the kernel's TCP, and a host on the board's network port.
-# The board is its RTL; the cable of the link loses, repeats and delays frames. LOSS, REPEAT, REORDER (percent) and JITTER (microseconds) in the
-# environment make it better or worse, SEED repeats it, SECONDS_TCP is how long iperf3 sends. Figures go to build/hostlink/net.json.
+# The board is its RTL. With WHOLE=1 (`make test-hostlink`) the cable of the link loses, repeats and delays frames; LOSS, REPEAT, REORDER (percent) and JITTER (microseconds)
+# in the environment say how many, SEED repeats it, SECONDS_TCP is how long iperf3 sends. Figures go to build/hostlink/net-loss*.json.
 . host-driver/demo-net/net.sh
 missing=$(net_missing ip ping jq iperf3 curl python3 sha256sum)
 [ -n "$missing" ] || net_enter "$0"
@@ -13,6 +13,8 @@ if [ -n "$missing" ]; then
 	tap_end
 fi
 seed=${SEED:-$RANDOM}
+percent=${WHOLE:+2}
+LOSS=${LOSS-${percent:-0}} REPEAT=${REPEAT-${percent:-0}} REORDER=${REORDER-${percent:-0}}
 # Everything here takes many round trips of a link whose two ends wait for a processor.
 NET_PATIENCE=10
 echo "# seed $seed"
@@ -39,7 +41,7 @@ figures() {
 net_begin "$tap_tmp"
 # A reset of the NIC is one of the link, which may take seconds over such a cable.
 printf '[nic]\ntimeout = 300000\n[context 1]\n[context 2]\n' >"$tap_tmp/glaned.conf"
-net_board --loss "${LOSS-2}" --repeat "${REPEAT-2}" --reorder "${REORDER-2}" --delay 100 --jitter "${JITTER-5000}" --seed "$seed"
+net_board --loss "$LOSS" --repeat "$REPEAT" --reorder "$REORDER" --delay 100 --jitter "${JITTER-5000}" --seed "$seed"
 tap_check "glane-hostlink has found the board" grep -q "board 02:47:4c:00:00:01 has answered" "$tap_tmp/link.log"
 net_daemon
 net_wait 60 glaned grep -qE "started$|error" "$tap_tmp/glaned.log"
@@ -73,7 +75,7 @@ tap_check "a file by HTTP" net_in g1 timeout 500 curl -sS -o "$tap_tmp/copy" htt
 after=$(snapshot)
 tap_is "with the same hash" "$(sha256sum <"$tap_tmp/copy")" "$(sha256sum <"$tap_tmp/www/file")"
 rows+=("$(figures "file by HTTP, guest to guest" null "$before" "$after")")
-if [ "${LOSS-2}" != 0 ]; then
+if [ "$LOSS" != 0 ]; then
 	tap_check "the cable has lost, repeated and delayed frames" jq -ne "$after | .cable | .lost > 5 and .repeated > 5 and .reordered > 5"
 fi
 tap_is "one session carried all of it" "$(jq -n "$after | .link.link.sessions")" 1
@@ -85,7 +87,7 @@ tap_is "no driver saw an error of the device" "$(for g in g1 g2; do
 done | tr '\n' ' ')" "0 0 "
 
 mkdir -p "$BUILD/hostlink"
-out=$BUILD/hostlink/net${LOSS:+-loss$LOSS}.json
+out=$BUILD/hostlink/net-loss$LOSS.json
 jq -n --argjson seed "$seed" --argjson counters "$after" --slurpfile rows <(printf '%s\n' "${rows[@]}") '{seed: $seed, rows: $rows, counters: $counters}' >"$out"
 echo "# traffic                        TCP Mb/s  TLP octets  kB/s simulated  kB/s wall  frames   lost  again by host/board"
 jq -r '.rows[] | [.what, .tcp_mbit_s // 0, .tlp_octets, (.octets_per_simulated_s / 1e3 | round), (.octets_per_wall_s / 1e3 | round), .frames, .lost, .resent_by_host, .resent_by_board] | @tsv' "$out" |

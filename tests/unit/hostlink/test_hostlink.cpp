@@ -321,7 +321,8 @@ static void only_the_right_confirmation_counts(void **state)
 	uint32_t tag = (uint32_t)le(a, 20, 4);
 	say(frame(BOARD, HOST, ACK, tag ^ 1, 0));
 	say(frame(BOARD, HOST2, ACK, tag, 0));
-	say(frame(BOARD, HOST, DATA, tag, 0));
+	say(with_tlps(frame(BOARD, HOST, DATA, tag, 0), { write_tlp(1, 1) }));
+	say(frame(BOARD, HOST, CLOSE, tag, 0));
 	say(frame(HOST2, HOST, ACK, tag, 0));
 	cycles(1000);
 	assert_false(dut->up_o);
