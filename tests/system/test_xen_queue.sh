@@ -22,7 +22,7 @@ if [ "${WHOLE-}" = 1 ]; then
 	steps=${STEPS:-view attach kill crash both hostile save reboot}
 	: "${COUNT_ATTACH:=100}" "${COUNT_KILL:=50}" "${COUNT_CRASH:=50}" "${COUNT_BOTH:=20}" "${SECONDS_HOSTILE:=60}"
 else
-	steps=${STEPS:-view kill crash both hostile save}
+	steps=${STEPS:-view kill crash both hostile}
 	: "${COUNT_ATTACH:=4}" "${COUNT_KILL:=2}" "${COUNT_CRASH:=4}" "${COUNT_BOTH:=2}" "${SECONDS_HOSTILE:=10}" "${TYPES_HOSTILE:=pv}" "${TYPES_SAVE:=pv}"
 fi
 settings=
