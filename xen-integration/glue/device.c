@@ -5,9 +5,7 @@
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 #include <linux/sysfs.h>
-#include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -95,15 +93,10 @@ static void del_vqs(struct virtio_device *device)
 			break;
 	if (action)
 		free_irq(data->irq, action->dev_id);
+	/* What virtio_mmio keeps of a queue, a few octets, is its own and stays behind: only its own removal, which would warn, knows how to free it. */
 	list_for_each_entry_safe(queue, next, &device->vqs, list)
 	{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-		void *info = queue->priv; /* virtio_mmio's */
-#else
-		void *info = NULL;
-#endif
 		vring_del_virtqueue(queue);
-		kfree(info);
 	}
 }
 
