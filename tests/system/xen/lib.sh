@@ -229,10 +229,12 @@ view() {
 	view_kernel=$(wc -l <"$tap_tmp/dmesg")
 	ctl vif list --json >"$tap_tmp/vifs" 2>/dev/null || echo null >"$tap_tmp/vifs"
 	ctl list --json >"$tap_tmp/contexts" 2>/dev/null || echo null >"$tap_tmp/contexts"
-	files=("/proc/$daemon/fd/"*) sets=(/run/guestlane/*.vifs/vif-*)
+	# Without the daemon's handle to look into guests' pages, which it opens with the first guest that attaches after its start, and keeps.
+	files=$(ls -l "/proc/$daemon/fd" | grep -cv ' /dev/xen/gntdev$')
+	sets=(/run/guestlane/*.vifs/vif-*)
 	memory=$(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$daemon/status")
 	jq -S --rawfile kernel "$tap_tmp/kernel" --slurpfile vifs "$tap_tmp/vifs" --slurpfile contexts "$tap_tmp/contexts" \
-		--argjson files ${#files[@]} --argjson memory "${memory:-0}" --argjson sets ${#sets[@]} '
+		--argjson files "$files" --argjson memory "${memory:-0}" --argjson sets ${#sets[@]} '
 		. + {
 			kernel: ($kernel | split("\n") | map(select(. != ""))),
 			vifs: $vifs[0] | [.vifs[]? | {name, handle, context, state, path, grants, error}],
