@@ -5,6 +5,7 @@
 module guestlane #(
     parameter int unsigned NCTX       = 32,  // contexts, 1 to 256
     parameter int unsigned RING_BYTES = 32768,  // of each of the two packet buffer rings, see nic_pktbuf
+    parameter int unsigned CLOCK_HZ   = 125_000_000,  // of clk_i, for register CLOCK_HZ
     parameter int unsigned GMII_CLOCKS = 0,  // 1: the GMII has clocks of its own, see mac_async; 0: it belongs to clk_i
     parameter              IMEM_INIT  = "",  // firmware in initialised block RAM: $readmemh images; then the core
     parameter              DMEM0_INIT = "",  // runs from reset
@@ -194,8 +195,9 @@ module guestlane #(
   logic [31:0] hm_addr, hm_wdata, hm_rdata;
 
   nic_mgmt #(
-      .NCTX   (NCTX),
-      .AUTORUN(AUTORUN)
+      .NCTX    (NCTX),
+      .CLOCK_HZ(CLOCK_HZ),
+      .AUTORUN (AUTORUN)
   ) u_mgmt (
       .clk_i,
       .rst_i,

@@ -49,7 +49,7 @@ module colorlight_i5 #(
   assign mdio_io = mdio_oe ? mdio : 1'bz;
 
   board_ports #(
-      .NCTX(NCTX), .RING_BYTES(RING_BYTES), .TXC_DELAY(0), .RXD_DELAY(80),
+      .NCTX(NCTX), .RING_BYTES(RING_BYTES), .CLOCK_HZ(750_000_000 / SYS_DIV), .TXC_DELAY(0), .RXD_DELAY(80),
       .IMEM_INIT(IMEM_INIT), .DMEM0_INIT(DMEM0_INIT), .DMEM1_INIT(DMEM1_INIT)
   ) u_ports (
       .clk_i   (clk),

@@ -10,6 +10,7 @@
 module board_nic #(
     parameter int unsigned NCTX       = 32,
     parameter int unsigned RING_BYTES = 32768,
+    parameter int unsigned CLOCK_HZ   = 125_000_000,
     parameter int unsigned GMII_CLOCKS = 0,  // 1: each GMII has clocks of its own (mac_async); 0: they belong to clk_i
     parameter              IMEM_INIT  = "",
     parameter              DMEM0_INIT = "",
@@ -57,7 +58,7 @@ module board_nic #(
 
   /* verilator lint_off PINCONNECTEMPTY */  // the wire of words is not used; the host paces itself (docs/hostlink.md)
   guestlane #(
-    .NCTX(NCTX), .RING_BYTES(RING_BYTES), .GMII_CLOCKS(GMII_CLOCKS), .IMEM_INIT(IMEM_INIT), .DMEM0_INIT(DMEM0_INIT), .DMEM1_INIT(DMEM1_INIT)
+    .NCTX(NCTX), .RING_BYTES(RING_BYTES), .CLOCK_HZ(CLOCK_HZ), .GMII_CLOCKS(GMII_CLOCKS), .IMEM_INIT(IMEM_INIT), .DMEM0_INIT(DMEM0_INIT), .DMEM1_INIT(DMEM1_INIT)
   ) u_nic (
     .clk_i,
     .rst_i            (nic_rst_q),

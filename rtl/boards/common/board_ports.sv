@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the boards have in common: board_nic between two RGMII ports, the network's and the host's, with serial port and lights.
 
-// The serial port runs at 125 MHz, so nothing here depends on the frequency of clk_i.
+// The serial port runs at 125 MHz; what depends on the frequency of clk_i is told by CLOCK_HZ.
 //
 //   TXC_DELAY, RXD_DELAY   of rgmii
 //   ADDRESS      MAC address of the host's port: locally administered, the board's number in its last octet
@@ -9,6 +9,7 @@
 module board_ports #(
     parameter int unsigned NCTX        = 32,
     parameter int unsigned RING_BYTES  = 16384,
+    parameter int unsigned CLOCK_HZ    = 125_000_000,
     parameter int unsigned TXC_DELAY   = 80,
     parameter int unsigned RXD_DELAY   = 80,
     parameter logic [47:0] ADDRESS     = 48'h01_00_00_4c_47_02,  // 02:47:4c:00:00:01, first octet in bits 7:0
@@ -85,6 +86,7 @@ module board_ports #(
   board_nic #(
       .NCTX       (NCTX),
       .RING_BYTES (RING_BYTES),
+      .CLOCK_HZ   (CLOCK_HZ),
       .GMII_CLOCKS(1),
       .IMEM_INIT  (IMEM_INIT),
       .DMEM0_INIT (DMEM0_INIT),

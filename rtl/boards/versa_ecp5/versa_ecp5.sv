@@ -9,7 +9,7 @@
 module versa_ecp5 #(
     parameter int unsigned NCTX       = 16,
     parameter int unsigned RING_BYTES = 16384,
-    parameter int unsigned SYS_DIV    = 8,      // system clock 750 MHz / SYS_DIV
+    parameter int unsigned SYS_DIV    = 9,      // system clock 750 MHz / SYS_DIV
     parameter              IMEM_INIT  = "",
     parameter              DMEM0_INIT = "",
     parameter              DMEM1_INIT = ""
@@ -59,7 +59,7 @@ module versa_ecp5 #(
   assign host_rst_no  = phy_rst_n;
 
   board_ports #(
-      .NCTX(NCTX), .RING_BYTES(RING_BYTES), .TXC_DELAY(80), .RXD_DELAY(80),
+      .NCTX(NCTX), .RING_BYTES(RING_BYTES), .CLOCK_HZ(750_000_000 / SYS_DIV), .TXC_DELAY(80), .RXD_DELAY(80),
       .IMEM_INIT(IMEM_INIT), .DMEM0_INIT(DMEM0_INIT), .DMEM1_INIT(DMEM1_INIT)
   ) u_ports (
       .clk_i   (clk),
