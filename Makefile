@@ -162,7 +162,7 @@ FRAGMENTS := $(sort $(filter-out rtl/boards/%,$(wildcard rtl/*/*.mk))) \
 	system-linux system-linux-shell clean
 
 help: ## list the targets
-	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@$(AWK) -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(filter %.mk Makefile,$(MAKEFILE_LIST))
 
 deps: ## install the Debian packages that are missing (Debian 12 and 13)
 	@.ci/deps

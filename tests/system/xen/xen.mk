@@ -44,5 +44,5 @@ TESTS_XEN += tests/system/test_xen_failover.sh
 TESTS_XEN_NEED += $(XEN_FAILOVER_FILES)
 # By itself, with all its steps.
 .PHONY: test-xen-failover
-test-xen-failover: xen-images $(TESTS_NEED) $(XEN_FAILOVER_FILES)
+test-xen-failover: xen-images $(TESTS_NEED) $(XEN_FAILOVER_FILES) ## of test-xen what is about a guest's other path, with all its steps (long)
 	@export WHOLE=1; env -u MAKEFLAGS -u MFLAGS tests/run -j 1 --timeout 14400 --logs $(BUILD)/logs/xen tests/system/test_xen_failover.sh
