@@ -206,9 +206,8 @@ static void write_stats(const struct program *p)
 static bool look(struct program *p, int milliseconds)
 {
 	int n = events_wait(&p->events, milliseconds);
-	if (p->events.report)
+	if (events_report(&p->events))
 		write_stats(p);
-	p->events.report = false;
 	glane_wire_service(p->host.wire);
 	glane_wire_service(p->net.wire);
 	if (p->up != p->pins.up)

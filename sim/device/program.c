@@ -121,6 +121,14 @@ int events_wait(struct program_events *e, int milliseconds)
 	return n;
 }
 
+bool events_report(struct program_events *e)
+{
+	bool wanted = e->report;
+
+	e->report = false;
+	return wanted;
+}
+
 double seconds_since(struct timespec from)
 {
 	struct timespec now;

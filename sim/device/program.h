@@ -30,7 +30,7 @@ void mac_option(uint8_t mac[6], const char *option, const char *text);
 struct program_events {
 	int epoll, signals;
 	bool stop;   /* SIGTERM or SIGINT has come */
-	bool report; /* SIGUSR1 has come; whoever writes statistics clears it */
+	bool report; /* SIGUSR1 has, for events_report() */
 };
 
 /* From here on SIGPIPE is ignored, and the other three signals are events. */
@@ -39,6 +39,8 @@ void events_begin(struct program_events *e);
 void events_watch(struct program_events *e, int fd);
 /* Waits so long, -1: for ever. Returns how many descriptors have something. */
 int events_wait(struct program_events *e, int milliseconds);
+/* Whether SIGUSR1 has come since this was asked last: statistics are wanted. */
+bool events_report(struct program_events *e);
 
 double seconds_since(struct timespec from);
 

@@ -249,10 +249,8 @@ static void write_stats(const struct program *p)
 static bool look(struct program *p, int milliseconds)
 {
 	int n = events_wait(&p->events, milliseconds);
-	if (p->events.report) {
-		p->events.report = false;
+	if (events_report(&p->events))
 		write_stats(p);
-	}
 	settle_service(p->settle);
 	vfio_user_server_run(p->server);
 	glane_wire_service(p->wire);

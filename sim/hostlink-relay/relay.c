@@ -300,9 +300,8 @@ static void loop(void)
 		uint64_t now = now_ns();
 		int a = deliver(&p.end[0], now), b = deliver(&p.end[1], now);
 		events_wait(&p.events, a < 0 ? b : b < 0 || a < b ? a : b);
-		if (p.events.report)
+		if (events_report(&p.events))
 			write_stats();
-		p.events.report = false;
 	}
 }
 

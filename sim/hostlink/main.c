@@ -193,9 +193,8 @@ static void write_stats(const struct program *p)
 static void wait_for_events(struct program *p, int milliseconds)
 {
 	events_wait(&p->events, milliseconds);
-	if (p->events.report && p->server)
+	if (events_report(&p->events) && p->server)
 		write_stats(p);
-	p->events.report = false;
 }
 
 static void say_board(const struct program *p, const char *what)
