@@ -268,6 +268,7 @@ module nic_core #(
   logic da_resp_q, da_odd_q, err_resp_q;
   logic io_valid_q, io_we_q, io_done;
   logic [16:0] io_addr_q;
+  logic io_cmd_q, io_drop_q, io_ack_q, io_nr_q, io_cst_q, io_slow_q;  // a store to that register; the last: to one of the four before
   logic [31:0] io_wdata_q, io_rdata;
 
   assign d_ready  = !io_valid_q || io_done;
@@ -276,6 +277,8 @@ module nic_core #(
   assign d_rdata  = da_resp_q ? (da_odd_q ? da_rdata1 : da_rdata0) : io_rdata;
 
   logic io_sel;
+  logic [10:0] d_reg;
+  assign d_reg  = {d_addr[16], d_addr[11:2]};
   assign io_sel = d_addr[31:28] == glregs_pkg::FWIO_BASE[31:28] && d_addr[27:17] == '0 && d_be == 4'hf;
   always_ff @(posedge clk_i) begin
     if (core_rst_q) begin
@@ -292,6 +295,14 @@ module nic_core #(
       io_we_q    <= d_we;
       io_addr_q  <= d_addr[16:0];
       io_wdata_q <= d_wdata;
+      // What holds the core (io_done) is known from registers: decoding it takes long.
+      io_cmd_q   <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_DMA_CMD[11:2]};
+      io_drop_q  <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_SLOT_DROP[11:2]};
+      io_ack_q   <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_CTX_ACK[11:2]};
+      io_nr_q    <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_NEEDS_RESET[11:2]};
+      io_cst_q   <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_CSTAT_ADD[11:2]};
+      io_slow_q  <= d_we && (d_reg == {1'b0, glregs_pkg::FWIO_SLOT_DROP[11:2]} || d_reg == {1'b0, glregs_pkg::FWIO_CTX_ACK[11:2]} ||
+                             d_reg == {1'b0, glregs_pkg::FWIO_NEEDS_RESET[11:2]} || d_reg == {1'b0, glregs_pkg::FWIO_CSTAT_ADD[11:2]});
     end
   end
 
@@ -321,13 +332,13 @@ module nic_core #(
   logic slow_done;
 
   logic st_cmd, st_drop, st_ack, st_nr, st_cst, st_alloc, st_slow;
-  assign st_cmd   = io_store && io_reg == glregs_pkg::FWIO_DMA_CMD[11:0];
-  assign st_drop  = io_store && io_reg == glregs_pkg::FWIO_SLOT_DROP[11:0];
-  assign st_ack   = io_store && io_reg == glregs_pkg::FWIO_CTX_ACK[11:0];
-  assign st_nr    = io_store && io_reg == glregs_pkg::FWIO_NEEDS_RESET[11:0];
-  assign st_cst   = io_store && io_reg == glregs_pkg::FWIO_CSTAT_ADD[11:0];
+  assign st_cmd   = io_valid_q && io_cmd_q;
+  assign st_drop  = io_valid_q && io_drop_q;
+  assign st_ack   = io_valid_q && io_ack_q;
+  assign st_nr    = io_valid_q && io_nr_q;
+  assign st_cst   = io_valid_q && io_cst_q;
   assign st_alloc = io_store && io_reg == glregs_pkg::FWIO_TX_ALLOC[11:0];
-  assign st_slow  = st_drop || st_ack || st_nr || st_cst;
+  assign st_slow  = io_valid_q && io_slow_q;
 
   assign cmd_valid_o = cmd_valid_q && !slow_valid_q;
   assign cmd_o       = cmd_q;
@@ -404,8 +415,8 @@ module nic_core #(
   always_comb begin
     io_done = 1'b1;
     if (io_ctx) io_done = fw_done_q;
-    else if (st_cmd) io_done = !cmd_valid_q;
-    else if (st_slow) io_done = !slow_valid_q;
+    else if (io_cmd_q) io_done = !cmd_valid_q;
+    else if (io_slow_q) io_done = !slow_valid_q;
   end
 
   always_comb begin

@@ -8,7 +8,8 @@
 //
 //   target_*   nic_dma_issue sets the target of an id; from then on it is outstanding (pending_o)
 //   rdat_*     from the requester
-//   done_*     pulse: all data of id has been written and its last beat had this status; pending_o falls with it
+//   done_*     pulse: all data of id has been written and its last beat had this status; pending_o falls with it. From registers:
+//              when a write is taken depends on what goes on in nic_pktbuf, and much waits for this pulse
 //   dm_*, dw_* writes to data memory and transmit slots
 module nic_dma_land (
     input  logic                 clk_i,
@@ -206,7 +207,9 @@ module nic_dma_land (
   logic [7:0]  o_be_q;
   logic [2:0]  o_status_q;
 
-  logic match, flush, o_free, take, tail;
+  logic match, flush, o_free, take, tail, ended, ended_q;
+  logic [3:0] ended_id_q;
+  logic [2:0] ended_status_q;
 
   assign o_free = !o_v_q || !o_wr_q || (o_slot_q ? dw_ready_i : dm_ready_i);
   assign match  = c_v_q && !c_last_q && c_id_q == s3_id_q && c_word_q == s3_word_q;
@@ -274,11 +277,18 @@ module nic_dma_land (
   assign dw_data_o  = o_data_q;
   assign dw_be_o    = o_be_q;
 
-  assign done_valid_o  = o_v_q && o_free && o_last_q;
-  assign done_id_o     = o_id_q;
-  assign done_status_o = o_status_q;
+  assign ended = o_v_q && o_free && o_last_q;
+  always_ff @(posedge clk_i) begin
+    ended_q        <= ended && !rst_i;
+    ended_id_q     <= o_id_q;
+    ended_status_q <= o_status_q;
+  end
 
-  assign idle_o = !(i_valid || s1_v_q || s2_v_q || s3_v_q || c_v_q || o_v_q);
+  assign done_valid_o  = ended_q;
+  assign done_id_o     = ended_id_q;
+  assign done_status_o = ended_status_q;
+
+  assign idle_o = !(i_valid || s1_v_q || s2_v_q || s3_v_q || c_v_q || o_v_q || ended_q);
 
 `ifndef SYNTHESIS
 `ifdef FORMAL

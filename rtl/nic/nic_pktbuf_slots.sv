@@ -212,6 +212,7 @@ module nic_pktbuf_slots #(
 
   // --- PICK ---
   logic       any;
+  logic       count_q;           // READ of an end with a submit
   logic [6:0] slot_q, slot;
   logic [7:0] ctx_q;
   logic       rx_reclaim, tx_reclaim, reclaim, rel_pick, chk_pick, clr_pick;
@@ -266,6 +267,8 @@ module nic_pktbuf_slots #(
       slot_q <= slot;
       ctx_q  <= op == OP_RELEASE ? rel_ctx : op == OP_CLEAR ? clr_ctx_i : chk_ctx_i;
     end
+    // The DMA engine's writes wait for it, so it comes from a register.
+    count_q <= phase_q == PICK && op == OP_END && end_sub && !rst_i;
   end
 
   // --- READ and LATCH ---
@@ -572,7 +575,7 @@ module nic_pktbuf_slots #(
   assign rel_ready     = reading && op_q == OP_RELEASE;
   assign end_ready     = exec && op_q == OP_END;
   assign done_ready_o  = exec && op_q == OP_DONE;
-  assign count_valid_o = reading && op_q == OP_END && end_sub;
+  assign count_valid_o = count_q;
   assign count_slot_o  = slot_q[5:0];
   assign queue_valid_o = exec && op_q == OP_END && sub_ok;
   assign queue_slot_o  = slot_q[5:0];
