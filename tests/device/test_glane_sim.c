@@ -415,8 +415,13 @@ static int hello(int fd)
 
 static int client(void)
 {
-	int fd = try_connect(path);
-	assert_true(fd >= 0);
+	/* The socket's file is there a moment before anybody listens behind it. */
+	uint64_t end = now_ms() + PATIENCE;
+	int fd;
+	while ((fd = try_connect(path)) < 0) {
+		assert_true(now_ms() < end);
+		nap();
+	}
 	assert_int_equal(hello(fd), 0);
 	return fd;
 }
