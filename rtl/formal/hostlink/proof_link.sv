@@ -4,18 +4,13 @@
 // Each cable holds two frames. A frame that is built goes into either place, and what was there is lost; what is in a place may arrive at any time, any
 // number of times. One word, any word, is marked as it is pushed; `ahead` counts the words that must be delivered before it. The numbers have SEQ_W bits only, so a frame that
 // lies most of 2**SEQ_W words back is taken from the cable: no cable keeps one for 2**31 words.
-//
-//   LOSSES    no deadlock: that many frames may be lost in all, the others arrive within three cycles of being sent, and the receiver reads and asks at times. The
-//             marked word is delivered within WAIT cycles after its TLP was complete. No proof in the list sets it yet. 0: no such claim, anything may be lost
 module proof_link #(
     parameter int unsigned SEQ_W  = 5,
     parameter int unsigned BUF    = 3,
     parameter int unsigned TLP    = 1,   // words of the longest TLP, of a frame; room behind the receiver
     parameter int unsigned FRAME  = 2,
     parameter int unsigned STORE  = 3,
-    parameter int unsigned UPS    = 1,   // frames on the cable to the sender, 1 or 2
-    parameter int unsigned LOSSES = 0,
-    parameter int unsigned WAIT   = 60
+    parameter int unsigned UPS    = 1    // frames on the cable to the sender, 1 or 2
 ) (
     input logic clk_i,
     input logic push_i,
@@ -100,7 +95,7 @@ module proof_link #(
   );
 
   // --- The marked word ---
-  logic           marked_q, delivered_q, complete_q;
+  logic           marked_q, delivered_q;
   logic [BUF:0]   ahead_q, inside_q;   // words to be delivered before it; all pushed and not delivered
   logic [BUF:0]   taken;
   assign taken = take ? (BUF + 1)'(f_words) : '0;
@@ -121,13 +116,6 @@ module proof_link #(
     else seq_back_d = seq_back_q != '0 || seq_q == expected ? seq_back_q + words : seq_q - expected < words ? words - (seq_q - expected) : '0;
   end
 
-  logic [2:0] losses_q;
-  logic [7:0] wait_q;
-  logic [1:0] d_age_q, u_age_q;        // since a frame that is not to be lost was sent
-  logic [2:0] idle_q, full_q;
-  logic       lost;
-  assign lost = lose_i && (sent || told);
-
   always_ff @(posedge clk_i) begin
     if (rst) begin
       d_full_q    <= '0;
@@ -137,15 +125,10 @@ module proof_link #(
       in_tlp_q    <= 1'b0;
       marked_q    <= 1'b0;
       delivered_q <= 1'b0;
-      complete_q  <= 1'b0;
       mark_q      <= '0;
       eop_q       <= '0;
       inside_q    <= '0;
       level_q     <= '0;
-      losses_q    <= '0;
-      wait_q      <= '0;
-      idle_q      <= '0;
-      full_q      <= '0;
       has_mark_q  <= 1'b0;
       count_q     <= '0;
     end else begin
@@ -158,7 +141,6 @@ module proof_link #(
           marked_q <= 1'b1;
           ahead_q  <= inside_q - taken;
         end
-        if (push_eop_i && (marked_q || mark_i)) complete_q <= 1'b1;
       end
       if (marked_q && take) begin
         ahead_q <= ahead_q - taken;
@@ -216,14 +198,6 @@ module proof_link #(
 
       // The store behind the receiver
       level_q <= level_q + (take ? f_words : 3'd0) - {2'd0, read_i && level_q != '0};
-
-      // Time, for the claim about deadlock
-      if (lost) losses_q <= losses_q + 3'd1;
-      wait_q  <= complete_q && !delivered_q ? wait_q + 8'd1 : '0;
-      d_age_q <= sent && !lose_i ? 2'd0 : d_age_q + 2'd1;
-      u_age_q <= told && !lose_i ? 2'd0 : u_age_q + 2'd1;
-      idle_q  <= told || poll_i ? 3'd0 : idle_q + 3'd1;
-      full_q  <= read_i || level_q == '0 ? 3'd0 : full_q + 3'd1;
     end
   end
 
@@ -232,46 +206,12 @@ module proof_link #(
     assume (!push_i || push_eop_i || (TLP == 2 && !in_tlp_q));  // TLPs have one word or two
   end
 
-  if (LOSSES != 0) begin : g_live
-    logic d_wait_q, u_wait_q;      // the frame in place 0 has not arrived yet
-    always_ff @(posedge clk_i) begin
-      if (rst) begin
-        d_wait_q <= 1'b0;
-        u_wait_q <= 1'b0;
-      end else begin
-        if (sent && !lose_i) d_wait_q <= 1'b1;
-        else if (down) d_wait_q <= 1'b0;
-        if (told && !lose_i) u_wait_q <= 1'b1;
-        else if (up) u_wait_q <= 1'b0;
-      end
-      assume (!down_to_i && !up_to_i && !down_place_i && !up_place_i);
-      if (!rst && past) begin
-        assume (!lost || losses_q < 3'(LOSSES));
-        assume (!(d_wait_q && d_age_q == 2'd2) || down_i);
-        assume (!(u_wait_q && u_age_q == 2'd2) || up_i);
-        assume (!(u_wait_q && told && !up_i));        // a frame is not overwritten before it has arrived
-        assume (!(d_wait_q && sent && !down_i));
-        assume (!ready || busy_q || go_i);
-        assume (!due || tell_i || u_wait_q);
-        assume (!in_tlp_q || push_i);
-        assume (idle_q != 3'd7 || poll_i);
-        assume (full_q != 3'd3 || read_i);
-      end
-    end
-    always_ff @(posedge clk_i) begin
-      if (!rst && past) begin
-        delivered: assert (wait_q < 8'(WAIT));
-        after_losses: cover (delivered_q && losses_q == 3'(LOSSES) && wait_q != '0);
-      end
-    end
-  end else begin : g_safe
-    always_ff @(posedge clk_i) begin
-      if (!rst && past) begin
-        all_arrive: cover (delivered_q && inside_q == '0);
-        repeated: cover (old && delivered_q);
-        overtaken: cover (gap && d_words_q[down_place_i] == 2'd2);
-        full: cover (inside_q > (BUF + 1)'(2 ** BUF / 2) && delivered_q && resend);
-      end
+  always_ff @(posedge clk_i) begin
+    if (!rst && past) begin
+      all_arrive: cover (delivered_q && inside_q == '0);
+      repeated: cover (old && delivered_q);
+      overtaken: cover (gap && d_words_q[down_place_i] == 2'd2);
+      full: cover (inside_q > (BUF + 1)'(2 ** BUF / 2) && delivered_q && resend);
     end
   end
 

@@ -26,7 +26,7 @@ on() {
 stats() { glanectl --socket $socket --json stats; }
 
 step_about_pci='lspci -vv of the function: nothing unknown, right sizes'
-step_pci() {
+step_pci() { # CONTEXTS
 	[ "$(nic | wc -l)" = 1 ] || { lspci -nn; fail "not one function 1209:474c"; }
 	lspci -vv -s "$(nic)" | tee /run/lspci
 	# lspci's ways to say that something is not as it should be
@@ -37,10 +37,10 @@ step_pci() {
 	done <<-EOF
 		Ethernet controller
 		(32-bit, non-prefetchable) [size=64K]
-		(64-bit, prefetchable) [size=128K]
+		(64-bit, prefetchable) [size=$((4 * $1))K]
 		(32-bit, non-prefetchable) [size=4K]
 		Capabilities: [40] Power Management version 3
-		Capabilities: [50] MSI-X: Enable- Count=33 Masked-
+		Capabilities: [50] MSI-X: Enable- Count=$(($1 + 1)) Masked-
 		Vector table: BAR=4 offset=00000000
 		PBA: BAR=4 offset=00000800
 		Capabilities: [60] Express (v2) Endpoint
@@ -65,11 +65,10 @@ step_bind() {
 }
 
 step_about_suite='the test-suite of libguestlane, back end vfio'
-step_suite() {
-	suite-plain --device "vfio:$(nic)" --firmware /rig/guestlane.fw >/run/suite 2>&1
+step_suite() { # CONTEXTS [TESTS]; what it says goes to step.log as it happens
+	TEST=${2:-*} suite-plain --patience "${patience:-60}" --device "vfio:$(nic)" --firmware /rig/guestlane.fw 2>&1
 	suite_status=$?
-	cat /run/suite
-	echo "= suite_tests_passed $(grep '^ok ' /run/suite | grep -cv '# SKIP')"
+	echo "= suite_tests_passed $(grep '^ok ' /run/step.log | grep -cv '# SKIP')"
 	return $suite_status
 }
 

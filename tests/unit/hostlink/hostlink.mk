@@ -18,4 +18,4 @@ TESTS_NEED += $(HOSTLINK_NEED)
 .PHONY: test-hostlink
 test-hostlink: $(HOSTLINK_NEED)
 	@export WHOLE=1 MUTANTS=all; env -u MAKEFLAGS -u MFLAGS tests/run -j 2 --timeout 3600 --logs $(BUILD)/logs/hostlink \
-		$(BUILD)/tests/hostlink tests/unit/hostlink/mutants tests/system/test_hostlink.sh tests/system/test_hostlink_net.sh
+		$(BUILD)/tests/hostlink tests/unit/hostlink/mutants tests/system/test_hostlink.sh tests/system/test_hostlink_net.sh tests/system/test_hostlink_qemu.sh
