@@ -311,6 +311,8 @@ step_hostile() {
 	done
 }
 
+# path_is NAME PATH: by which its frames go, direct or fallback
+path_is() { [ "$(ctl vif list --json | jq -r --arg name "$1" '.vifs[] | select(.name == $name).path')" = "$2" ]; }
 # The guest goes away and comes back, with a connection through its bond.
 step_save() {
 	for type in ${TYPES_SAVE:-$types}; do
@@ -332,10 +334,12 @@ step_save() {
 		rm -f "$tap_tmp/a.saved"
 		guest_find a
 		tap_check "$type: it comes back to a queue" wait_for 120 "a queue" vif_runs a
+		tap_check "$type: and uses it" wait_for 120 "the way by the queue" path_is a direct
 		tap_check "$type: the stream goes on" wait_for 180 stream stream_moves ab
 		tap_check "$type: xl save -c" timeout 600 xl save -c a "$tap_tmp/a.saved"
 		rm -f "$tap_tmp/a.saved"
 		tap_check "$type: it is on a queue again" wait_for 120 "a queue" vif_runs a
+		tap_check "$type: and uses it" wait_for 120 "the way by the queue" path_is a direct
 		tap_check "$type: the stream goes on" wait_for 180 stream stream_moves ab
 		view_is "$type: after save, restore and save -c" "$tap_tmp/before.save"
 		tap_is "$type: no byte was lost" "$(stream_end ab)" "all right"
