@@ -272,5 +272,5 @@ view_clean() {
 # What the guests' kernels say of grants that were not given back.
 guest_clean() {
 	# A guest that gets no processor for a while finds its watchdog unhappy.
-	in_guest "$1" "dmesg | grep -E 'g\.e\. |WARNING|BUG|Oops' | grep -v 'soft lockup'"
+	in_guest "$1" "dmesg | grep -E 'g\.e\. |WARNING|BUG|Oops' | grep -v 'soft lockup'; true" || echo "it does not answer"
 }
