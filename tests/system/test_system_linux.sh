@@ -39,6 +39,7 @@ for pair in packed_split split_packed packed_tap tap_packed; do
 done
 # One frame alone takes some 2,500 cycles each way; many together take less.
 holds "cycles for each frame" '.values.tcp_cycles_per_frame | . > 50 and . < 5000'
-holds "DMA went through the client's memory, and none was refused" '.sim.dma | .reads > 0 and .by_message == 0 and .refused_reads == 0 and .refused_writes == 0'
+holds "DMA went through the client's memory" '.sim.dma | .reads > 0 and .by_message == 0'
+holds "none was refused but while the machine reset itself" '[.steps[].dma_refused] | add == 0'
 holds "no interrupt was lost" '.sim.vfio_user | .interrupts > 0 and .lost_interrupts == 0 and .errors == 0'
 tap_end

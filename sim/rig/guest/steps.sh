@@ -380,5 +380,9 @@ step_logs() {
 		cat "$file"
 	done
 }
-step_reboot() { reboot -f; }
+step_reboot() {
+	on a ping -f -w 20 10.9.0.2 >/dev/null 2>&1 &
+	sleep 1
+	reboot -f
+}
 step_poweroff() { poweroff -f; }
