@@ -5,24 +5,13 @@
 # whole board in Verilator; in the machine VFIO and libguestlane's suite, then glaned and the kernel's own virtio_net. STEPS, SUITE_TESTS and CABLE in the environment are
 # those of sim/rig/system-linux and sim/rig/board-nic. Part of `make test-hostlink`. Skipped, with the reason, where the root with QEMU could not be made.
 . tests/lib/tap.sh
+. tests/lib/system_linux.sh
 out=build/system-linux-board
-if [ ! -f build/qemuroot/.complete ]; then
-	tap_skip "a virtual machine with a board" "there is no build/qemuroot (make qemuroot says why)"
-	tap_end
-fi
-tap_check "the machine's image can be made" make -s NO_DEPS=1 build/rig/guest.cpio
+system_linux_start "a virtual machine with a board"
 export STEPS="${STEPS-pci bind suite daemon glue addresses ping}" SUITE_TESTS="${SUITE_TESTS-f*}"
 # board-sim has 8 contexts.
-NIC_PROGRAM=sim/rig/board-nic NIC_CONTEXTS=8 STEP_SECONDS=600 SECONDS_ALL=1700 sim/rig/system-linux "$out" >"$tap_tmp/run" 2>&1
-status=$?
-sed 's/^/# /' "$tap_tmp/run"
-while read -r result name; do
-	case $result in
-	true) tap_ok_ "step $name" ;;
-	*) tap_not_ok_ "step $name" ;;
-	esac
-done < <(jq -r '.steps[] | "\(.ok) \(.step)"' "$out/results.json")
-tap_is "the rig ends well" $status 0
+export NIC_PROGRAM=sim/rig/board-nic NIC_CONTEXTS=8 STEP_SECONDS=600 SECONDS_ALL=1700
+system_linux_run "$out"
 tap_is "all steps ran" "$(jq -r '[.steps[].step] | join(" ")' "$out/results.json")" "$STEPS"
 tap_check "the cable carried it" jq -e '.link.words_in > 1000 and .link.words_out > 1000' "$out/nic.json"
 echo "# link: $(jq -c '.link' "$out/nic.json")"

@@ -4,25 +4,11 @@
 # A Debian 13 virtual machine with the simulated NIC as its PCI function (sim/rig/system-linux): each step of the rig is a test, and so is what its
 # figures must be. Skipped, with the reason, where the root with QEMU could not be made.
 . tests/lib/tap.sh
+. tests/lib/system_linux.sh
 out=build/system-linux-test
 
-if [ ! -f build/qemuroot/.complete ]; then
-	tap_skip "a virtual machine with the NIC" "there is no build/qemuroot (make qemuroot says why)"
-	tap_end
-fi
-# The programs are there (TESTS_NEED); the kernel module and the machine's image need the root.
-tap_check "the machine's image can be made" make -s NO_DEPS=1 build/rig/guest.cpio
-sim/rig/system-linux "$out" >"$tap_tmp/run" 2>&1
-status=$?
-sed 's/^/# /' "$tap_tmp/run"
-
-while read -r result name; do
-	case $result in
-	true) tap_ok_ "step $name" ;;
-	*) tap_not_ok_ "step $name" ;;
-	esac
-done < <(jq -r '.steps[] | "\(.ok) \(.step)"' "$out/results.json")
-tap_is "the rig ends well" $status 0
+system_linux_start "a virtual machine with the NIC"
+system_linux_run "$out"
 
 # holds NAME FILTER: of results.json
 holds() { tap_check "$1" jq -e "$2" "$out/results.json"; }

@@ -114,6 +114,8 @@ step_daemon() {
 step_about_glue='stock virtio_mmio and virtio_net on contexts 1 and 2'
 # glue CONTEXT [KIB]
 glue() {
+	# What the one before said, if it was killed.
+	rm -f /run/glue."$1"
 	glane-glue --socket $socket --context "$1" --pool "${2:-4096}" >/run/glue."$1" 2>>$logs/glue.log &
 	echo $! >/run/glue."$1".pid
 	eventually 30 grep -q . /run/glue."$1" || { cat $logs/glue.log; fail "no interface on context $1"; }
