@@ -289,7 +289,7 @@ step_hostile() {
 		sleep $((seconds / 2))
 		witnesses_go_on "$type: while it is at it"
 		tap_check "$type: dom0 answers meanwhile" wait_for 60 "an answer" in_guest c 'ping -q -c 1 -W 5 10.9.0.1'
-		tap_check "$type: the hostile guest does all it wants for $seconds s" wait_for $((4 * seconds + 200)) "the hostile guest" finished
+		tap_check "$type: the hostile guest does all it wants for $seconds s, and something of each kind" wait_for $((4 * seconds + 200)) "the hostile guest" finished
 		echo "# the others' stream +$(($(stream_bytes bc) - stood)) bytes in $(($(date +%s) - begun)) s"
 		in_guest a 'cd /sys/module/hostile/parameters && grep . *' | tr '\n' ' ' >"$tap_tmp/hostile"
 		echo "# $(cat "$tap_tmp/hostile")"

@@ -118,10 +118,18 @@ static bool going(struct hostile *h)
 	return !kthread_should_stop() && time_before(jiffies, h->deadline);
 }
 
-/* On a machine that is slow the time may be over before it has seen anything. */
+static bool did(enum attack attack, ulong count, ulong least)
+{
+	return !(attacks & attack) || count >= least;
+}
+
+/* On a machine that is slow the time may be over before it has done anything. */
 static bool enough(struct hostile *h)
 {
-	return (connected > 1 && refused > 1) || time_after(jiffies, h->end);
+	return (connected > 1 && refused > 1 && did(ATTACK_PAGE, page_accesses, 64) &&
+		did(ATTACK_RINGS, doorbells, 64) && did(ATTACK_FRAMES, frames, 64) &&
+		did(ATTACK_EVENTS, events, 512)) ||
+	       time_after(jiffies, h->end);
 }
 
 static void nap(struct hostile *h, unsigned int milliseconds)
@@ -717,10 +725,10 @@ static int attack_all(void *data)
 	struct hostile *h = data;
 
 	h->deadline = jiffies + seconds * HZ;
-	h->end = h->deadline + 10 * seconds * HZ;
+	h->end = h->deadline + 15 * seconds * HZ;
 	while (going(h) || (!kthread_should_stop() && !enough(h))) {
 		if (!going(h))
-			h->deadline = jiffies + HZ;
+			h->deadline = jiffies + 20 * HZ; /* a whole round */
 		attack_round(h);
 	}
 	finished = 1;
