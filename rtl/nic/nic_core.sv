@@ -266,13 +266,14 @@ module nic_core #(
 
   // --- Core data requests: DMEM answers in the next cycle, FWIO when its block has taken the access ---
   logic da_resp_q, da_odd_q, err_resp_q;
-  logic io_valid_q, io_we_q, io_done;
+  logic io_valid_q, io_we_q;
+  logic io_hold_q, io_hold_d;  // the access io_valid_q is not done: it stays, and the core with its next one
   logic [16:0] io_addr_q;
   logic io_cmd_q, io_drop_q, io_ack_q, io_nr_q, io_cst_q, io_slow_q;  // a store to that register; the last: to one of the four before
   logic [31:0] io_wdata_q, io_rdata;
 
-  assign d_ready  = !io_valid_q || io_done;
-  assign d_rvalid = da_resp_q || err_resp_q || (io_valid_q && io_done);
+  assign d_ready  = !io_hold_q;
+  assign d_rvalid = da_resp_q || err_resp_q || (io_valid_q && !io_hold_q);
   assign d_err    = err_resp_q;
   assign d_rdata  = da_resp_q ? (da_odd_q ? da_rdata1 : da_rdata0) : io_rdata;
 
@@ -280,12 +281,21 @@ module nic_core #(
   logic [10:0] d_reg;
   assign d_reg  = {d_addr[16], d_addr[11:2]};
   assign io_sel = d_addr[31:28] == glregs_pkg::FWIO_BASE[31:28] && d_addr[27:17] == '0 && d_be == 4'hf;
+  logic d_cmd, d_drop, d_ack, d_nr, d_cst, d_slow;
+  assign d_cmd  = d_we && d_reg == {1'b0, glregs_pkg::FWIO_DMA_CMD[11:2]};
+  assign d_drop = d_we && d_reg == {1'b0, glregs_pkg::FWIO_SLOT_DROP[11:2]};
+  assign d_ack  = d_we && d_reg == {1'b0, glregs_pkg::FWIO_CTX_ACK[11:2]};
+  assign d_nr   = d_we && d_reg == {1'b0, glregs_pkg::FWIO_NEEDS_RESET[11:2]};
+  assign d_cst  = d_we && d_reg == {1'b0, glregs_pkg::FWIO_CSTAT_ADD[11:2]};
+  assign d_slow = d_drop || d_ack || d_nr || d_cst;
   always_ff @(posedge clk_i) begin
     if (core_rst_q) begin
       da_resp_q  <= 1'b0;
       err_resp_q <= 1'b0;
       io_valid_q <= 1'b0;
+      io_hold_q  <= 1'b0;
     end else begin
+      io_hold_q  <= io_hold_d;
       da_resp_q  <= d_valid && d_ready && da_sel && !da_err;
       err_resp_q <= d_valid && d_ready && !io_sel && (!da_sel || da_err);
       if (d_ready) io_valid_q <= d_valid && io_sel;
@@ -295,14 +305,12 @@ module nic_core #(
       io_we_q    <= d_we;
       io_addr_q  <= d_addr[16:0];
       io_wdata_q <= d_wdata;
-      // What holds the core (io_done) is known from registers: decoding it takes long.
-      io_cmd_q   <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_DMA_CMD[11:2]};
-      io_drop_q  <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_SLOT_DROP[11:2]};
-      io_ack_q   <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_CTX_ACK[11:2]};
-      io_nr_q    <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_NEEDS_RESET[11:2]};
-      io_cst_q   <= d_we && d_reg == {1'b0, glregs_pkg::FWIO_CSTAT_ADD[11:2]};
-      io_slow_q  <= d_we && (d_reg == {1'b0, glregs_pkg::FWIO_SLOT_DROP[11:2]} || d_reg == {1'b0, glregs_pkg::FWIO_CTX_ACK[11:2]} ||
-                             d_reg == {1'b0, glregs_pkg::FWIO_NEEDS_RESET[11:2]} || d_reg == {1'b0, glregs_pkg::FWIO_CSTAT_ADD[11:2]});
+      io_cmd_q   <= d_cmd;
+      io_drop_q  <= d_drop;
+      io_ack_q   <= d_ack;
+      io_nr_q    <= d_nr;
+      io_cst_q   <= d_cst;
+      io_slow_q  <= d_slow;
     end
   end
 
@@ -318,14 +326,13 @@ module nic_core #(
   logic [27:0] dma_cookie_q;
   logic [63:0] timecmp_q;
   logic [ 6:0] event_q;
-  logic fw_sent_q, fw_wait_q, fw_done_q;
+  logic fw_sent_q, fw_wait_q;
   logic [31:0] fw_rdata_q;
 
-  // Accesses that a block may not take at once go through a buffer of one entry each, so that what holds the core comes
-  // straight from registers: commands wait in cmd_q, the rare stores in slow_q. Order is kept: a command, or an access
-  // to the CTX window, waits for a rare store before it.
+  // Accesses that a block may not take at once go through a buffer of one entry each: commands wait in cmd_q, the rare stores in slow_q. Order is
+  // kept: a command, or an access to the CTX window, waits for a rare store before it.
   nic_pkg::dma_cmd_t cmd_q;
-  logic cmd_valid_q, slow_valid_q;
+  logic cmd_valid_q, cmd_valid_d, slow_valid_q, slow_valid_d, fw_done_d;
   logic slow_drop_q, slow_ack_q, slow_nr_q, slow_cst_q;
   logic [31:0] slow_q;
   logic drop_rel_q, drop_cst_q;  // halves of SLOT_DROP already handed over
@@ -347,10 +354,8 @@ module nic_core #(
       cmd_valid_q  <= 1'b0;
       slow_valid_q <= 1'b0;
     end else begin
-      if (!cmd_valid_q) cmd_valid_q <= st_cmd;
-      else if (cmd_valid_o && cmd_ready_i) cmd_valid_q <= 1'b0;
-      if (!slow_valid_q) slow_valid_q <= st_slow;
-      else if (slow_done) slow_valid_q <= 1'b0;
+      cmd_valid_q  <= cmd_valid_d;
+      slow_valid_q <= slow_valid_d;
     end
     if (!cmd_valid_q) cmd_q <= cmd_d;
     if (!slow_valid_q) begin
@@ -363,6 +368,8 @@ module nic_core #(
     drop_rel_q <= slow_valid_q && slow_drop_q && !slow_done && (drop_rel_q || rel_ready_i);
     drop_cst_q <= slow_valid_q && slow_drop_q && !slow_done && (drop_cst_q || cst_ready_i);
   end
+  assign cmd_valid_d  = cmd_valid_q ? !(cmd_valid_o && cmd_ready_i) : st_cmd;
+  assign slow_valid_d = slow_valid_q ? !slow_done : st_slow;
   always_comb begin
     slow_done = 1'b1;
     if (slow_drop_q) slow_done = (drop_rel_q || rel_ready_i) && (drop_cst_q || cst_ready_i);
@@ -412,11 +419,11 @@ module nic_core #(
   assign db_ready_o    = io_load && io_reg == glregs_pkg::FWIO_DOORBELL[11:0];
   assign evq_ready_o   = io_load && io_reg == glregs_pkg::FWIO_CTX_EVENT[11:0];
 
+  // What holds the core in the next cycle, so that it comes from one register: its stall leads far. A new access to the CTX window always waits.
+  assign fw_done_d = (fw_valid_o && fw_ready_i && io_we_q) || (fw_wait_q && fw_rvalid_i);
   always_comb begin
-    io_done = 1'b1;
-    if (io_ctx) io_done = fw_done_q;
-    else if (io_cmd_q) io_done = !cmd_valid_q;
-    else if (io_slow_q) io_done = !slow_valid_q;
+    if (d_ready) io_hold_d = d_valid && io_sel && (d_addr[16] || (d_cmd && cmd_valid_d) || (d_slow && slow_valid_d));
+    else io_hold_d = io_ctx ? !fw_done_d : io_cmd_q ? cmd_valid_d : slow_valid_d;
   end
 
   always_comb begin
@@ -449,15 +456,13 @@ module nic_core #(
     if (core_rst_q) begin
       fw_sent_q      <= 1'b0;
       fw_wait_q      <= 1'b0;
-      fw_done_q      <= 1'b0;
       event_enable_q <= 32'h0;
       timecmp_q      <= '1;
     end else begin
-      if (io_done) fw_sent_q <= 1'b0;
+      if (d_ready) fw_sent_q <= 1'b0;
       else if (fw_valid_o && fw_ready_i) fw_sent_q <= 1'b1;
       if (fw_valid_o && fw_ready_i && !io_we_q) fw_wait_q <= 1'b1;
       else if (fw_rvalid_i) fw_wait_q <= 1'b0;
-      fw_done_q <= (fw_valid_o && fw_ready_i && io_we_q) || (fw_wait_q && fw_rvalid_i);
       if (io_store) begin
         case (io_reg)
           glregs_pkg::FWIO_EVENT_ENABLE[11:0]: event_enable_q <= io_wdata_q;
