@@ -215,13 +215,17 @@ module hostlink #(
   logic first_q;
   always_ff @(posedge clk_i) first_q <= state_q == RESET;
 
+  // The last word goes in a cycle later: judging takes most of one.
+  logic take_q;
+  always_ff @(posedge clk_i) take_q <= take && live && !rst_i;
+
   pcie_store #(.WIDTH(67), .DEPTH_LOG2(BUF_LOG2)) u_store (
     .clk_i,
     .rst_i      (rst_i || !live),
-    .wr_i       (st_wr || take),
-    .start_i    (take ? hold_start : st_start),
-    .commit_i   (take),
-    .wr_data_i  (take ? hold : st_data),
+    .wr_i       (st_wr || take_q),
+    .start_i    (take_q ? hold_start : st_start),
+    .commit_i   (take_q),
+    .wr_data_i  (take_q ? hold : st_data),
     /* verilator lint_off PINCONNECTEMPTY */  // counted here, in words
     .room_o     (),
     .empty_o    (),
@@ -329,6 +333,6 @@ module hostlink #(
   end
 
   assign up_o   = live;
-  assign idle_o = !go && !tx_valid_o && !busy && !judge_q && !frame && !rx_valid_i && state_q != RESET &&
+  assign idle_o = !go && !tx_valid_o && !busy && !judge_q && !take_q && !frame && !rx_valid_i && state_q != RESET &&
                   !(live && (tlp_tx_valid_i || tlp_rx_valid_o || waiting || fresh));
 endmodule
