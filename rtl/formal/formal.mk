@@ -5,7 +5,7 @@
 
 .PHONY: prove prove-quick prove-mutants
 
-PROVE_NEED := toolroot-if-possible $(REGS_PKG)
+PROVE_NEED := toolroot $(REGS_PKG)
 
 prove: $(PROVE_NEED)
 	@rtl/formal/prove --jobs 2 $(PROOF)

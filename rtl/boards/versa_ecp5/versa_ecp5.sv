@@ -7,9 +7,9 @@
 //   led_no       0 the clock runs, 1 host link up, 2 and 3 network receives and sends, 4 and 5 the same of the host's port,
 //                6 and 7 the network's and the host's PHY are set up
 module versa_ecp5 #(
-    parameter int unsigned NCTX       = 16,
+    parameter int unsigned NCTX       = 32,
     parameter int unsigned RING_BYTES = 16384,
-    parameter int unsigned SYS_DIV    = 9,      // system clock 750 MHz / SYS_DIV
+    parameter int unsigned SYS_DIV    = 7,      // system clock 750 MHz / SYS_DIV
     parameter              IMEM_INIT  = "",
     parameter              DMEM0_INIT = "",
     parameter              DMEM1_INIT = ""

@@ -23,6 +23,10 @@ for target in $(grep -ohE '(^ {4}|`)make [a-z][a-z-]+( |`|$)' README.md docs/*.m
 	esac
 	tap_check "make $target is in make help" grep -qw "make $target" "$tap_tmp/help"
 done
+for target in $(awk '{ print $2 }' "$tap_tmp/help"); do
+	make -n SHELL=/bin/true NO_DEPS=1 "$target" 2>&1 >/dev/null | grep 'No rule' | sed "s/^/make $target: /"
+done >"$tap_tmp/missing"
+tap_is "what a target needs is a file or a target" "$(cat "$tap_tmp/missing")" ""
 tap_is "every target has one line of help" "$(awk '{ print $2 }' "$tap_tmp/help" | sort | uniq -d)" ""
 
 for man in docs/man/*.1; do
